@@ -1,0 +1,45 @@
+"""Finding a connector by its slug, without importing the others."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+import msgspec
+
+from engine.errors import Misconfigured
+from engine.ports import Channel, Supplier
+
+
+def _load(kind: str, slug: str) -> Any:
+    if slug in slugs(kind):
+        return importlib.import_module(f"engine.connectors.{kind}.{slug}.connector").Connector
+    for point in entry_points(group=f"bluebook.{kind}", name=slug):
+        return point.load()
+    raise Misconfigured(f"there is no {kind[:-1]} connector called {slug!r}; there are: {', '.join(slugs(kind))}")
+
+
+def slugs(kind: str) -> list[str]:
+    """The built-in connectors of a kind (``channels`` or ``suppliers``), sorted."""
+    package = importlib.import_module(f"engine.connectors.{kind}")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
+
+
+def channel_type(slug: str) -> type[Channel]:
+    """The channel connector's class; raises Misconfigured when there is none."""
+    return cast("type[Channel]", _load("channels", slug))
+
+
+def supplier_type(slug: str) -> type[Supplier]:
+    """The supplier connector's class; raises Misconfigured when there is none."""
+    return cast("type[Supplier]", _load("suppliers", slug))
+
+
+def configure(kind: type[Channel] | type[Supplier], values: dict[str, Any]) -> Any:
+    """The connector's checked configuration; raises Misconfigured naming the field that is wrong."""
+    try:
+        return msgspec.convert(values, kind.config_type, strict=False)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(f"{kind.name}: {error}") from error

@@ -1,0 +1,319 @@
+"""What the engine asks of a channel and of a supplier, and the payload types that cross that line.
+
+A connector is a package ``engine/connectors/{channels,suppliers}/<slug>`` whose ``connector`` module has a class
+named ``Connector`` that satisfies one of the protocols here. Connectors hold no state the database should hold:
+cursors come in as arguments and go out in pages.
+
+Every payload is stored raw before ``read`` interprets it, so ``read`` is pure and can be run again years later.
+Money is integer minor units of ``currency``. Times are aware UTC. Errors are those of ``engine.errors`` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+
+class Raw(msgspec.Struct, frozen=True):
+    """One payload exactly as received. ``external_id`` names the order or document; ``delivery_id`` makes receipt idempotent."""
+
+    external_id: str
+    body: bytes
+    content_type: str = "application/json"
+    delivery_id: str | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A part of a page that could not even be separated into payloads (a CSV row, say): parked with its reason."""
+
+    raw: Raw
+    reason: str
+    field: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some payloads in a stable order. ``next`` is the cursor of the following page, None at the end.
+
+    ``done`` is handed back to ``finish`` once everything in the page is stored (files to move, messages to flag).
+    """
+
+    items: tuple[Raw, ...]
+    next: str | None = None
+    rejected: tuple[Rejected, ...] = ()
+    done: tuple[str, ...] = ()
+
+
+# --- Channels ---------------------------------------------------------------------------------------------------------
+
+
+class Address(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A postal address as the channel gave it; ``country`` is ISO 3166-1 alpha-2 and ``region`` its code or name."""
+
+    name: str = ""
+    company: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    postal_code: str = ""
+    country: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+class Payment(StrEnum):
+    """Has the customer paid? Anything a connector cannot place here is ``Unreadable``."""
+
+    PAID = "paid"
+    UNPAID = "unpaid"
+    REFUNDED = "refunded"
+    PARTIALLY_REFUNDED = "partially_refunded"
+
+
+class ChannelState(StrEnum):
+    """Where the order stands at the channel."""
+
+    OPEN = "open"  # to be shipped by us
+    PENDING = "pending"  # not payable or not released yet: we wait
+    PARTIALLY_SHIPPED = "partially_shipped"
+    SHIPPED = "shipped"
+    CANCELED = "canceled"
+
+
+class ChannelLine(msgspec.Struct, frozen=True):
+    """One line. ``quantity`` is what was ordered at first; ``canceled`` what the channel has canceled or refunded since."""
+
+    external_id: str
+    sku: str
+    title: str
+    quantity: int
+    unit_price: int
+    canceled: int = 0
+    shipped: int = 0
+
+
+class ChannelOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the channel tells it. ``number`` is what the customer sees, ``external_id`` what the API wants."""
+
+    external_id: str
+    number: str
+    state: ChannelState
+    payment: Payment
+    placed_at: datetime
+    updated_at: datetime
+    currency: str
+    total: int
+    lines: tuple[ChannelLine, ...]
+    ship_to: Address
+    bill_to: Address | None = None
+    email: str = ""
+    shipping_rate: str = ""
+    shipping_total: int = 0
+    tax_total: int = 0
+    discount_total: int = 0
+    note: str = ""
+    fraud: str | None = None
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """One shipment to tell a channel about. ``key`` is ours and the same on every attempt.
+
+    ``lines`` are (channel line id, quantity). ``last`` is true when nothing of the order remains to be shipped after it.
+    """
+
+    key: str
+    order_external_id: str
+    carrier: str
+    carrier_name: str
+    tracking_number: str
+    tracking_url: str
+    service: str
+    shipped_at: datetime
+    lines: tuple[tuple[str, int], ...]
+    last: bool
+
+
+class ChannelParcel(msgspec.Struct, frozen=True):
+    """A shipment as the channel has it, read back. ``key`` is ours where the channel can carry it, else None."""
+
+    tracking_number: str
+    key: str | None = None
+    reference: str = ""
+
+
+class Channel(Protocol):
+    """A place where things are sold."""
+
+    slug: ClassVar[str]
+    name: ClassVar[str]
+    docs_url: ClassVar[str]
+    config_type: ClassVar[type[msgspec.Struct]]
+    secret_fields: ClassVar[frozenset[str]]
+
+    def __init__(self, config: Any) -> None:
+        """``config`` is an instance of ``config_type``. Opens nothing; connections are made on first use."""
+
+    async def pull(self, since: datetime | None, cursor: str | None) -> Page:
+        """One page of orders changed at or after ``since``; ``cursor`` continues a walk. Stable order, overlap is welcome."""
+
+    async def pull_ids(self, external_ids: Sequence[str]) -> Page:
+        """These orders as they stand now (the open-order rescan). Ones that no longer exist are simply missing."""
+
+    def read(self, raw: Raw) -> ChannelOrder:
+        """What the payload says. Pure. Raises Unreadable with the field that is wrong; never guesses."""
+
+    async def push_tracking(self, parcel: Parcel) -> str:
+        """The channel knows this parcel; returns its reference. Calling it twice with one ``key`` leaves one parcel."""
+
+    async def read_tracking(self, external_ids: Sequence[str]) -> dict[str, tuple[ChannelParcel, ...]]:
+        """The parcels the channel now has, by order external id. Orders it does not know are missing from the answer."""
+
+    async def finish(self, done: Sequence[str]) -> None:
+        """The pages these tokens came from are stored: move the files, flag the messages. Idempotent."""
+
+    async def check(self) -> str:
+        """The connection works; returns a line a person can read (which store, which user)."""
+
+    async def close(self) -> None:
+        """Connections are closed."""
+
+
+# --- Suppliers --------------------------------------------------------------------------------------------------------
+
+
+class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a purchase order. ``line`` counts from 1 and is how the supplier names it back to us."""
+
+    line: int
+    supplier_sku: str
+    sku: str
+    title: str
+    quantity: int
+    unit_cost: int
+
+
+class Purchase(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase order as it is to be sent. ``po_number`` is the idempotency key and must be on the wire."""
+
+    po_number: str
+    order_number: str
+    currency: str
+    ship_to: Address
+    method_code: str
+    method_name: str
+    placed_at: datetime
+    lines: tuple[PurchaseLine, ...]
+    note: str = ""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The supplier has the purchase order. ``reference`` is its own number for it, where it gave one."""
+
+    reference: str = ""
+    detail: str = ""
+
+
+class UpdateKind(StrEnum):
+    """What a supplier can tell us about a purchase order."""
+
+    ACKNOWLEDGED = "acknowledged"
+    BACKORDERED = "backordered"
+    REJECTED = "rejected"
+    SHIPPED = "shipped"
+    CANCELED = "canceled"
+    CANCEL_REFUSED = "cancel_refused"
+    INVENTORY = "inventory"
+
+
+class UpdateLine(msgspec.Struct, frozen=True):
+    """A quantity of one line: by ``line`` number where the supplier keeps it (else 0), by supplier SKU otherwise."""
+
+    supplier_sku: str
+    quantity: int
+    line: int = 0
+    expected_at: datetime | None = None
+    unit_cost: int | None = None  # in INVENTORY updates: the supplier's present cost
+
+
+class SupplierUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a supplier says. ``key`` identifies it at the supplier, so that hearing it twice changes nothing twice.
+
+    No ``lines`` means all that is still open of the purchase order. For INVENTORY, lines are stock and po_number is "".
+    """
+
+    kind: UpdateKind
+    key: str
+    po_number: str
+    occurred_at: datetime
+    lines: tuple[UpdateLine, ...] = ()
+    reference: str = ""
+    message: str = ""
+    carrier: str = ""
+    service: str = ""
+    tracking_number: str = ""
+
+
+class CancelAnswer(StrEnum):
+    """What the supplier says to a cancel request at once. PENDING: the answer comes later as an update."""
+
+    CANCELED = "canceled"
+    REFUSED = "refused"
+    PENDING = "pending"
+
+
+class Supplier(Protocol):
+    """Someone who ships for us."""
+
+    slug: ClassVar[str]
+    name: ClassVar[str]
+    docs_url: ClassVar[str]
+    config_type: ClassVar[type[msgspec.Struct]]
+    secret_fields: ClassVar[frozenset[str]]
+    can_find: ClassVar[bool]
+    can_cancel: ClassVar[bool]
+
+    def __init__(self, config: Any) -> None:
+        """``config`` is an instance of ``config_type``. Opens nothing; connections are made on first use."""
+
+    def render(self, purchase: Purchase) -> bytes:
+        """The bytes that will go out. Pure: the same purchase gives the same bytes on every attempt."""
+
+    async def stage(self, po_number: str, body: bytes) -> None:
+        """Whatever can be prepared without the supplier acting on it (a file under a temporary name). Idempotent.
+
+        Runs before the attempt is recorded as begun. Most connectors do nothing here. Raises TryLater or NotAuthorised.
+        """
+
+    async def submit(self, po_number: str, body: bytes) -> Accepted:
+        """The supplier has the purchase order.
+
+        Raises TryLater (nothing left the house, or a 429), Refused, OutcomeUnknown (it left; no answer), NotAuthorised.
+        """
+
+    async def find(self, po_number: str) -> Accepted | None:
+        """Does the supplier have this purchase order? None is a definite no. Only called where ``can_find``."""
+
+    async def poll(self, cursor: str | None) -> Page:
+        """What the supplier has to say since ``cursor`` (an opaque text this connector made). Overlap is welcome.
+
+        ``Page.next`` is the cursor to keep, also when there was nothing; an unchanged cursor and no items means: up to date.
+        """
+
+    def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
+        """What the payload says. Pure. Raises Unreadable; an unknown status is never taken for a known one."""
+
+    async def finish(self, done: Sequence[str]) -> None:
+        """The pages these tokens came from are stored: move the files away. Idempotent."""
+
+    async def request_cancel(self, po_number: str) -> CancelAnswer:
+        """The supplier was asked to cancel. Idempotent. Raises Refused where ``can_cancel`` is false."""
+
+    async def check(self) -> str:
+        """The connection works; returns a line a person can read."""
+
+    async def close(self) -> None:
+        """Connections are closed."""

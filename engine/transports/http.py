@@ -1,0 +1,131 @@
+"""HTTP out, with the one question that matters answered: did the request leave the house?
+
+``HttpClient.call`` either returns an ``Answer`` with a 2xx status or raises what the caller must do:
+
+- the connection was never made: ``TryLater``, whatever the method
+- a request that changes something (``effect=True``) left and no whole answer came, or a 5xx: ``OutcomeUnknown``
+- the same for a request that only reads: ``TryLater``
+- 429: ``TryLater`` with the time the server asked for · 401, 403: ``NotAuthorised`` · any other 4xx: ``Refused``
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
+
+MAX_BODY = 64 * 1024 * 1024
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A 2xx answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; raises Unreadable when it is not."""
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"the answer is not JSON: {error}") from error
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds to wait as a ``Retry-After`` header asks (a number or an HTTP date), None without a usable one."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+class HttpClient:
+    """One keep-alive session to one peer. ``peer`` is the name people know it by; it opens every message."""
+
+    def __init__(
+        self, peer: str, *, timeout: float = 30.0, connections: int = 64, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.peer = peer
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 10.0))
+        self._connections = connections
+        self._headers = dict(headers or {})
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout,
+                headers=self._headers,
+                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=30),
+                auto_decompress=True,
+            )
+        return self._session
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        effect: bool,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        auth: aiohttp.BasicAuth | None = None,
+    ) -> Answer:
+        """Send and read to the end; see the module's docstring for what is raised."""
+        try:
+            async with self._open().request(
+                method, url, params=params, headers=headers, data=body, auth=auth, allow_redirects=False
+            ) as response:
+                content = await response.content.read(MAX_BODY)
+                answer = Answer(response.status, response.headers.copy(), content)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise TryLater(f"{self.peer} cannot be reached: {error}") from error
+        except aiohttp.InvalidURL as error:
+            raise Refused(f"{self.peer}: {url} is not a usable address") from error
+        except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
+            what = "did not answer in time" if isinstance(error, TimeoutError) else f"broke off: {error}"
+            raise self._lost(f"{self.peer} {what}", effect) from error
+        if 200 <= answer.status < 300:
+            return answer
+        raise self._refusal(answer, effect)
+
+    def _lost(self, message: str, effect: bool) -> TryLater | OutcomeUnknown:
+        return OutcomeUnknown(message) if effect else TryLater(message)
+
+    def _refusal(self, answer: Answer, effect: bool) -> Exception:
+        text = answer.body[:500].decode("utf-8", "replace").strip()
+        message = f"{self.peer} answered {answer.status}" + (f": {text}" if text else "")
+        if answer.status == 429:
+            return TryLater(message, retry_after(answer.headers))
+        if answer.status in (401, 403):
+            return NotAuthorised(message)
+        if answer.status >= 500:
+            if effect:
+                return OutcomeUnknown(message)
+            return TryLater(message, retry_after(answer.headers))
+        return Refused(message, code=str(answer.status))
+
+    async def close(self) -> None:
+        """The session is closed; the next call opens a new one."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
