@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
+from engine.domain.addresses import Address as Address  # lives in the domain; part of this contract
+
 
 class Raw(msgspec.Struct, frozen=True):
     """One payload exactly as received. ``external_id`` names the order or document; ``delivery_id`` makes receipt idempotent."""
@@ -48,21 +50,6 @@ class Page(msgspec.Struct, frozen=True):
 
 
 # --- Channels ---------------------------------------------------------------------------------------------------------
-
-
-class Address(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A postal address as the channel gave it; ``country`` is ISO 3166-1 alpha-2 and ``region`` its code or name."""
-
-    name: str = ""
-    company: str = ""
-    line1: str = ""
-    line2: str = ""
-    city: str = ""
-    region: str = ""
-    postal_code: str = ""
-    country: str = ""
-    phone: str = ""
-    email: str = ""
 
 
 class Payment(StrEnum):
