@@ -57,6 +57,17 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    # StreamReader.read(n) gives what has arrived so far, not n bytes: a long answer would be cut without a word.
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > MAX_BODY:
+            raise aiohttp.ClientPayloadError(f"the answer is larger than {MAX_BODY} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
 class HttpClient:
     """One keep-alive session to one peer. ``peer`` is the name people know it by; it opens every message."""
 
@@ -95,8 +106,7 @@ class HttpClient:
             async with self._open().request(
                 method, url, params=params, headers=headers, data=body, auth=auth, allow_redirects=False
             ) as response:
-                content = await response.content.read(MAX_BODY)
-                answer = Answer(response.status, response.headers.copy(), content)
+                answer = Answer(response.status, response.headers.copy(), await _whole(response))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryLater(f"{self.peer} cannot be reached: {error}") from error
         except aiohttp.InvalidURL as error:
