@@ -1,0 +1,1 @@
+"""Orders from files in a folder, tracking back as CSV."""

@@ -1,0 +1,183 @@
+"""A supplier with a JSON API: purchase orders out, updates in by poll or signed callback."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from engine import clock
+from engine.connectors.suppliers.rest.client import Declined, SupplierClient
+from engine.connectors.suppliers.rest.mapping import Config, SupplierMapping, text
+from engine.errors import Misconfigured, OutcomeUnknown, Refused, TryLater, Unreadable
+from engine.ports import Accepted, CancelAnswer, Page, Purchase, Raw, SupplierUpdate
+from engine.transports.http import Answer
+
+CALLBACK_MAX_AGE = 300  # seconds, to either side of our clock
+
+
+class Connector:
+    """``engine.ports.Supplier`` for JSON over HTTP. ``can_find`` and ``can_cancel`` can be narrowed by the config."""
+
+    slug: ClassVar[str] = "rest"
+    name: ClassVar[str] = "REST/JSON"
+    docs_url: ClassVar[str] = "https://jmespath.org/specification.html"
+    config_type: ClassVar[type[msgspec.Struct]] = Config
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key", "callback_secret"})
+    can_find: ClassVar[bool] = True
+    can_cancel: ClassVar[bool] = True
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._mapping = SupplierMapping(config)
+        self._client = SupplierClient(config, self._mapping.error_message)
+        # The port says what the class can do; this supplier may do less, and mypy forbids the plain assignment.
+        vars(self)["can_find"] = config.can_find
+        vars(self)["can_cancel"] = config.can_cancel
+
+    def render(self, purchase: Purchase) -> bytes:
+        """The JSON that goes out, built by the ``request`` expression, keys sorted. Raises Misconfigured."""
+        return self._mapping.render(purchase)
+
+    async def stage(self, po_number: str, body: bytes) -> None:
+        """Nothing to prepare: HTTP has no way to hand over without being acted on."""
+
+    async def submit(self, po_number: str, body: bytes) -> Accepted:
+        """The supplier has the purchase order; errors as in ``Supplier.submit``."""
+        if not po_number.isprintable():
+            raise Refused(f"purchase order {po_number!r}: its number has characters that a header cannot carry")
+        try:
+            answer = await self._client.tell(
+                self._config.method, self._config.submit_path, po_number, body, effect=True
+            )
+        except Declined as no:
+            if no.code == "409":
+                return await self._after_conflict(po_number, no)
+            raise
+        return self._accepted(po_number, answer)
+
+    def _accepted(self, po_number: str, answer: Answer) -> Accepted:
+        try:
+            decoded = answer.json()
+            named = text(self._mapping.answer_po_number.of(decoded), "answer_po_number")
+            reference = text(self._mapping.answer_reference.of(decoded), "answer_reference")
+        except Unreadable as error:
+            # It said yes; only the details are lost. Treating this as a failure would send the goods twice.
+            return Accepted("", f"accepted with {answer.status}, but the answer cannot be read: {error.message}")
+        if named and named != po_number:
+            raise OutcomeUnknown(f"{self._client.peer} said yes to {po_number}, but its answer is about {named}")
+        return Accepted(reference, f"accepted with {answer.status}")
+
+    async def _after_conflict(self, po_number: str, no: Declined) -> Accepted:
+        """A duplicate is a yes given earlier, when it is about this very purchase order."""
+        try:
+            if no.answer is not None and self._mapping.answer_po_number.of(no.answer) == po_number:
+                reference = text(self._mapping.answer_reference.of(no.answer), "answer_reference")
+                return Accepted(reference, "the supplier already had it")
+        except Unreadable:
+            pass  # the look-up below decides
+        if not self.can_find:
+            raise OutcomeUnknown(f"{no.message} (409), and it has no look-up: ask whether it has {po_number}") from no
+        try:
+            found = await self.find(po_number)
+        except TryLater as error:
+            raise OutcomeUnknown(f"{no.message} (409), and the look-up gave no answer: {error.message}") from error
+        if found is None:
+            raise no
+        return found
+
+    async def find(self, po_number: str) -> Accepted | None:
+        """What the supplier has under this number; None only for its 404. Everything unclear raises TryLater."""
+        try:
+            answer = await self._client.ask(self._config.find_path, po_number)
+            decoded = answer.json()
+            named = text(self._mapping.answer_po_number.of(decoded), "answer_po_number")
+            reference = text(self._mapping.answer_reference.of(decoded), "answer_reference")
+        except Refused as no:
+            if no.code == "404":
+                return None
+            raise TryLater(f"the look-up of {po_number} was not answered: {no.message}") from no
+        except Unreadable as error:
+            raise TryLater(f"the look-up of {po_number} cannot be read: {error.message}") from error
+        if named != po_number:
+            raise TryLater(f"{self._client.peer} was asked for {po_number} and answered about {named or 'nothing'}")
+        return Accepted(reference, "found at the supplier")
+
+    async def poll(self, cursor: str | None) -> Page:
+        """One page of updates after ``cursor``, which is the supplier's own and passed back untouched."""
+        params = {"limit": str(self._config.page_size)} | ({"cursor": cursor} if cursor else {})
+        decoded = (await self._client.ask(self._config.updates_path, params=params)).json()
+        items = self._mapping.updates_items.of(decoded)
+        if not isinstance(items, list):
+            raise Unreadable(f"{self._client.peer}: updates should be a list and are {items!r:.100}", "updates_items")
+        following = text(self._mapping.updates_next.of(decoded), "updates_next")
+        if items and not following:
+            # Keeping the old cursor would read this page for ever.
+            raise Unreadable(f"{self._client.peer}: a page of updates came without its next cursor", "updates_next")
+        return Page(tuple(self._mapping.separate(item) for item in items), following or cursor)
+
+    def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
+        """What a polled or called-back payload says; a status missing from ``status_map`` is Unreadable."""
+        return self._mapping.read(raw.body)
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes) -> Raw:
+        """The payload of a genuine callback, ready to be stored; its delivery id is that of the same update polled.
+
+        The signature is hex HMAC-SHA256 of ``<unix seconds>.<body>``; it may carry the prefix ``sha256=``. Raises
+        Refused (answer 401) for a wrong signature or one more than five minutes off, which is what stops replays;
+        inside those minutes the delivery id makes a repeat harmless. Raises Unreadable when the body is no JSON.
+        """
+        if not self._config.callback_secret:
+            raise Misconfigured(f"{self._client.peer}: callback_secret is not set, so callbacks cannot be trusted")
+        lowered = {name.lower(): value.strip() for name, value in headers.items()}
+        stamp = lowered.get(self._config.callback_timestamp_header.lower(), "")
+        given = lowered.get(self._config.callback_signature_header.lower(), "").removeprefix("sha256=")
+        signed = stamp.encode() + b"." + body
+        wanted = hmac.new(self._config.callback_secret.encode(), signed, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(given.encode(), wanted.encode()):
+            raise Refused(f"{self._client.peer}: the callback's signature is wrong; nothing was taken from it", "401")
+        if not (stamp.isascii() and stamp.isdigit()) or abs(clock.now().timestamp() - int(stamp)) > CALLBACK_MAX_AGE:
+            raise Refused(f"{self._client.peer}: the callback is not from these five minutes; check both clocks", "401")
+        try:
+            return self._mapping.separate(msgspec.json.decode(body))
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"{self._client.peer}: the callback is not JSON: {error}") from error
+
+    async def finish(self, done: Sequence[str]) -> None:
+        """Nothing to move: the supplier keeps its updates and the cursor is ours."""
+
+    async def request_cancel(self, po_number: str) -> CancelAnswer:
+        """The supplier was asked to cancel. Asking again is harmless, so a lost answer is TryLater."""
+        if not self.can_cancel:
+            raise Refused(f"{self._client.peer} takes no cancel requests: call them about {po_number}")
+        try:
+            answer = await self._client.tell("POST", self._config.cancel_path, po_number, b"{}", effect=False)
+            decoded: Any = answer.json()
+        except Declined as no:
+            if no.answer is None or self._cancel_status(no.answer) not in self._config.cancel_map:
+                raise
+            decoded = no.answer  # some say "refused" with a 409 or 422
+        status = self._cancel_status(decoded)
+        if status not in self._config.cancel_map:
+            raise Unreadable(
+                f"{self._client.peer} answered the cancel request for {po_number} with {status!r}; add it to cancel_map",
+                field="cancel_status",
+            )
+        return CancelAnswer(self._config.cancel_map[status])
+
+    def _cancel_status(self, decoded: Any) -> str:
+        return text(self._mapping.cancel_status.of(decoded), "cancel_status")
+
+    async def check(self) -> str:
+        """The key works and updates can be read; says which supplier at which address."""
+        decoded = (await self._client.ask(self._config.updates_path, params={"limit": "1"})).json()
+        if not isinstance(self._mapping.updates_items.of(decoded), list):
+            raise Unreadable(f"{self._client.peer}: updates_items finds no list in its answer", "updates_items")
+        return f"{self._client.peer} at {self._config.base_url} answers and accepts the key"
+
+    async def close(self) -> None:
+        """Connections are closed."""
+        await self._client.close()

@@ -1,0 +1,340 @@
+"""What a purchase order looks like on a supplier's wire, and what its answers mean: JMESPath, compiled once.
+
+The defaults speak the dialect of ``engine.demo.supplier_http``. A supplier with another shape needs other expressions
+and no code. Language: https://jmespath.org/specification.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import jmespath
+import msgspec
+from jmespath.exceptions import JMESPathError, ParseError
+from jmespath.functions import Functions
+
+from engine.domain import money
+from engine.errors import BluebookError, Misconfigured, Unreadable
+from engine.ports import Address, Purchase, PurchaseLine, Raw, SupplierUpdate, UpdateKind, UpdateLine
+
+REQUEST = (
+    "{po_number: po_number, order_number: order_number, currency: currency, placed_at: placed_at,"
+    " ship_method: method_code, ship_to: ship_to, note: note, total: total,"
+    " lines: lines[].{line: line, sku: supplier_sku, title: title, quantity: quantity, unit_cost: unit_cost}}"
+)
+UPDATE: dict[str, str] = {
+    "kind": "status",
+    "key": "id",
+    "po_number": "po_number",
+    "occurred_at": "occurred_at",
+    "lines": "lines[].{line: line, supplier_sku: sku, quantity: quantity, expected_at: expected_at,"
+    " unit_cost: unit_cost}",
+    "currency": "currency",
+    "reference": "reference",
+    "message": "message",
+    "carrier": "carrier",
+    "service": "service",
+    "tracking_number": "tracking_number",
+}
+STATUSES: dict[str, UpdateKind | None] = {
+    "acknowledged": UpdateKind.ACKNOWLEDGED,
+    "backordered": UpdateKind.BACKORDERED,
+    "rejected": UpdateKind.REJECTED,
+    "shipped": UpdateKind.SHIPPED,
+    "canceled": UpdateKind.CANCELED,
+    "cancel_refused": UpdateKind.CANCEL_REFUSED,
+    "inventory": UpdateKind.INVENTORY,
+}
+WHOLE_ORDER = frozenset({UpdateKind.ACKNOWLEDGED, UpdateKind.REJECTED, UpdateKind.CANCELED, UpdateKind.CANCEL_REFUSED})
+Path = Annotated[str, msgspec.Meta(pattern="^/")]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach one supplier and how it spells things. Every ``str`` without another meaning is a JMESPath expression."""
+
+    base_url: Annotated[str, msgspec.Meta(pattern="^https?://[^/]+")]
+    api_key: str
+    name: str = "Supplier"
+    auth_header: str = "Authorization"
+    auth_scheme: str = "Bearer"  # "" sends the bare key, as X-API-Key wants it
+    method: Literal["POST", "PUT"] = "POST"
+    submit_path: Path = "/orders"
+    find_path: Path = "/orders/{po_number}"
+    updates_path: Path = "/updates"
+    cancel_path: Path = "/orders/{po_number}/cancel"
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 30.0
+    connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 64
+    page_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+    can_find: bool = True
+    can_cancel: bool = True
+
+    request: str = REQUEST
+    answer_reference: str = "reference"
+    answer_po_number: str = "po_number"
+    error_message: str = "error.message || message || error"
+    updates_items: str = "updates"
+    updates_next: str = "next"
+    update: dict[str, str] = msgspec.field(default_factory=dict)  # replaces single entries of UPDATE; "" drops one
+    status_map: dict[str, UpdateKind | None] = msgspec.field(
+        default_factory=lambda: dict(STATUSES)
+    )  # None: say nothing
+    without_lines: frozenset[UpdateKind] = WHOLE_ORDER  # kinds that may come without lines and mean the whole order
+    cancel_status: str = "status"
+    cancel_map: dict[str, Literal["canceled", "refused", "pending"]] = msgspec.field(
+        default_factory=lambda: {"canceled": "canceled", "refused": "refused", "pending": "pending"}
+    )
+    currency: str = "USD"  # of costs in updates that do not say
+
+    callback_secret: str = ""
+    callback_timestamp_header: str = "X-Timestamp"
+    callback_signature_header: str = "X-Signature"
+
+
+def _functions(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if node.get("type") == "function_expression":
+            yield node["value"]
+        for child in node.get("children", ()):
+            yield from _functions(child)
+
+
+class Expression:
+    """One compiled setting. Raises Misconfigured, with the setting's name and the position, when it cannot be compiled."""
+
+    def __init__(self, setting: str, text: str) -> None:
+        self.setting = setting
+        try:
+            self._compiled = jmespath.compile(text)
+        except ParseError as error:
+            raise Misconfigured(
+                f"{setting}: the expression cannot be read at position {error.lex_position}: {text!r}"
+            ) from error
+        except JMESPathError as error:
+            raise Misconfigured(f"{setting}: the expression is empty (position 0)") from error
+        for name in _functions(self._compiled.parsed):
+            if name not in Functions.FUNCTION_TABLE:
+                raise Misconfigured(f"{setting}: there is no function {name}() (position {text.find(name)})")
+
+    def of(self, document: Any) -> Any:
+        """What the expression finds, None for nothing; raises Unreadable when the values do not suit its functions."""
+        try:
+            return self._compiled.search(document)
+        except JMESPathError as error:
+            raise Unreadable(f"{self.setting}: {error}", field=self.setting) from error
+
+
+def text(value: Any, field: str) -> str:
+    """The value as text: "" for nothing, digits for a whole number; raises Unreadable for anything else."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise Unreadable(f"{field} should be text and is {value!r}", field=field)
+
+
+def _whole(value: Any, field: str) -> int:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise Unreadable(f"{field} should be a whole number and is {value!r}", field=field)
+
+
+def _moment(value: Any, field: str) -> datetime:
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    raise Unreadable(f"{field} should be an ISO 8601 time with its offset and is {value!r}", field=field)
+
+
+def _cost(value: Any, currency: str, field: str) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Unreadable(f"{field} should be an amount and is {value!r}", field=field)
+    try:
+        # repr() of a float is the shortest text that means it, which is what stood in the JSON.
+        return money.minor(Decimal(repr(value)) if isinstance(value, float) else value, currency)
+    except (BluebookError, ArithmeticError, ValueError) as error:
+        raise Unreadable(f"{field} should be an amount in {currency} and is {value!r}", field=field) from error
+
+
+def document(purchase: Purchase) -> dict[str, Any]:
+    """The purchase as the ``request`` expression sees it.
+
+    As ``Purchase``, with every address field present, and money as decimal text in major units: ``unit_cost`` and
+    ``amount`` per line, ``total`` for all (``unit_cost_minor`` keeps the integer).
+    """
+    built: dict[str, Any] = msgspec.to_builtins(purchase)
+    built["ship_to"] = msgspec.structs.asdict(purchase.ship_to)
+    total = 0
+    for line, source in zip(built["lines"], purchase.lines, strict=True):
+        amount = source.unit_cost * source.quantity
+        total += amount
+        line["unit_cost_minor"] = source.unit_cost
+        line["unit_cost"] = _major(source.unit_cost, purchase.currency)
+        line["amount"] = _major(amount, purchase.currency)
+    built["total"] = _major(total, purchase.currency)
+    return built
+
+
+def _major(minor: int, currency: str) -> str:
+    return format(money.major(minor, currency), "f")
+
+
+def _mentions(value: Any, wanted: str) -> bool:
+    if isinstance(value, dict):
+        return any(_mentions(item, wanted) for item in value.values())
+    if isinstance(value, list):
+        return any(_mentions(item, wanted) for item in value)
+    return isinstance(value, str) and wanted in value
+
+
+PROBE = Purchase(
+    po_number="PROBE-1",
+    order_number="PROBE",
+    currency="USD",
+    ship_to=Address(name="A. Probe", line1="1 Main St", city="Austin", region="TX", postal_code="78701", country="US"),
+    method_code="GROUND",
+    method_name="Ground",
+    placed_at=datetime(2024, 1, 1, tzinfo=UTC),
+    lines=(PurchaseLine(line=1, supplier_sku="S-1", sku="SKU-1", title="Probe", quantity=2, unit_cost=125),),
+)
+
+
+class SupplierMapping:
+    """Both directions of one supplier's dialect. Raises Misconfigured naming the expression that cannot work."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._request = Expression("request", config.request)
+        self.answer_reference = Expression("answer_reference", config.answer_reference)
+        self.answer_po_number = Expression("answer_po_number", config.answer_po_number)
+        self.error_message = Expression("error_message", config.error_message)
+        self.updates_items = Expression("updates_items", config.updates_items)
+        self.updates_next = Expression("updates_next", config.updates_next)
+        self.cancel_status = Expression("cancel_status", config.cancel_status)
+        if unknown := sorted(config.update.keys() - UPDATE.keys()):
+            raise Misconfigured(f"update: there is no field {unknown[0]!r}; there are: {', '.join(UPDATE)}")
+        merged: Mapping[str, str] = {**UPDATE, **config.update}
+        self._update = {field: Expression(f"update.{field}", path) for field, path in merged.items() if path}
+        for field in ("kind", "key", "po_number", "occurred_at"):
+            if field not in self._update:
+                raise Misconfigured(f"update.{field}: every update needs it, so it cannot be empty (position 0)")
+        self.render(PROBE)
+
+    def render(self, purchase: Purchase) -> bytes:
+        """The JSON to send, keys sorted, so that one purchase is the same bytes every time.
+
+        Raises Misconfigured when the expression drops the po_number: without it nothing could be found again.
+        """
+        try:
+            built = self._request.of(document(purchase))
+        except Unreadable as error:
+            raise Misconfigured(error.message) from error
+        if not _mentions(built, purchase.po_number):
+            raise Misconfigured("request: the JSON it builds does not contain the po_number; add it")
+        return msgspec.json.encode(built, order="deterministic")
+
+    def separate(self, item: Any) -> Raw:
+        """One update as a payload to store. Without a key of its own it is known by its content."""
+        body = msgspec.json.encode(item, order="deterministic")
+        try:
+            po_number = text(self._pick(item, "po_number"), "po_number")
+            key = text(self._pick(item, "key"), "key")
+        except Unreadable:  # reading the stored payload will say so again, to a person
+            po_number = key = ""
+        return Raw(external_id=po_number, body=body, delivery_id=key or hashlib.sha256(body).hexdigest())
+
+    def read(self, body: bytes) -> tuple[SupplierUpdate, ...]:
+        """What a stored payload says: one update, or a list of them. Raises Unreadable; see ``Supplier.read``."""
+        try:
+            decoded = msgspec.json.decode(body)
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"the update is not JSON: {error}") from error
+        items = decoded if isinstance(decoded, list) else [decoded]
+        return tuple(update for item in items if (update := self._read(item)) is not None)
+
+    def _pick(self, item: Any, field: str) -> Any:
+        return self._update[field].of(item) if field in self._update else None
+
+    def _text(self, item: Any, field: str) -> str:
+        return text(self._pick(item, field), field)
+
+    def _read(self, item: Any) -> SupplierUpdate | None:
+        if not isinstance(item, dict):
+            raise Unreadable(f"an update should be an object and is {item!r:.100}")
+        key, po_number, status = (self._text(item, field) for field in ("key", "po_number", "kind"))
+        what = f"update {key or '?'} for purchase order {po_number or '?'}"
+        if status not in self._config.status_map:
+            raise Unreadable(f"{what}: the status {status!r} is not in the status table; add it there", field="kind")
+        kind = self._config.status_map[status]
+        if kind is None:
+            return None
+        if not key:
+            raise Unreadable(f"{what}: it has no key of its own", field="key")
+        if kind is UpdateKind.INVENTORY:
+            po_number = ""
+        elif not po_number:
+            raise Unreadable(f"{what}: it does not say which purchase order it is about", field="po_number")
+        lines = self._lines(item)
+        if not lines and kind not in self._config.without_lines:
+            raise Unreadable(f"{what}: {kind.value} without lines says nothing about how much", field="lines")
+        return SupplierUpdate(
+            kind=kind,
+            key=key,
+            po_number=po_number,
+            occurred_at=_moment(self._pick(item, "occurred_at"), "occurred_at"),
+            lines=lines if kind is UpdateKind.INVENTORY else _counted(lines, what),
+            reference=self._text(item, "reference"),
+            message=self._text(item, "message"),
+            carrier=self._text(item, "carrier"),
+            service=self._text(item, "service"),
+            tracking_number=self._text(item, "tracking_number"),
+        )
+
+    def _lines(self, item: Any) -> tuple[UpdateLine, ...]:
+        found = self._pick(item, "lines")
+        if found is None:
+            return ()
+        if not isinstance(found, list):
+            raise Unreadable(f"lines should be a list and is {found!r:.100}", field="lines")
+        currency = self._text(item, "currency") or self._config.currency
+        return tuple(_line(entry, f"lines[{index}]", currency) for index, entry in enumerate(found))
+
+
+def _line(entry: Any, field: str, currency: str) -> UpdateLine:
+    if not isinstance(entry, dict):
+        raise Unreadable(f"{field} should be an object and is {entry!r:.100}", field=field)
+    sku = text(entry.get("supplier_sku"), f"{field}.supplier_sku")
+    number = 0 if entry.get("line") is None else _whole(entry["line"], f"{field}.line")
+    if not sku and not number:
+        raise Unreadable(f"{field} names neither a line nor a SKU", field=field)
+    expected = entry.get("expected_at")
+    return UpdateLine(
+        supplier_sku=sku,
+        quantity=_whole(entry.get("quantity"), f"{field}.quantity"),
+        line=number,
+        expected_at=_moment(expected, f"{field}.expected_at") if expected else None,
+        unit_cost=_cost(entry.get("unit_cost"), currency, f"{field}.unit_cost"),
+    )
+
+
+def _counted(lines: tuple[UpdateLine, ...], what: str) -> tuple[UpdateLine, ...]:
+    """The lines with a quantity. None left would read as "everything", so that is Unreadable."""
+    counted = tuple(line for line in lines if line.quantity)
+    if lines and not counted:
+        raise Unreadable(f"{what}: every quantity in it is zero", field="lines")
+    return counted

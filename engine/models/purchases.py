@@ -1,0 +1,181 @@
+"""Purchase orders, the attempts to send them, and what suppliers said."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+from engine.models.fields import UtcField
+
+
+class PurchaseOrder(Model):
+    """What one supplier is asked to ship of one order. ``po_number`` is the idempotency key and never changes.
+
+    ``document`` is the bytes that go out, frozen when first rendered, so that every attempt is the same.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    order = fields.ForeignKeyField("models.Order", related_name="purchase_orders", on_delete=fields.RESTRICT)
+    supplier = fields.ForeignKeyField("models.Supplier", related_name="purchase_orders", on_delete=fields.RESTRICT)
+    po_number = fields.CharField(max_length=90, unique=True)
+    state = fields.CharField(max_length=20)
+    version = fields.IntField(default=0)
+    back_to = fields.CharField(max_length=20, default="", description="the state before request_cancel")
+    method = fields.ForeignKeyField("models.ShippingMethod", related_name="purchase_orders", null=True,
+                                    on_delete=fields.RESTRICT)  # fmt: skip
+    method_chosen = fields.BooleanField(default=False, description="by a person, so that no mapping replaces it")
+    currency = fields.CharField(max_length=3)
+    release_at = UtcField(null=True)
+    attempt = fields.IntField(default=0)
+    lease_until = UtcField(null=True)
+    lease_token = fields.CharField(max_length=40, default="")
+    document = fields.BinaryField(null=True)
+    reference = fields.CharField(max_length=120, default="")
+    message = fields.TextField(default="")
+    superseded = fields.BooleanField(default=False, description="a person dealt with its end; others cover its quantity")
+    created_at = UtcField()
+    sent_at = UtcField(null=True)
+    acknowledged_at = UtcField(null=True)
+    ack_due_at = UtcField(null=True)
+    tracking_due_at = UtcField(null=True)
+
+    class Meta:
+        table = "purchase_orders"
+        indexes = (("order_id",),)
+
+
+class PurchaseOrderLine(Model):
+    """One line of a purchase order. ``per_unit`` pieces of the product make one piece of the order line (kits)."""
+
+    id = fields.BigIntField(primary_key=True)
+    purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="lines", on_delete=fields.RESTRICT)
+    order_line = fields.ForeignKeyField("models.OrderLine", related_name="purchase_lines", on_delete=fields.RESTRICT)
+    position = fields.IntField()
+    product_id = fields.IntField()
+    sku = fields.CharField(max_length=120)
+    supplier_sku = fields.CharField(max_length=200)
+    title = fields.CharField(max_length=300, default="")
+    quantity = fields.IntField()
+    per_unit = fields.IntField(default=1)
+    unit_cost = fields.BigIntField()
+    acknowledged = fields.IntField(default=0)
+    backordered = fields.IntField(default=0)
+    shipped = fields.IntField(default=0)
+    canceled = fields.IntField(default=0)
+
+    class Meta:
+        table = "purchase_order_lines"
+        indexes = (("purchase_order_id",), ("order_line_id",))
+
+
+class Submission(Model):
+    """One attempt to send a purchase order, written before the request leaves."""
+
+    id = fields.BigIntField(primary_key=True)
+    purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="submissions", on_delete=fields.RESTRICT)
+    attempt = fields.IntField()
+    started_at = UtcField()
+    finished_at = UtcField(null=True)
+    outcome = fields.CharField(max_length=20, default="pending")
+    message = fields.TextField(default="")
+
+    class Meta:
+        table = "submissions"
+        unique_together = (("purchase_order", "attempt"),)
+
+
+class Acknowledgement(Model):
+    """Something a supplier said of a purchase order. ``key`` is the supplier's, so that hearing it twice is harmless."""
+
+    id = fields.BigIntField(primary_key=True)
+    purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="acknowledgements",
+                                            on_delete=fields.RESTRICT)  # fmt: skip
+    kind = fields.CharField(max_length=20)
+    key = fields.CharField(max_length=200)
+    reference = fields.CharField(max_length=120, default="")
+    message = fields.TextField(default="")
+    occurred_at = UtcField()
+    received_at = UtcField()
+    inbound_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "acknowledgements"
+        unique_together = (("purchase_order", "key"),)
+
+
+class Backorder(Model):
+    """A quantity the supplier will ship later."""
+
+    id = fields.BigIntField(primary_key=True)
+    purchase_order_line = fields.ForeignKeyField("models.PurchaseOrderLine", related_name="backorders",
+                                                 on_delete=fields.RESTRICT)  # fmt: skip
+    quantity = fields.IntField()
+    expected_at = UtcField(null=True)
+    opened_at = UtcField()
+    closed_at = UtcField(null=True)
+
+    class Meta:
+        table = "backorders"
+        indexes = (("purchase_order_line_id",),)
+
+
+class Shipment(Model):
+    """One parcel. ``push`` is whether the channel knows; ``carrier`` our code, "" where the carrier is unknown to us."""
+
+    id = fields.BigIntField(primary_key=True)
+    order = fields.ForeignKeyField("models.Order", related_name="shipments", on_delete=fields.RESTRICT)
+    purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="shipments", on_delete=fields.RESTRICT)
+    key = fields.CharField(max_length=200)
+    version = fields.IntField(default=0)
+    transit = fields.CharField(max_length=20)
+    push = fields.CharField(max_length=20)
+    push_attempt = fields.IntField(default=0)
+    lease_until = UtcField(null=True)
+    lease_token = fields.CharField(max_length=40, default="")
+    carrier = fields.CharField(max_length=40, default="")
+    carrier_name = fields.CharField(max_length=120, default="")
+    service = fields.CharField(max_length=120, default="")
+    tracking_number = fields.CharField(max_length=120)
+    tracking_url = fields.TextField(default="")
+    shipped_at = UtcField()
+    received_at = UtcField()
+    channel_reference = fields.CharField(max_length=200, default="")
+    message = fields.TextField(default="")
+    inbound_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "shipments"
+        unique_together = (("purchase_order", "key"),)
+        indexes = (("order_id",), ("tracking_number",))
+
+
+class ShipmentLine(Model):
+    """``quantity`` pieces of a purchase order line in a parcel."""
+
+    id = fields.BigIntField(primary_key=True)
+    shipment = fields.ForeignKeyField("models.Shipment", related_name="lines", on_delete=fields.RESTRICT)
+    purchase_order_line = fields.ForeignKeyField("models.PurchaseOrderLine", related_name="shipment_lines",
+                                                 on_delete=fields.RESTRICT)  # fmt: skip
+    quantity = fields.IntField()
+
+    class Meta:
+        table = "shipment_lines"
+        indexes = (("shipment_id",),)
+
+
+class TrackingPush(Model):
+    """One attempt to tell a channel about a parcel."""
+
+    id = fields.BigIntField(primary_key=True)
+    shipment = fields.ForeignKeyField("models.Shipment", related_name="pushes", on_delete=fields.RESTRICT)
+    attempt = fields.IntField()
+    started_at = UtcField()
+    finished_at = UtcField(null=True)
+    outcome = fields.CharField(max_length=20, default="pending")
+    message = fields.TextField(default="")
+
+    class Meta:
+        table = "tracking_pushes"
+        unique_together = (("shipment", "attempt"),)
+
+
