@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('hash', fields.CharField(max_length=64)),
                 ('xid', fields.BigIntField(null=True)),
             ],
-            options={'table': 'audit_events', 'app': 'models', 'unique_together': (('order_id', 'seq'),), 'pk_attr': 'id', 'table_description': "One step in an order's life, or a change of settings (``order_id`` 0). Append-only; triggers see to it."},
+            options={'table': 'audit_events', 'app': 'models', 'unique_together': (('order_id', 'seq'),), 'pk_attr': 'id', 'table_description': "One step in an order's life, or a change of settings (order_id 0). Append-only, triggers see to it."},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -50,15 +50,15 @@ class Migration(migrations.Migration):
                 ('pulled_at', UtcField(null=True)),
                 ('last_error', fields.TextField(default='', unique=False)),
                 ('auto_process', fields.BooleanField(default=False)),
-                ('auto_limit', fields.BigIntField(null=True, description='minor units of auto_currency; above it a person processes')),
+                ('auto_limit', fields.BigIntField(null=True, description='minor units of auto_currency, above it a person processes')),
                 ('auto_currency', fields.CharField(default='', max_length=3)),
-                ('auto_condition', fields.TextField(default='', description='CEL; empty means every ready order', unique=False)),
+                ('auto_condition', fields.TextField(default='', description='CEL, empty means every ready order', unique=False)),
                 ('alert_addresses', JsonField(default=list, unique=False)),
                 ('stale_days', fields.IntField(default=30)),
                 ('margin_floor', fields.IntField(null=True, description="percent of the order's items")),
                 ('created_at', UtcField()),
             ],
-            options={'table': 'channels', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A place where things are sold. ``secrets`` are sealed (engine.vault); ``cursor_at`` is how far polling has stored.'},
+            options={'table': 'channels', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A place where things are sold. secrets are sealed (engine.vault), cursor_at is how far polling has stored.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                 ('handled_at', UtcField(null=True)),
                 ('attempts', fields.IntField(default=0)),
             ],
-            options={'table': 'inbound_messages', 'app': 'models', 'unique_together': (('source', 'source_id', 'digest'),), 'pk_attr': 'id', 'table_description': 'A raw payload as received. ``state``: stored, done, parked (with the reason), superseded or ignored.'},
+            options={'table': 'inbound_messages', 'app': 'models', 'unique_together': (('source', 'source_id', 'digest'),), 'pk_attr': 'id', 'table_description': 'A raw payload as received. state: stored, done, parked (with the reason), superseded or ignored.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -139,14 +139,14 @@ class Migration(migrations.Migration):
                 ('shipping_rate', fields.CharField(default='', max_length=200)),
                 ('note', fields.TextField(default='', unique=False)),
                 ('fingerprint', fields.CharField(description='sha256 of what the channel said, to notice changes', max_length=64)),
-                ('similar', fields.CharField(description='the same for orders that may be duplicates', max_length=64)),
+                ('likeness', fields.CharField(description='the same for orders that may be duplicates', max_length=64)),
                 ('waived', JsonField(default=list, unique=False)),
                 ('held', fields.CharField(default='', max_length=300)),
                 ('snoozed_until', UtcField(null=True)),
                 ('auto', fields.BooleanField(default=False, description='processed by Auto Order Processing')),
                 ('inbound_id', fields.BigIntField(null=True, description='the payload it was last read from')),
             ],
-            options={'table': 'orders', 'app': 'models', 'unique_together': (('channel', 'external_id'),), 'pk_attr': 'id', 'table_description': "A customer's order at one channel. Money is minor units of ``currency``."},
+            options={'table': 'orders', 'app': 'models', 'unique_together': (('channel', 'external_id'),), 'pk_attr': 'id', 'table_description': "A customer's order at one channel. Money is minor units of currency."},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                 ('released_at', UtcField(null=True)),
                 ('released_by', fields.CharField(default='', max_length=120)),
             ],
-            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['order_id'])], 'pk_attr': 'id', 'table_description': 'A person stopped an order; it goes on when the hold is released.'},
+            options={'table': 'holds', 'app': 'models', 'indexes': [Index(fields=['order_id'])], 'pk_attr': 'id', 'table_description': 'A person stopped an order, it goes on when the hold is released.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
                 ('closed_by', fields.CharField(default='', max_length=120)),
                 ('resolution', fields.CharField(default='', max_length=40)),
             ],
-            options={'table': 'issues', 'app': 'models', 'indexes': [Index(fields=['order_id'])], 'pk_attr': 'id', 'table_description': 'Why an order needs a person. ``cause`` is the same for every order that the same fix would clear.'},
+            options={'table': 'issues', 'app': 'models', 'indexes': [Index(fields=['order_id'])], 'pk_attr': 'id', 'table_description': 'Why an order needs a person. cause is the same for every order that the same fix would clear.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -190,7 +190,7 @@ class Migration(migrations.Migration):
                 ('status', fields.CharField(max_length=20)),
                 ('n', fields.BigIntField()),
             ],
-            options={'table': 'order_counts', 'app': 'models', 'indexes': [Index(fields=['channel_id', 'status'])], 'pk_attr': 'id', 'table_description': 'Kept counters: how many orders of a channel have a status. Rows are deltas, folded now and then; their sum counts.'},
+            options={'table': 'order_counts', 'app': 'models', 'indexes': [Index(fields=['channel_id', 'status'])], 'pk_attr': 'id', 'table_description': 'Kept counters: how many orders of a channel have a status. Rows are deltas, folded now and then, their sum counts.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -211,7 +211,7 @@ class Migration(migrations.Migration):
                 ('error', fields.TextField(default='', unique=False)),
                 ('finished_at', UtcField(null=True)),
             ],
-            options={'table': 'outbox', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A job. ``state``: ready, claimed, done or dead. ``key`` is unique among the jobs that are not over.'},
+            options={'table': 'outbox', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A job. state: ready, claimed, done or dead. key is unique among the jobs that are not over.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -223,7 +223,7 @@ class Migration(migrations.Migration):
                 ('policy', fields.CharField(default='priority', description='priority | cost | stock', max_length=20)),
                 ('created_at', UtcField()),
             ],
-            options={'table': 'products', 'app': 'models', 'pk_attr': 'id', 'table_description': 'Our own SKU. ``floor_margin`` and prices live with listings and orders; here is what it is.'},
+            options={'table': 'products', 'app': 'models', 'pk_attr': 'id', 'table_description': 'Our own SKU. floor_margin and prices live with listings and orders, here is what it is.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -234,7 +234,7 @@ class Migration(migrations.Migration):
                 ('product', fields.ForeignKeyField('models.Product', source_field='product_id', db_constraint=True, to_field='id', related_name='components', on_delete=OnDelete.RESTRICT)),
                 ('quantity', fields.IntField(default=1)),
             ],
-            options={'table': 'listing_components', 'app': 'models', 'unique_together': (('listing', 'product'),), 'pk_attr': 'id', 'table_description': '``quantity`` pieces of a product in one piece of a listing.'},
+            options={'table': 'listing_components', 'app': 'models', 'unique_together': (('listing', 'product'),), 'pk_attr': 'id', 'table_description': 'quantity pieces of a product in one piece of a listing.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -248,7 +248,7 @@ class Migration(migrations.Migration):
                 ('next_at', UtcField()),
                 ('enabled', fields.BooleanField(default=True)),
             ],
-            options={'table': 'schedules', 'app': 'models', 'pk_attr': 'id', 'table_description': 'Something to be done again and again; whoever moves ``next_at`` on writes the job.'},
+            options={'table': 'schedules', 'app': 'models', 'pk_attr': 'id', 'table_description': 'Something to be done again and again, whoever moves next_at on writes the job.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -275,7 +275,7 @@ class Migration(migrations.Migration):
                 ('po_box_allowed', fields.BooleanField(default=True)),
                 ('created_at', UtcField()),
             ],
-            options={'table': 'suppliers', 'app': 'models', 'pk_attr': 'id', 'table_description': "Someone who ships for us. ``cursor`` is the connector's own text; ``priority`` 1 comes first."},
+            options={'table': 'suppliers', 'app': 'models', 'pk_attr': 'id', 'table_description': "Someone who ships for us. cursor is the connector's own text, priority 1 comes first."},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -299,7 +299,7 @@ class Migration(migrations.Migration):
                 ('returned', fields.IntField(default=0)),
                 ('supplier', fields.ForeignKeyField('models.Supplier', source_field='supplier_id', null=True, db_constraint=True, to_field='id', related_name='chosen', on_delete=OnDelete.RESTRICT)),
             ],
-            options={'table': 'order_lines', 'app': 'models', 'unique_together': (('order', 'external_id'),), 'pk_attr': 'id', 'table_description': 'One line. ``shipped + canceled + open = quantity``, always.'},
+            options={'table': 'order_lines', 'app': 'models', 'unique_together': (('order', 'external_id'),), 'pk_attr': 'id', 'table_description': 'One line. shipped + canceled + open = quantity, always.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -313,7 +313,7 @@ class Migration(migrations.Migration):
                 ('enabled', fields.BooleanField(default=True)),
                 ('created_at', UtcField()),
             ],
-            options={'table': 'rules', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A routing rule: where ``condition`` (CEL) holds, lines go to ``supplier``. The lowest ``position`` that fits wins.'},
+            options={'table': 'rules', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A routing rule: where condition (CEL) holds, lines go to supplier. The lowest position that fits wins.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -350,14 +350,14 @@ class Migration(migrations.Migration):
                 ('document', fields.BinaryField(null=True)),
                 ('reference', fields.CharField(default='', max_length=120)),
                 ('message', fields.TextField(default='', unique=False)),
-                ('superseded', fields.BooleanField(default=False, description='a person dealt with its end; others cover its quantity')),
+                ('superseded', fields.BooleanField(default=False, description='a person dealt with its end, others cover its quantity')),
                 ('created_at', UtcField()),
                 ('sent_at', UtcField(null=True)),
                 ('acknowledged_at', UtcField(null=True)),
                 ('ack_due_at', UtcField(null=True)),
                 ('tracking_due_at', UtcField(null=True)),
             ],
-            options={'table': 'purchase_orders', 'app': 'models', 'indexes': [Index(fields=['order_id'])], 'pk_attr': 'id', 'table_description': 'What one supplier is asked to ship of one order. ``po_number`` is the idempotency key and never changes.'},
+            options={'table': 'purchase_orders', 'app': 'models', 'indexes': [Index(fields=['order_id'])], 'pk_attr': 'id', 'table_description': 'What one supplier is asked to ship of one order. po_number is the idempotency key and never changes.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -373,7 +373,7 @@ class Migration(migrations.Migration):
                 ('received_at', UtcField()),
                 ('inbound_id', fields.BigIntField(null=True)),
             ],
-            options={'table': 'acknowledgements', 'app': 'models', 'unique_together': (('purchase_order', 'key'),), 'pk_attr': 'id', 'table_description': "Something a supplier said of a purchase order. ``key`` is the supplier's, so that hearing it twice is harmless."},
+            options={'table': 'acknowledgements', 'app': 'models', 'unique_together': (('purchase_order', 'key'),), 'pk_attr': 'id', 'table_description': "Something a supplier said of a purchase order. key is the supplier's, so that hearing it twice is harmless."},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -395,7 +395,7 @@ class Migration(migrations.Migration):
                 ('shipped', fields.IntField(default=0)),
                 ('canceled', fields.IntField(default=0)),
             ],
-            options={'table': 'purchase_order_lines', 'app': 'models', 'indexes': [Index(fields=['purchase_order_id']), Index(fields=['order_line_id'])], 'pk_attr': 'id', 'table_description': 'One line of a purchase order. ``per_unit`` pieces of the product make one piece of the order line (kits).'},
+            options={'table': 'purchase_order_lines', 'app': 'models', 'indexes': [Index(fields=['purchase_order_id']), Index(fields=['order_line_id'])], 'pk_attr': 'id', 'table_description': 'One line of a purchase order. per_unit pieces of the product make one piece of the order line (kits).'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -435,7 +435,7 @@ class Migration(migrations.Migration):
                 ('message', fields.TextField(default='', unique=False)),
                 ('inbound_id', fields.BigIntField(null=True)),
             ],
-            options={'table': 'shipments', 'app': 'models', 'unique_together': (('purchase_order', 'key'),), 'indexes': [Index(fields=['order_id']), Index(fields=['tracking_number'])], 'pk_attr': 'id', 'table_description': 'One parcel. ``push`` is whether the channel knows; ``carrier`` our code, "" where the carrier is unknown to us.'},
+            options={'table': 'shipments', 'app': 'models', 'unique_together': (('purchase_order', 'key'),), 'indexes': [Index(fields=['order_id']), Index(fields=['tracking_number'])], 'pk_attr': 'id', 'table_description': 'One parcel. push is whether the channel knows, carrier our code, "" where the carrier is unknown to us.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -446,7 +446,7 @@ class Migration(migrations.Migration):
                 ('purchase_order_line', fields.ForeignKeyField('models.PurchaseOrderLine', source_field='purchase_order_line_id', db_constraint=True, to_field='id', related_name='shipment_lines', on_delete=OnDelete.RESTRICT)),
                 ('quantity', fields.IntField()),
             ],
-            options={'table': 'shipment_lines', 'app': 'models', 'indexes': [Index(fields=['shipment_id'])], 'pk_attr': 'id', 'table_description': '``quantity`` pieces of a purchase order line in a parcel.'},
+            options={'table': 'shipment_lines', 'app': 'models', 'indexes': [Index(fields=['shipment_id'])], 'pk_attr': 'id', 'table_description': 'quantity pieces of a purchase order line in a parcel.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -491,7 +491,7 @@ class Migration(migrations.Migration):
                 ('enabled', fields.BooleanField(default=True)),
                 ('priority', fields.IntField(null=True, description="before the supplier's own priority")),
             ],
-            options={'table': 'supplier_products', 'app': 'models', 'unique_together': (('supplier', 'product'), ('supplier', 'sku')), 'pk_attr': 'id', 'table_description': "A supplier's offer of a product. ``stock`` None means: not told, taken as enough."},
+            options={'table': 'supplier_products', 'app': 'models', 'unique_together': (('supplier', 'product'), ('supplier', 'sku')), 'pk_attr': 'id', 'table_description': "A supplier's offer of a product. stock None means: not told, taken as enough."},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -520,7 +520,7 @@ class Migration(migrations.Migration):
                 ('enabled', fields.BooleanField(default=True)),
                 ('created_at', UtcField()),
             ],
-            options={'table': 'users', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A person. ``role``: viewer, operator, manager or admin.'},
+            options={'table': 'users', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A person. role: viewer, operator, manager or admin.'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -534,7 +534,7 @@ class Migration(migrations.Migration):
                 ('last_used_at', UtcField(null=True)),
                 ('expires_at', UtcField(null=True)),
             ],
-            options={'table': 'api_tokens', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A token for the API; only its sha256 is kept.'},
+            options={'table': 'api_tokens', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A token for the API, only its sha256 is kept.'},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -12,7 +12,7 @@ INDEXES = [
     "CREATE INDEX orders_channel ON orders (channel_id, placed_at DESC, id DESC)",
     "CREATE INDEX orders_placed ON orders (placed_at DESC, id DESC)",
     f"CREATE INDEX orders_open ON orders (placed_at, id) WHERE status IN {OPEN}",
-    "CREATE INDEX orders_similar ON orders (similar)",
+    "CREATE INDEX orders_likeness ON orders (likeness)",
     "CREATE INDEX orders_unfinished ON orders (channel_id, id) WHERE status NOT IN ('completed', 'canceled')",
     "CREATE INDEX issues_cause ON issues (cause) WHERE closed_at IS NULL",
     "CREATE INDEX issues_open ON issues (code, order_id) WHERE closed_at IS NULL",

@@ -9,10 +9,10 @@ from engine.models.fields import JsonField, UtcField
 
 
 class AuditEvent(Model):
-    """One step in an order's life, or a change of settings (``order_id`` 0). Append-only; triggers see to it.
+    """One step in an order's life, or a change of settings (order_id 0). Append-only, triggers see to it.
 
-    ``before`` and ``after`` are JSON objects of the values that changed, by path ("po.7.state"). ``hash`` covers the
-    event and ``prev_hash``. ``xid`` is the writing transaction on PostgreSQL, so that the change feed skips none.
+    before and after are JSON objects of the values that changed, by path ("po.7.state"). hash covers the
+    event and prev_hash. xid is the writing transaction on PostgreSQL, so that the change feed skips none.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -38,7 +38,7 @@ class AuditEvent(Model):
 
 
 class InboundMessage(Model):
-    """A raw payload as received. ``state``: stored, done, parked (with the reason), superseded or ignored."""
+    """A raw payload as received. state: stored, done, parked (with the reason), superseded or ignored."""
 
     id = fields.BigIntField(primary_key=True)
     source = fields.CharField(max_length=20, description="channel | supplier")
@@ -61,9 +61,9 @@ class InboundMessage(Model):
 
 
 class OutboxMessage(Model):
-    """A job. ``state``: ready, claimed, done or dead. ``key`` is unique among the jobs that are not over.
+    """A job. state: ready, claimed, done or dead. key is unique among the jobs that are not over.
 
-    A claim carries a ``token``, so that a late answer of an expired lease changes nothing.
+    A claim carries a token, so that a late answer of an expired lease changes nothing.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -86,7 +86,7 @@ class OutboxMessage(Model):
 
 
 class Schedule(Model):
-    """Something to be done again and again; whoever moves ``next_at`` on writes the job."""
+    """Something to be done again and again, whoever moves next_at on writes the job."""
 
     id = fields.IntField(primary_key=True)
     key = fields.CharField(max_length=120, unique=True)
@@ -116,7 +116,7 @@ class Heartbeat(Model):
 
 
 class OrderCount(Model):
-    """Kept counters: how many orders of a channel have a status. Rows are deltas, folded now and then; their sum counts."""
+    """Kept counters: how many orders of a channel have a status. Rows are deltas, folded now and then, their sum counts."""
 
     id = fields.BigIntField(primary_key=True)
     channel_id = fields.IntField()

@@ -9,7 +9,7 @@ from engine.models.fields import JsonField, UtcField
 
 
 class Channel(Model):
-    """A place where things are sold. ``secrets`` are sealed (engine.vault); ``cursor_at`` is how far polling has stored."""
+    """A place where things are sold. secrets are sealed (engine.vault), cursor_at is how far polling has stored."""
 
     id = fields.IntField(primary_key=True)
     connector = fields.CharField(max_length=40)
@@ -26,9 +26,9 @@ class Channel(Model):
     pulled_at = UtcField(null=True)
     last_error = fields.TextField(default="")
     auto_process = fields.BooleanField(default=False)
-    auto_limit = fields.BigIntField(null=True, description="minor units of auto_currency; above it a person processes")
+    auto_limit = fields.BigIntField(null=True, description="minor units of auto_currency, above it a person processes")
     auto_currency = fields.CharField(max_length=3, default="")
-    auto_condition = fields.TextField(default="", description="CEL; empty means every ready order")
+    auto_condition = fields.TextField(default="", description="CEL, empty means every ready order")
     alert_addresses = JsonField(default=list)
     stale_days = fields.IntField(default=30)
     margin_floor = fields.IntField(null=True, description="percent of the order's items")
@@ -39,7 +39,7 @@ class Channel(Model):
 
 
 class Supplier(Model):
-    """Someone who ships for us. ``cursor`` is the connector's own text; ``priority`` 1 comes first."""
+    """Someone who ships for us. cursor is the connector's own text, priority 1 comes first."""
 
     id = fields.IntField(primary_key=True)
     connector = fields.CharField(max_length=40)
@@ -67,7 +67,7 @@ class Supplier(Model):
 
 
 class Product(Model):
-    """Our own SKU. ``floor_margin`` and prices live with listings and orders; here is what it is."""
+    """Our own SKU. floor_margin and prices live with listings and orders, here is what it is."""
 
     id = fields.IntField(primary_key=True)
     sku = fields.CharField(max_length=120, unique=True)
@@ -94,7 +94,7 @@ class Listing(Model):
 
 
 class ListingComponent(Model):
-    """``quantity`` pieces of a product in one piece of a listing."""
+    """quantity pieces of a product in one piece of a listing."""
 
     id = fields.IntField(primary_key=True)
     listing = fields.ForeignKeyField("models.Listing", related_name="components", on_delete=fields.CASCADE)
@@ -107,7 +107,7 @@ class ListingComponent(Model):
 
 
 class SupplierProduct(Model):
-    """A supplier's offer of a product. ``stock`` None means: not told, taken as enough."""
+    """A supplier's offer of a product. stock None means: not told, taken as enough."""
 
     id = fields.IntField(primary_key=True)
     supplier = fields.ForeignKeyField("models.Supplier", related_name="offers", on_delete=fields.RESTRICT)
@@ -158,7 +158,7 @@ class ShippingMapping(Model):
 
 
 class Rule(Model):
-    """A routing rule: where ``condition`` (CEL) holds, lines go to ``supplier``. The lowest ``position`` that fits wins."""
+    """A routing rule: where condition (CEL) holds, lines go to supplier. The lowest position that fits wins."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=120, unique=True)

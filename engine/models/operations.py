@@ -23,4 +23,5 @@ class PerDialect(TortoiseOperation):
         if state_editor is None:
             return
         for statement in self.statements[state_editor.client.capabilities.dialect]:
-            await state_editor._run_sql(statement)
+            # Not the editor's own _run_sql: it splits at semicolons, and a trigger's body has some.
+            await state_editor.client.execute_query(statement)

@@ -9,9 +9,9 @@ from engine.models.fields import JsonField, UtcField
 
 
 class Order(Model):
-    """A customer's order at one channel. Money is minor units of ``currency``.
+    """A customer's order at one channel. Money is minor units of currency.
 
-    ``status`` is derived (engine.domain.states.order_status) and kept here for lists; ``audit_seq`` and ``audit_hash``
+    status is derived (engine.domain.states.order_status) and kept here for lists, audit_seq and audit_hash
     are the head of the order's chain in the blue book.
     """
 
@@ -43,7 +43,7 @@ class Order(Model):
     shipping_rate = fields.CharField(max_length=200, default="")
     note = fields.TextField(default="")
     fingerprint = fields.CharField(max_length=64, description="sha256 of what the channel said, to notice changes")
-    similar = fields.CharField(max_length=64, description="the same for orders that may be duplicates")
+    likeness = fields.CharField(max_length=64, description="the same for orders that may be duplicates")
     waived = JsonField(default=list)
     held = fields.CharField(max_length=300, default="")
     snoozed_until = UtcField(null=True)
@@ -56,9 +56,9 @@ class Order(Model):
 
 
 class OrderLine(Model):
-    """One line. ``shipped + canceled + open = quantity``, always.
+    """One line. shipped + canceled + open = quantity, always.
 
-    ``cancel_asked`` is what the channel or a person wants canceled; ``canceled`` is what will surely not ship.
+    cancel_asked is what the channel or a person wants canceled, canceled is what will surely not ship.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -85,7 +85,7 @@ class OrderLine(Model):
 
 
 class Issue(Model):
-    """Why an order needs a person. ``cause`` is the same for every order that the same fix would clear."""
+    """Why an order needs a person. cause is the same for every order that the same fix would clear."""
 
     id = fields.BigIntField(primary_key=True)
     order = fields.ForeignKeyField("models.Order", related_name="issues", on_delete=fields.RESTRICT)
@@ -106,7 +106,7 @@ class Issue(Model):
 
 
 class Hold(Model):
-    """A person stopped an order; it goes on when the hold is released."""
+    """A person stopped an order, it goes on when the hold is released."""
 
     id = fields.BigIntField(primary_key=True)
     order = fields.ForeignKeyField("models.Order", related_name="holds", on_delete=fields.RESTRICT)

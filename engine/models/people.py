@@ -9,7 +9,7 @@ from engine.models.fields import JsonField, UtcField
 
 
 class User(Model):
-    """A person. ``role``: viewer, operator, manager or admin."""
+    """A person. role: viewer, operator, manager or admin."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=80, unique=True)
@@ -25,7 +25,7 @@ class User(Model):
 
 
 class ApiToken(Model):
-    """A token for the API; only its sha256 is kept."""
+    """A token for the API, only its sha256 is kept."""
 
     id = fields.IntField(primary_key=True)
     user = fields.ForeignKeyField("models.User", related_name="tokens", on_delete=fields.CASCADE)

@@ -9,9 +9,9 @@ from engine.models.fields import UtcField
 
 
 class PurchaseOrder(Model):
-    """What one supplier is asked to ship of one order. ``po_number`` is the idempotency key and never changes.
+    """What one supplier is asked to ship of one order. po_number is the idempotency key and never changes.
 
-    ``document`` is the bytes that go out, frozen when first rendered, so that every attempt is the same.
+    document is the bytes that go out, frozen when first rendered, so that every attempt is the same.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -32,7 +32,7 @@ class PurchaseOrder(Model):
     document = fields.BinaryField(null=True)
     reference = fields.CharField(max_length=120, default="")
     message = fields.TextField(default="")
-    superseded = fields.BooleanField(default=False, description="a person dealt with its end; others cover its quantity")
+    superseded = fields.BooleanField(default=False, description="a person dealt with its end, others cover its quantity")
     created_at = UtcField()
     sent_at = UtcField(null=True)
     acknowledged_at = UtcField(null=True)
@@ -45,7 +45,7 @@ class PurchaseOrder(Model):
 
 
 class PurchaseOrderLine(Model):
-    """One line of a purchase order. ``per_unit`` pieces of the product make one piece of the order line (kits)."""
+    """One line of a purchase order. per_unit pieces of the product make one piece of the order line (kits)."""
 
     id = fields.BigIntField(primary_key=True)
     purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="lines", on_delete=fields.RESTRICT)
@@ -85,7 +85,7 @@ class Submission(Model):
 
 
 class Acknowledgement(Model):
-    """Something a supplier said of a purchase order. ``key`` is the supplier's, so that hearing it twice is harmless."""
+    """Something a supplier said of a purchase order. key is the supplier's, so that hearing it twice is harmless."""
 
     id = fields.BigIntField(primary_key=True)
     purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="acknowledgements",
@@ -120,7 +120,7 @@ class Backorder(Model):
 
 
 class Shipment(Model):
-    """One parcel. ``push`` is whether the channel knows; ``carrier`` our code, "" where the carrier is unknown to us."""
+    """One parcel. push is whether the channel knows, carrier our code, "" where the carrier is unknown to us."""
 
     id = fields.BigIntField(primary_key=True)
     order = fields.ForeignKeyField("models.Order", related_name="shipments", on_delete=fields.RESTRICT)
@@ -150,7 +150,7 @@ class Shipment(Model):
 
 
 class ShipmentLine(Model):
-    """``quantity`` pieces of a purchase order line in a parcel."""
+    """quantity pieces of a purchase order line in a parcel."""
 
     id = fields.BigIntField(primary_key=True)
     shipment = fields.ForeignKeyField("models.Shipment", related_name="lines", on_delete=fields.RESTRICT)
