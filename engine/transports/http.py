@@ -68,18 +68,6 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-async def _whole(stream: aiohttp.StreamReader) -> bytes:
-    """The body to its end. ``StreamReader.read(n)`` would return with whatever has arrived so far."""
-    blocks: list[bytes] = []
-    size = 0
-    async for block in stream.iter_any():
-        size += len(block)
-        if size > MAX_BODY:
-            raise aiohttp.ClientPayloadError(f"the answer is larger than {MAX_BODY} bytes")
-        blocks.append(block)
-    return b"".join(blocks)
-
-
 class HttpClient:
     """One keep-alive session to one peer. ``peer`` is the name people know it by; it opens every message."""
 
