@@ -1,0 +1,79 @@
+"""Fixtures for every test: settings that touch nobody's home, the real clock, and databases of both kinds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from engine import clock, db, settings
+from tests.support import databases
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path) -> Iterator[settings.Settings]:
+    """Settings whose home is the test's own folder; both they and the clock are put back afterwards."""
+    mine = settings.Settings(home=str(tmp_path / "home"))
+    settings.force(mine)
+    yield mine
+    settings.force(None)
+    clock.use(lambda: datetime.now(UTC))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One migrated SQLite file a session, to be copied."""
+    return databases.sqlite_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[str]:
+    """One migrated PostgreSQL database a session, to be copied. No server: skipped, or failed where CI is set."""
+    if trouble := databases.elsewhere(databases.postgres_trouble()):
+        if os.environ.get("CI"):
+            pytest.fail(trouble)
+        pytest.skip(trouble)
+    url = databases.elsewhere(databases.postgres_template())
+    yield url
+    databases.elsewhere(databases.drop(url))
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of an empty, migrated SQLite database; not open."""
+    return databases.sqlite_copy(sqlite_template, tmp_path)
+
+
+@pytest.fixture
+def postgres_url(postgres_template: str) -> Iterator[str]:
+    """The URL of an empty, migrated PostgreSQL database; not open, dropped afterwards."""
+    url = databases.elsewhere(databases.create(postgres_template.rpartition("/")[2]))
+    yield url
+    databases.elsewhere(databases.drop(url))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def db_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty, migrated database, once of each kind; not open. The settings point to it."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    settings.force(settings.Settings(home=settings.settings().home, database_url=url))
+    return url
+
+
+@pytest.fixture
+async def database(db_url: str) -> AsyncIterator[str]:
+    """An open, empty, migrated database, once of each kind; its URL. Open for the test and for the tasks it starts."""
+    # pytest-asyncio carries context variables set here into the test (tests/integration/test_databases.py makes sure).
+    async with db.database(db_url):
+        yield db_url
+
+
+@pytest.fixture
+async def sqlite_database(sqlite_url: str) -> AsyncIterator[str]:
+    """The same on SQLite only, for what does not depend on the database."""
+    settings.force(settings.Settings(home=settings.settings().home, database_url=sqlite_url))
+    async with db.database(sqlite_url):
+        yield sqlite_url
