@@ -163,7 +163,7 @@ class Connector:
         status = self._cancel_status(decoded)
         if status not in self._config.cancel_map:
             raise Unreadable(
-                f"{self._client.peer} answered the cancel request for {po_number} with {status!r}; add it to cancel_map",
+                f"{self._client.peer} was asked to cancel {po_number} and said {status!r}; add it to cancel_map",
                 field="cancel_status",
             )
         return CancelAnswer(self._config.cancel_map[status])

@@ -54,7 +54,7 @@ Path = Annotated[str, msgspec.Meta(pattern="^/")]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach one supplier and how it spells things. Every ``str`` without another meaning is a JMESPath expression."""
+    """How to reach one supplier and how it spells things, the latter as JMESPath expressions."""
 
     base_url: Annotated[str, msgspec.Meta(pattern="^https?://[^/]+")]
     api_key: str
@@ -103,7 +103,7 @@ def _functions(node: Any) -> Iterator[str]:
 
 
 class Expression:
-    """One compiled setting. Raises Misconfigured, with the setting's name and the position, when it cannot be compiled."""
+    """One compiled setting. Raises Misconfigured, naming the setting and the position, when it cannot be compiled."""
 
     def __init__(self, setting: str, text: str) -> None:
         self.setting = setting
@@ -179,6 +179,7 @@ def document(purchase: Purchase) -> dict[str, Any]:
     """
     built: dict[str, Any] = msgspec.to_builtins(purchase)
     built["ship_to"] = msgspec.structs.asdict(purchase.ship_to)
+    built["lines"] = list(built["lines"])  # JMESPath knows no tuples
     total = 0
     for line, source in zip(built["lines"], purchase.lines, strict=True):
         amount = source.unit_cost * source.quantity
@@ -210,7 +211,11 @@ PROBE = Purchase(
     method_code="GROUND",
     method_name="Ground",
     placed_at=datetime(2024, 1, 1, tzinfo=UTC),
-    lines=(PurchaseLine(line=1, supplier_sku="S-1", sku="SKU-1", title="Probe", quantity=2, unit_cost=125),),
+    lines=(
+        PurchaseLine(
+            line=1, supplier_sku="PROBE-SUPPLIER-SKU", sku="PROBE-SKU", title="Probe", quantity=2, unit_cost=125
+        ),
+    ),
 )
 
 
@@ -233,7 +238,8 @@ class SupplierMapping:
         for field in ("kind", "key", "po_number", "occurred_at"):
             if field not in self._update:
                 raise Misconfigured(f"update.{field}: every update needs it, so it cannot be empty (position 0)")
-        self.render(PROBE)
+        if b"PROBE-SUPPLIER-SKU" not in self.render(PROBE):
+            raise Misconfigured("request: the JSON it builds does not contain the lines' supplier_sku; add it")
 
     def render(self, purchase: Purchase) -> bytes:
         """The JSON to send, keys sorted, so that one purchase is the same bytes every time.
