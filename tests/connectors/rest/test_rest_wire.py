@@ -103,6 +103,7 @@ async def test_a_bare_key_and_other_paths_are_sent_as_configured(scripted, conne
         ("PUT", "/v2/po/A%2F%207-1"),
         ("POST", "/v2/po/A%2F%207-1/stop"),
     ]
+    assert [asked.headers["idempotency-key"] for asked in scripted.asked] == ["A/ 7-1", "A/ 7-1:cancel"]
     assert scripted.asked[0].headers["x-api-key"] == "k-123"
     assert "authorization" not in scripted.asked[0].headers
 

@@ -41,9 +41,9 @@ class SupplierClient(HttpClient):
         """The answer to a question that changes nothing."""
         return await self.call("GET", self._url(path, po_number), effect=False, params=params)
 
-    async def tell(self, method: str, path: str, po_number: str, body: bytes, *, effect: bool) -> Answer:
-        """The answer to a request about one purchase order, which is its idempotency key."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": po_number}
+    async def tell(self, method: str, path: str, po_number: str, body: bytes, *, key: str, effect: bool) -> Answer:
+        """The answer to a request about one purchase order; ``key`` is the same on every attempt at the same thing."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         return await self.call(method, self._url(path, po_number), effect=effect, headers=headers, body=body)
 
     def _url(self, path: str, po_number: str) -> str:

@@ -51,7 +51,7 @@ class Connector:
             raise Refused(f"purchase order {po_number!r}: its number has characters that a header cannot carry")
         try:
             answer = await self._client.tell(
-                self._config.method, self._config.submit_path, po_number, body, effect=True
+                self._config.method, self._config.submit_path, po_number, body, key=po_number, effect=True
             )
         except Declined as no:
             if no.code == "409":
@@ -154,7 +154,9 @@ class Connector:
         if not self.can_cancel:
             raise Refused(f"{self._client.peer} takes no cancel requests: call them about {po_number}")
         try:
-            answer = await self._client.tell("POST", self._config.cancel_path, po_number, b"{}", effect=False)
+            # Its own key: under the po_number alone a supplier might replay its answer to the submit.
+            key = f"{po_number}:cancel"
+            answer = await self._client.tell("POST", self._config.cancel_path, po_number, b"{}", key=key, effect=False)
             decoded: Any = answer.json()
         except Declined as no:
             if no.answer is None or self._cancel_status(no.answer) not in self._config.cancel_map:
