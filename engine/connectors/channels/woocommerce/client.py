@@ -1,7 +1,7 @@
 """WooCommerce REST API v3 over HTTP: signing, paging headers, and errors in the store's own words.
 
 Over https the key and secret travel as Basic credentials. Over plain http WooCommerce accepts nothing but one-legged
-OAuth 1.0a (RFC 5849) with HMAC-SHA256; the parameters go into the query because some hosts strip the Authorization header.
+OAuth 1.0a (RFC 5849) with HMAC-SHA256; its parameters go into the query, since some hosts strip the header.
 Source: https://woocommerce.github.io/woocommerce-rest-api-docs/#authentication
 """
 
@@ -57,7 +57,7 @@ def signed(method: str, url: str, params: Mapping[str, str], key: str, secret: s
         "oauth_consumer_key": key,
         "oauth_nonce": secrets.token_hex(16),
         "oauth_signature_method": "HMAC-SHA256",
-        "oauth_timestamp": str(int(time.time())),  # the wire's clock, not the engine's: the store compares it with its own
+        "oauth_timestamp": str(int(time.time())),  # never a clock that tests or replays have set: the store compares it
         "oauth_version": "1.0",
     }
     return full | {"oauth_signature": sign(method, url, full, secret)}
@@ -73,7 +73,7 @@ class Client:
         self.home = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self.secure = parts.scheme == "https"
         self._key, self._secret = key, secret
-        self._http = HttpClient(f"WooCommerce ({parts.netloc})", timeout=timeout, headers={"Accept": "application/json"})
+        self._http = HttpClient(f"WooCommerce ({parts.netloc})", timeout=timeout)
 
     async def get(self, path: str, **params: str) -> Answer:
         """The answer to a GET below the API's root. Raises as ``HttpClient.call`` does for reading."""
@@ -82,7 +82,7 @@ class Client:
     async def send(self, method: str, path: str, body: Any) -> Answer:
         """The answer to a PUT or POST of JSON.
 
-        A lost answer raises TryLater and not OutcomeUnknown: everything this connector sends is either absolute (PUT) or
+        A lost answer raises TryLater and not OutcomeUnknown: what this connector sends is either absolute (PUT) or is
         looked up before it is sent again (notes), so trying again is what the caller must do.
         """
         return await self._call(method, self.home + ROOT + path, {}, msgspec.json.encode(body))
