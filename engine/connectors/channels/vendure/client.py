@@ -56,7 +56,7 @@ class _Error(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
     errors: list[_Error] | None = None
 
 
@@ -91,7 +91,7 @@ class VendureClient:
         if envelope.errors:
             raise self._failure(envelope.errors, effect)
         try:
-            return msgspec.json.decode(envelope.data or b"null", type=shape)
+            return msgspec.json.decode(envelope.data, type=shape)
         except msgspec.DecodeError as error:
             raise _drift(f"Vendure's answer does not have its documented shape: {error}", effect) from error
 
@@ -116,7 +116,7 @@ class VendureClient:
         if envelope.errors:
             raise self._failure(envelope.errors, effect=False)
         try:
-            outcome = msgspec.json.decode(envelope.data or b"null", type=_LoginData).login
+            outcome = msgspec.json.decode(envelope.data, type=_LoginData).login
         except msgspec.DecodeError as error:
             raise _drift(f"Vendure's answer to the log-in is not readable: {error}", effect=False) from error
         if outcome.error_code is not None:

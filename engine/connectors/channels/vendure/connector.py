@@ -29,7 +29,10 @@ MS = timedelta(milliseconds=1)
 COMMIT_LAG = timedelta(seconds=60)
 
 ORDERS = f"query Orders($options: OrderListOptions) {{ orders(options: $options) {{ items {{ {ORDER_FIELDS} }} }} }}"
-PARCELS = f"query Parcels($options: OrderListOptions) {{ orders(options: $options) {{ items {{ id {FULFILLMENT_FIELDS} }} }} }}"
+PARCELS = (
+    "query Parcels($options: OrderListOptions) "
+    f"{{ orders(options: $options) {{ items {{ id {FULFILLMENT_FIELDS} }} }} }}"
+)
 ADD = """
 mutation AddFulfillment($input: FulfillOrderInput!) {
   addFulfillmentToOrder(input: $input) {
@@ -228,8 +231,8 @@ class Connector:
     async def push_tracking(self, parcel: Parcel) -> str:
         """The order has a fulfillment with this tracking code and these lines, and it is Shipped; returns its id.
 
-        A fulfillment has no field for our key, so it is known again by tracking code and lines: hence a parcel without a
-        number is Refused. The order moves to PartiallyShipped or Shipped by itself.
+        A fulfillment has no field for our key, so it is known again by tracking code and lines: hence a parcel
+        without a number is Refused. The order moves to PartiallyShipped or Shipped by itself.
         """
         if not parcel.tracking_number or not parcel.lines:
             what = "a tracking number" if not parcel.tracking_number else "lines"
@@ -347,10 +350,8 @@ class Connector:
 
 
 def _refused(parcel: Parcel, outcome: Outcome) -> Refused:
-    return Refused(
-        f"Vendure did not take parcel {parcel.tracking_number} of order {parcel.order_external_id}: {outcome.complaint()}",
-        code=outcome.error_code,
-    )
+    which = f"parcel {parcel.tracking_number} of order {parcel.order_external_id}"
+    return Refused(f"Vendure did not take {which}: {outcome.complaint()}", code=outcome.error_code)
 
 
 def _method(parcel: Parcel) -> str:

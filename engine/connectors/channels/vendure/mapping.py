@@ -20,9 +20,7 @@ from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Parce
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 FULFILLMENT_FIELDS = "fulfillments { id state method trackingCode lines { orderLineId quantity } }"
-ADDRESS_FIELDS = (
-    "{ fullName company streetLine1 streetLine2 city province postalCode countryCode phoneNumber }"  # fmt: skip
-)
+ADDRESS_FIELDS = "{ fullName company streetLine1 streetLine2 city province postalCode countryCode phoneNumber }"
 ORDER_FIELDS = f"""
   id code state type createdAt updatedAt orderPlacedAt currencyCode
   total totalWithTax
@@ -62,7 +60,7 @@ class _Model(msgspec.Struct, rename="camel", frozen=True):
     pass
 
 
-class VendureAddress(_Model):
+class VendureAddress(_Model, frozen=True):
     """An OrderAddress; every field may be null."""
 
     full_name: str | None = None
@@ -76,12 +74,12 @@ class VendureAddress(_Model):
     phone_number: str | None = None
 
 
-class _Variant(_Model):
+class _Variant(_Model, frozen=True):
     sku: str
     name: str
 
 
-class _Line(_Model):
+class _Line(_Model, frozen=True):
     id: str
     quantity: Count
     order_placed_quantity: Count
@@ -89,14 +87,14 @@ class _Line(_Model):
     product_variant: _Variant
 
 
-class FulfillmentLine(_Model):
+class FulfillmentLine(_Model, frozen=True):
     """A quantity of an order line in a fulfillment."""
 
     order_line_id: str
     quantity: Count
 
 
-class Fulfillment(_Model):
+class Fulfillment(_Model, frozen=True):
     """A Fulfillment: what Vendure calls a parcel."""
 
     id: str
@@ -115,36 +113,36 @@ class Fulfillment(_Model):
         return mine == quantities(parcel)
 
 
-class _Method(_Model):
+class _Method(_Model, frozen=True):
     code: str
     name: str
 
 
-class _ShippingLine(_Model):
+class _ShippingLine(_Model, frozen=True):
     price_with_tax: int
     shipping_method: _Method
 
 
-class _Discount(_Model):
+class _Discount(_Model, frozen=True):
     amount_with_tax: int
 
 
-class _Refund(_Model):
+class _Refund(_Model, frozen=True):
     state: str
     total: int
 
 
-class _Payment(_Model):
+class _Payment(_Model, frozen=True):
     state: str
     amount: int
     refunds: tuple[_Refund, ...] = ()
 
 
-class _Customer(_Model):
+class _Customer(_Model, frozen=True):
     email_address: str
 
 
-class VendureOrder(_Model):
+class VendureOrder(_Model, frozen=True):
     """An Order with the fields of ``ORDER_FIELDS``."""
 
     id: str
@@ -210,12 +208,12 @@ class _Minor:
     """Turns the store's integers into minor units of the currency: Vendure keeps yen with two decimals, too."""
 
     def __init__(self, currency: str, precision: int) -> None:
-        self._shift = get_currency_precision(currency) - precision
+        self._shift: int = get_currency_precision(currency) - precision
 
     def __call__(self, amount: int) -> int:
         if self._shift >= 0:
-            return int(amount * 10**self._shift)
-        unit = 10**-self._shift
+            return amount * int(10**self._shift)
+        unit = int(10**-self._shift)
         return (2 * amount + unit) // (2 * unit)  # halves go up; a fraction of a yen comes from tax and cannot be paid
 
 
