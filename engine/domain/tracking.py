@@ -35,13 +35,14 @@ class Tracked(msgspec.Struct, frozen=True):
 _SERVICE_WORDS = re.findall(
     r"\w+",
     """
-    1st 2 2day 2nd 3 3day 3rd 9 10 12 24 24h 24hr 48 48h 48hr a m am pm air and advantage anytime business by class
-    click collect com commercial connect courier couriers cubic day days deferred delivery domestic drop early economy end
-    envelope evening expedited express expresspost extra first flat for global ground guaranteed home inc international
-    intl large letter library light lite locker ltd mail media medium method midday morning next noon of one overnight
-    pack package packet pak parcel parcelpost parcels paket plus point premier premium priority rate regular residential
-    retail return returns saturday saver second select service services shipping shop signature signed standard super
-    surepost three time tracked two uk untracked us usa via worldwide xpedited xpress xpresspost
+    10 12 1st 2 24 24h 24hr 2day 2nd 3 3day 3rd 48 48h 48hr 9 advantage air am and anytime business by class click
+    collect com commercial connect courier couriers cubic day days deferred delivery domestic drop early economy end
+    envelope evening expedited express expresspost extra first flat for global ground guaranteed home inc
+    international intl large letter library light lite locker ltd mail media medium method midday morning next noon
+    of one overnight pack package packet pak paket parcel parcelpost parcels plus pm point premier premium priority
+    rate regular residential retail return returns saturday saver second select service services shipping shop
+    signature signed standard super surepost three time tracked two uk untracked us usa via worldwide xpedited
+    xpress xpresspost
     """,
 )
 _NOTHING_STATED = frozenset({"", "other", "unknown", "none", "na", "null", "carrier", "custom", "tbd", "notspecified"})
