@@ -41,6 +41,11 @@ def test_the_request_has_costs_as_decimal_text_and_every_address_field() -> None
 
 def test_the_same_purchase_is_the_same_bytes_from_any_connector() -> None:
     assert len({connector(URL).render(purchase()) for _ in range(5)}) == 1
+    one, two = "skus: lines[].supplier_sku", "po: po_number"
+    reordered = {"request": f"{{{one}, {two}}}"}, {"request": f"{{{two}, {one}}}"}
+    assert {connector(URL, **settings).render(purchase()) for settings in reordered} == {
+        b'{"po":"1001-1","skus":["A-1","A-2"]}'
+    }
 
 
 @pytest.mark.parametrize(
