@@ -30,6 +30,7 @@ class Channel(Model):
     auto_currency = fields.CharField(max_length=3, default="")
     auto_condition = fields.TextField(default="", description="CEL, empty means every ready order")
     alert_addresses = JsonField(default=list)
+    alerted_at = UtcField(null=True, description="up to when the people were told of orders that wait")
     stale_days = fields.IntField(default=30)
     margin_floor = fields.IntField(null=True, description="percent of the order's items")
     created_at = UtcField()
@@ -56,7 +57,9 @@ class Supplier(Model):
     polled_at = UtcField(null=True)
     last_error = fields.TextField(default="")
     concurrency = fields.IntField(default=16)
-    settle_seconds = fields.IntField(default=30, description="how long after an attempt its absence at the supplier counts")
+    settle_seconds = fields.IntField(
+        default=30, description="how long after an attempt its absence at the supplier counts"
+    )
     ack_hours = fields.IntField(default=24)
     tracking_hours = fields.IntField(default=96)
     po_box_allowed = fields.BooleanField(default=True)

@@ -77,6 +77,7 @@ class OrderLine(Model):
     shipped = fields.IntField(default=0)
     canceled = fields.IntField(default=0)
     returned = fields.IntField(default=0)
+    product_id = fields.IntField(null=True, description="what a person said it is, for this order only")
     supplier = fields.ForeignKeyField("models.Supplier", related_name="chosen", null=True, on_delete=fields.RESTRICT)
 
     class Meta:

@@ -32,7 +32,9 @@ class PurchaseOrder(Model):
     document = fields.BinaryField(null=True)
     reference = fields.CharField(max_length=120, default="")
     message = fields.TextField(default="")
-    superseded = fields.BooleanField(default=False, description="a person dealt with its end, others cover its quantity")
+    superseded = fields.BooleanField(
+        default=False, description="a person dealt with its end, others cover its quantity"
+    )
     created_at = UtcField()
     sent_at = UtcField(null=True)
     acknowledged_at = UtcField(null=True)
@@ -72,7 +74,9 @@ class Submission(Model):
     """One attempt to send a purchase order, written before the request leaves."""
 
     id = fields.BigIntField(primary_key=True)
-    purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="submissions", on_delete=fields.RESTRICT)
+    purchase_order = fields.ForeignKeyField(
+        "models.PurchaseOrder", related_name="submissions", on_delete=fields.RESTRICT
+    )
     attempt = fields.IntField()
     started_at = UtcField()
     finished_at = UtcField(null=True)
@@ -177,5 +181,3 @@ class TrackingPush(Model):
     class Meta:
         table = "tracking_pushes"
         unique_together = (("shipment", "attempt"),)
-
-

@@ -1,0 +1,460 @@
+"""An order with all its parts, as it is loaded for a change.
+
+Records mirror table rows: times are microseconds (``engine.clock``), documents JSON text, money minor units. Nothing here
+writes to the database; ``engine.services.lifecycle`` loads, records every change as audit events, and saves.
+
+Paths name values in the blue book: ``status`` for the order's own, ``line.2.shipped``, ``po.1001-1.state``,
+``po.1001-1.line.1.quantity``, ``shipment.1001-1.S77.push``, ``issue.unmapped_sku.<cause>.<line>.<po>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from engine.domain.addresses import Address
+from engine.domain.issues import ISSUES, IssueCode
+from engine.domain.states import COMMITTED, DEAD, UNSENT, LineFacts, OrderFacts, PurchaseState
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """One row. ``dirty`` are the columns to be written, ``is_new`` a row to be inserted."""
+
+    dirty: set[str] = msgspec.field(default_factory=set)
+    is_new: bool = False
+
+    TABLE: ClassVar[str]
+    COLUMNS: ClassVar[tuple[str, ...]]
+    TRACKED: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """The record of a row that was selected in the order of ``COLUMNS``."""
+        return cls(*row)
+
+    def values(self) -> list[Any]:
+        """The column values, in the order of ``COLUMNS``."""
+        return [getattr(self, name) for name in self.COLUMNS]
+
+
+class LineRecord(Record):
+    """An order line."""
+
+    id: int
+    order_id: int
+    external_id: str
+    position: int
+    sku: str
+    title: str
+    quantity: int
+    unit_price: int
+    cancel_asked: int = 0
+    allocated: int = 0
+    submitted: int = 0
+    acknowledged: int = 0
+    backordered: int = 0
+    shipped: int = 0
+    canceled: int = 0
+    returned: int = 0
+    product_id: int | None = None
+    supplier_id: int | None = None
+
+    TABLE = "order_lines"
+    COLUMNS = (
+        "id", "order_id", "external_id", "position", "sku", "title", "quantity", "unit_price", "cancel_asked", "allocated",
+        "submitted", "acknowledged", "backordered", "shipped", "canceled", "returned", "supplier_id",
+    )  # fmt: skip
+    TRACKED = COLUMNS[4:]
+
+    @property
+    def path(self) -> str:
+        return f"line.{self.position}"
+
+    @property
+    def open(self) -> int:
+        """Neither shipped nor canceled."""
+        return self.quantity - self.shipped - self.canceled
+
+
+class PurchaseLineRecord(Record):
+    """A purchase order line; ``line`` is the order line it serves."""
+
+    id: int
+    purchase_order_id: int
+    order_line_id: int
+    position: int
+    product_id: int
+    sku: str
+    supplier_sku: str
+    title: str
+    quantity: int
+    per_unit: int
+    unit_cost: int
+    acknowledged: int = 0
+    backordered: int = 0
+    shipped: int = 0
+    canceled: int = 0
+    line: LineRecord | None = None
+    po_number: str = ""
+
+    TABLE = "purchase_order_lines"
+    COLUMNS = (
+        "id", "purchase_order_id", "order_line_id", "position", "product_id", "sku", "supplier_sku", "title", "quantity",
+        "per_unit", "unit_cost", "acknowledged", "backordered", "shipped", "canceled",
+    )  # fmt: skip
+    TRACKED = COLUMNS[4:]
+
+    @property
+    def path(self) -> str:
+        return f"po.{self.po_number}.line.{self.position}"
+
+    @property
+    def open(self) -> int:
+        """Pieces the supplier has neither shipped nor canceled."""
+        return self.quantity - self.shipped - self.canceled
+
+
+class PurchaseRecord(Record):
+    """A purchase order with its lines."""
+
+    id: int
+    order_id: int
+    supplier_id: int
+    po_number: str
+    state: str
+    version: int
+    back_to: str
+    method_id: int | None
+    method_chosen: bool
+    currency: str
+    release_at: int | None
+    attempt: int
+    lease_until: int | None
+    lease_token: str
+    reference: str
+    message: str
+    superseded: bool
+    created_at: int
+    sent_at: int | None
+    acknowledged_at: int | None
+    ack_due_at: int | None
+    tracking_due_at: int | None
+    lines: list[PurchaseLineRecord] = msgspec.field(default_factory=list)
+    document: bytes | None = None
+
+    TABLE = "purchase_orders"
+    COLUMNS = (
+        "id", "order_id", "supplier_id", "po_number", "state", "version", "back_to", "method_id", "method_chosen",
+        "currency", "release_at", "attempt", "lease_until", "lease_token", "reference", "message", "superseded",
+        "created_at", "sent_at", "acknowledged_at", "ack_due_at", "tracking_due_at",
+    )  # fmt: skip
+    TRACKED = (
+        "supplier_id", "state", "back_to", "method_id", "method_chosen", "currency", "release_at", "attempt", "reference",
+        "message", "superseded", "sent_at", "acknowledged_at",
+    )  # fmt: skip
+
+    @property
+    def path(self) -> str:
+        return f"po.{self.po_number}"
+
+    @property
+    def open(self) -> int:
+        """Pieces neither shipped nor canceled."""
+        return sum(line.open for line in self.lines)
+
+
+class ShipmentRecord(Record):
+    """A parcel; ``contents`` only where it was made or loaded with its lines."""
+
+    id: int
+    order_id: int
+    purchase_order_id: int
+    key: str
+    version: int
+    transit: str
+    push: str
+    push_attempt: int
+    lease_until: int | None
+    lease_token: str
+    carrier: str
+    carrier_name: str
+    service: str
+    tracking_number: str
+    tracking_url: str
+    shipped_at: int
+    received_at: int
+    channel_reference: str
+    message: str
+    inbound_id: int | None
+    po_number: str = ""
+    purchase: PurchaseRecord | None = None
+    contents: list[tuple[PurchaseLineRecord, int]] = msgspec.field(default_factory=list)
+
+    TABLE = "shipments"
+    COLUMNS = (
+        "id", "order_id", "purchase_order_id", "key", "version", "transit", "push", "push_attempt", "lease_until",
+        "lease_token", "carrier", "carrier_name", "service", "tracking_number", "tracking_url", "shipped_at",
+        "received_at", "channel_reference", "message", "inbound_id",
+    )  # fmt: skip
+    TRACKED = (
+        "transit", "push", "push_attempt", "carrier", "carrier_name", "service", "tracking_number", "shipped_at",
+        "channel_reference", "message",
+    )  # fmt: skip
+
+    @property
+    def path(self) -> str:
+        return f"shipment.{self.po_number}.{self.key}"
+
+
+class IssueRecord(Record):
+    """An open Issue."""
+
+    id: int
+    order_id: int
+    code: str
+    message: str
+    field: str
+    cause: str
+    line_id: int | None
+    purchase_order_id: int | None
+    opened_at: int
+    closed_at: int | None = None
+    closed_by: str = ""
+    resolution: str = ""
+    line: LineRecord | None = None
+    purchase: PurchaseRecord | None = None
+
+    TABLE = "issues"
+    COLUMNS = (
+        "id", "order_id", "code", "message", "field", "cause", "line_id", "purchase_order_id", "opened_at", "closed_at",
+        "closed_by", "resolution",
+    )  # fmt: skip
+    TRACKED = ("closed_at",)
+
+    @property
+    def path(self) -> str:
+        line = self.line.position if self.line else 0
+        po = self.purchase.po_number if self.purchase else ""
+        return f"issue.{self.code}.{self.cause}.{line}.{po}"
+
+    @property
+    def same(self) -> tuple[str, str, int, str]:
+        """What makes two Issues of one order the same one."""
+        return (
+            self.code,
+            self.cause,
+            self.line.position if self.line else 0,
+            self.purchase.po_number if self.purchase else "",
+        )
+
+
+class OrderRecord(Record):
+    """An order's own row."""
+
+    id: int
+    channel_id: int
+    external_id: str
+    number: str
+    status: str
+    version: int
+    audit_seq: int
+    audit_hash: str
+    placed_at: int
+    channel_updated_at: int
+    received_at: int
+    changed_at: int
+    channel_state: str
+    payment: str
+    fraud: str
+    currency: str
+    total: int
+    shipping_total: int
+    tax_total: int
+    discount_total: int
+    customer: str
+    email: str
+    country: str
+    ship_to: str
+    bill_to: str | None
+    shipping_rate: str
+    note: str
+    fingerprint: str
+    likeness: str
+    waived: str
+    held: str
+    snoozed_until: int | None
+    auto: bool
+    inbound_id: int | None
+
+    TABLE = "orders"
+    COLUMNS = (
+        "id", "channel_id", "external_id", "number", "status", "version", "audit_seq", "audit_hash", "placed_at",
+        "channel_updated_at", "received_at", "changed_at", "channel_state", "payment", "fraud", "currency", "total",
+        "shipping_total", "tax_total", "discount_total", "customer", "email", "country", "ship_to", "bill_to",
+        "shipping_rate", "note", "fingerprint", "likeness", "waived", "held", "snoozed_until", "auto", "inbound_id",
+    )  # fmt: skip
+    TRACKED = (
+        "channel_id", "external_id", "number", "status", "placed_at", "channel_state", "payment", "fraud", "currency",
+        "total", "shipping_total", "tax_total", "discount_total", "customer", "email", "country", "ship_to", "bill_to",
+        "shipping_rate", "waived", "held", "snoozed_until", "auto",
+    )  # fmt: skip
+
+    @property
+    def path(self) -> str:
+        return ""
+
+
+class EventRecord(msgspec.Struct):
+    """An audit event being written."""
+
+    at: int
+    actor: str
+    tag: str
+    subject: str
+    message: str
+    cause: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    data: dict[str, Any]
+    inbound_id: int | None
+
+
+class FollowUp(msgspec.Struct):
+    """A job to be written with the change; its key is made when the record has its final id and version."""
+
+    prefix: str
+    task: str
+    record: Record
+    run_at: int | None
+    args: dict[str, Any]
+
+
+class Case(msgspec.Struct):
+    """One order, locked, with everything that belongs to it, and what has been changed so far."""
+
+    order: OrderRecord
+    lines: list[LineRecord] = msgspec.field(default_factory=list)
+    purchases: list[PurchaseRecord] = msgspec.field(default_factory=list)
+    shipments: list[ShipmentRecord] = msgspec.field(default_factory=list)
+    issues: list[IssueRecord] = msgspec.field(default_factory=list)
+    events: list[EventRecord] = msgspec.field(default_factory=list)
+    jobs: list[FollowUp] = msgspec.field(default_factory=list)
+    terms: set[str] = msgspec.field(default_factory=set)
+    removed: list[PurchaseLineRecord] = msgspec.field(default_factory=list)
+    was_status: str | None = None
+
+    def address(self) -> Address:
+        """Where it ships to."""
+        return msgspec.json.decode(self.order.ship_to, type=Address)
+
+    def waived(self) -> set[str]:
+        """The ``code:cause`` pairs a person has looked at and let pass."""
+        return set(msgspec.json.decode(self.order.waived, type=list[str]))
+
+    def purchase(self, po_number: str) -> PurchaseRecord | None:
+        """The purchase order of that number."""
+        return next((po for po in self.purchases if po.po_number == po_number), None)
+
+    def drafts(self) -> list[PurchaseRecord]:
+        """The purchase orders that can still be edited."""
+        return [po for po in self.purchases if po.state == PurchaseState.DRAFT]
+
+    def serving(self, line: LineRecord) -> Iterator[tuple[PurchaseRecord, PurchaseLineRecord]]:
+        """The purchase order lines that serve an order line."""
+        for po in self.purchases:
+            for po_line in po.lines:
+                if po_line.line is line:
+                    yield po, po_line
+
+
+class Quantities(msgspec.Struct, frozen=True):
+    """What follows for an order line from the purchase orders that serve it, in pieces of the order line."""
+
+    allocated: int
+    submitted: int
+    acknowledged: int
+    backordered: int
+    shipped: int
+    canceled: int
+    pending: int
+
+
+def quantities(case: Case, line: LineRecord) -> Quantities:
+    """The derived quantities of a line. A kit counts as shipped in as many pieces as its scarcest component."""
+    sums: dict[int, list[int]] = {}
+    for po, po_line in case.serving(line):
+        if po.superseded:
+            continue
+        live = po.state not in DEAD
+        sent = po.state in COMMITTED
+        total = sums.setdefault(po_line.product_id, [0, 0, 0, 0, 0, po_line.per_unit])
+        quantity = po_line.quantity - po_line.canceled
+        total[0] += quantity if live else 0
+        total[1] += quantity if sent else 0
+        total[2] += po_line.acknowledged if sent else 0
+        total[3] += po_line.backordered if sent else 0
+        total[4] += po_line.shipped
+    if not sums:
+        canceled = min(line.cancel_asked, line.quantity)
+        return Quantities(0, 0, 0, 0, 0, canceled, line.quantity - canceled)
+    per_component = list(sums.values())
+    most_sent = max(-(-max(t[1], t[4]) // t[5]) for t in per_component)
+    canceled = max(0, min(line.cancel_asked, line.quantity - most_sent))
+    floor = [[min(line.quantity, n // t[5]) for n in t[:5]] for t in per_component]
+    allocated, submitted, acknowledged, backordered, shipped = (min(f[i] for f in floor) for i in range(5))
+    pending = max(0, line.quantity - canceled - max(submitted, shipped))
+    return Quantities(allocated, submitted, acknowledged, backordered, shipped, canceled, pending)
+
+
+def facts(case: Case, found: dict[int, Quantities]) -> OrderFacts:
+    """What the order's status depends on; ``found`` is ``quantities`` by line position."""
+    lines = tuple(
+        LineFacts(line.quantity, q.shipped, q.canceled, q.pending)
+        for line in case.lines
+        for q in (found[line.position],)
+    )
+    troubled = False
+    for po in case.purchases:
+        if po.superseded or po.state not in (
+            PurchaseState.FAILED,
+            PurchaseState.REJECTED,
+            PurchaseState.OUTCOME_UNKNOWN,
+        ):
+            continue
+        if po.state == PurchaseState.OUTCOME_UNKNOWN:
+            troubled = True
+        elif any(po_line.line is not None and found[po_line.line.position].pending for po_line in po.lines):
+            troubled = True
+    return OrderFacts(
+        lines=lines,
+        troubled=troubled,
+        held=bool(case.order.held),
+        blocked=any(ISSUES[IssueCode(issue.code)].checked for issue in case.issues),
+        pushes=tuple(s.push for s in case.shipments),
+    )
+
+
+def unsent(case: Case) -> bool:
+    """Is there a purchase order the supplier cannot know of?"""
+    return any(po.state in UNSENT for po in case.purchases)
+
+
+def snapshot(case: Case) -> dict[str, Any]:
+    """Every tracked value that is not null, by path: what replaying the blue book must give."""
+    found: dict[str, Any] = {}
+    records: list[Any] = [case.order, *case.lines, *case.purchases, *case.shipments]
+    records += [po_line for po in case.purchases for po_line in po.lines]
+    for record in records:
+        prefix = f"{record.path}." if record.path else ""
+        for name in record.TRACKED:
+            value = getattr(record, name)
+            if value is not None:
+                found[prefix + name] = bool(value) if name in BOOLEAN else value
+    for issue in case.issues:
+        found[issue.path] = "open"
+    return found
+
+
+BOOLEAN = frozenset({"method_chosen", "superseded", "auto"})

@@ -1,0 +1,258 @@
+"""What is known of channels, suppliers and products, loaded once for a batch of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from engine import db, vault
+from engine.connectors import registry
+from engine.domain.routing import Offer
+from engine.errors import Misconfigured, NotFound
+from engine.ports import Channel, Supplier
+
+
+class ChannelRow(msgspec.Struct, frozen=True):
+    """A channel as services need it."""
+
+    id: int
+    connector: str
+    name: str
+    prefix: str
+    enabled: bool
+    paused_reason: str
+    overlap_seconds: int
+    cursor_at: int | None
+    auto_process: bool
+    auto_limit: int | None
+    auto_currency: str
+    auto_condition: str
+    stale_days: int
+    margin_floor: int | None
+    alert_addresses: list[str]
+
+
+class SupplierRow(msgspec.Struct, frozen=True):
+    """A supplier as services need it."""
+
+    id: int
+    connector: str
+    name: str
+    code: str
+    enabled: bool
+    paused_reason: str
+    currency: str
+    priority: int
+    concurrency: int
+    settle_seconds: int
+    ack_hours: int
+    tracking_hours: int
+    po_box_allowed: bool
+    cursor: str | None
+
+
+class Method(msgspec.Struct, frozen=True):
+    """A supplier's shipping method."""
+
+    id: int
+    supplier_id: int
+    code: str
+    name: str
+    carrier: str
+    po_box_allowed: bool
+    enabled: bool
+
+
+class Component(msgspec.Struct, frozen=True):
+    """``quantity`` pieces of a product in one piece of a listing."""
+
+    product_id: int
+    sku: str
+    title: str
+    policy: str
+    quantity: int
+
+
+class RuleRow(msgspec.Struct, frozen=True):
+    """A routing rule."""
+
+    name: str
+    condition: str
+    supplier_id: int
+
+
+class Catalog(msgspec.Struct):
+    """All that checking and routing a batch of orders needs."""
+
+    channels: dict[int, ChannelRow]
+    suppliers: dict[int, SupplierRow]
+    methods: dict[int, Method]
+    listings: dict[tuple[int, str], list[Component]]
+    offers: dict[int, list[Offer]]
+    accepted_costs: dict[tuple[int, int], int]
+    mappings: dict[tuple[int, str, int], int]
+    rules: list[RuleRow]
+
+
+async def channels() -> dict[int, ChannelRow]:
+    """Every channel by id."""
+    found = await db.rows(
+        "SELECT id, connector, name, prefix, enabled, paused_reason, overlap_seconds, cursor_at, auto_process, auto_limit, "
+        "auto_currency, auto_condition, stale_days, margin_floor, alert_addresses FROM channels"
+    )
+    return {
+        r[0]: ChannelRow(
+            *tuple(r)[:4], bool(r[4]), *tuple(r)[5:8], bool(r[8]), *tuple(r)[9:14], msgspec.json.decode(r[14], type=list[str])
+        )
+        for r in found
+    }  # fmt: skip
+
+
+async def suppliers() -> dict[int, SupplierRow]:
+    """Every supplier by id."""
+    found = await db.rows(
+        "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
+        "ack_hours, tracking_hours, po_box_allowed, cursor FROM suppliers ORDER BY id"
+    )
+    return {r[0]: SupplierRow(*tuple(r)[:4], bool(r[4]), *tuple(r)[5:12], bool(r[12]), r[13]) for r in found}
+
+
+async def load(skus: Iterable[tuple[int, str]], rates: Iterable[tuple[int, str]]) -> Catalog:
+    """The catalog for these (channel, SKU) and (channel, shipping rate) pairs; ids not in it do not exist."""
+    known_suppliers = await suppliers()
+    listings = await _listings(sorted(set(skus)))
+    products = sorted({c.product_id for components in listings.values() for c in components})
+    offers, accepted = await _offers(products, known_suppliers)
+    methods = {
+        r[0]: Method(r[0], r[1], r[2], r[3], r[4], bool(r[5]), bool(r[6]))
+        for r in await db.rows(
+            "SELECT id, supplier_id, code, name, carrier, po_box_allowed, enabled FROM shipping_methods"
+        )
+    }
+    rules = await db.rows(
+        "SELECT name, condition, supplier_id FROM rules WHERE enabled = ? ORDER BY position, id", True
+    )
+    return Catalog(
+        channels=await channels(),
+        suppliers=known_suppliers,
+        methods=methods,
+        listings=listings,
+        offers=offers,
+        accepted_costs=accepted,
+        mappings=await _mappings(sorted(set(rates))),
+        rules=[RuleRow(*r) for r in rules],
+    )
+
+
+def _chunks(values: Sequence[Any], size: int = 500) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+async def _listings(skus: Sequence[tuple[int, str]]) -> dict[tuple[int, str], list[Component]]:
+    found: dict[tuple[int, str], list[Component]] = {}
+    for channel_id in sorted({channel for channel, _ in skus}):
+        for chunk in _chunks([sku for channel, sku in skus if channel == channel_id]):
+            for r in await db.rows(
+                "SELECT l.sku, p.id, p.sku, p.title, p.policy, c.quantity FROM listings l "
+                "JOIN listing_components c ON c.listing_id = l.id JOIN products p ON p.id = c.product_id "
+                f"WHERE l.channel_id = ? AND l.sku IN ({db.marks(chunk)}) ORDER BY c.id",
+                channel_id,
+                *chunk,
+            ):
+                found.setdefault((channel_id, r[0]), []).append(Component(*tuple(r)[1:]))
+    return found
+
+
+async def _offers(
+    products: Sequence[int], known: dict[int, SupplierRow]
+) -> tuple[dict[int, list[Offer]], dict[tuple[int, int], int]]:
+    offers: dict[int, list[Offer]] = {}
+    accepted: dict[tuple[int, int], int] = {}
+    for chunk in _chunks(products):
+        for r in await db.rows(
+            "SELECT supplier_id, product_id, sku, cost, accepted_cost, stock, enabled, priority FROM supplier_products "
+            f"WHERE product_id IN ({db.marks(chunk)}) ORDER BY id",
+            *chunk,
+        ):
+            supplier = known[r[0]]
+            priority = r[7] if r[7] is not None else supplier.priority
+            offers.setdefault(r[1], []).append(
+                Offer(r[0], supplier.code, r[1], r[2], r[3], r[5], priority, bool(r[6]), supplier.enabled)
+            )
+            if r[4] is not None:
+                accepted[r[0], r[1]] = r[4]
+    return offers, accepted
+
+
+async def _mappings(rates: Sequence[tuple[int, str]]) -> dict[tuple[int, str, int], int]:
+    found: dict[tuple[int, str, int], int] = {}
+    for channel_id in sorted({channel for channel, _ in rates}):
+        names = [rate for channel, rate in rates if channel == channel_id]
+        for chunk in _chunks(names):
+            for r in await db.rows(
+                "SELECT rate, supplier_id, method_id FROM shipping_mappings "
+                f"WHERE channel_id = ? AND rate IN ({db.marks(chunk)})",
+                channel_id,
+                *chunk,
+            ):
+                found[channel_id, r[0], r[1]] = r[2]
+    return found
+
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+_open: dict[tuple[str, int], tuple[str, Any]] = {}
+
+
+async def _connector(table: str, row_id: int) -> Any:
+    found = await db.row(f"SELECT connector, settings, secrets FROM {table} WHERE id = ?", row_id)
+    if found is None:
+        raise NotFound(f"there is no {table[:-1]} {row_id}")
+    slug, settings, secrets = found
+    fingerprint = f"{slug}\n{settings}\n{secrets}"
+    known = _open.get((table, row_id))
+    if known is not None and known[0] == fingerprint:
+        return known[1]
+    kind: Any = registry.channel_type(slug) if table == "channels" else registry.supplier_type(slug)
+    values = msgspec.json.decode(settings, type=dict[str, Any])
+    for name, sealed in msgspec.json.decode(secrets, type=dict[str, str]).items():
+        values[name] = vault.open_sealed(sealed, table=table, row=str(row_id), field=name)
+    connector = kind(registry.configure(kind, values))
+    _open[table, row_id] = (fingerprint, connector)
+    if known is not None:
+        await known[1].close()
+    return connector
+
+
+async def channel(channel_id: int) -> Channel:
+    """The channel's connector with its present settings, one for each process; remade when they change."""
+    return await _connector("channels", channel_id)  # type: ignore[no-any-return]
+
+
+async def supplier(supplier_id: int) -> Supplier:
+    """The supplier's connector with its present settings, one for each process; remade when they change."""
+    return await _connector("suppliers", supplier_id)  # type: ignore[no-any-return]
+
+
+async def close_connectors() -> None:
+    """Every connector this process opened is closed."""
+    while _open:
+        _, (_, connector) = _open.popitem()
+        await connector.close()
+
+
+def sealed_secrets(table: str, row_id: int, kind: Any, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values parted into plain settings and sealed secrets, checked by the connector's own type."""
+    registry.configure(kind, values)
+    unknown = set(values) - set(kind.config_type.__struct_fields__)
+    if unknown:
+        raise Misconfigured(f"{kind.name} has no setting called {', '.join(sorted(unknown))}")
+    plain = {name: value for name, value in values.items() if name not in kind.secret_fields}
+    secret = {
+        name: vault.seal(str(values[name]), table=table, row=str(row_id), field=name)
+        for name in sorted(kind.secret_fields & set(values))
+    }
+    return plain, secret

@@ -1,0 +1,617 @@
+"""The one door through which anything changes state.
+
+``change`` opens a transaction, locks orders and loads them whole; what is done to them within is recorded as audit events
+as it happens, and written at the end together with the derived quantities and status, the follow-up jobs, the kept
+counters and the search terms: all of it or nothing. ``move`` is the only writer of a state::
+
+    async with lifecycle.change([order_id], by=Actor("dana", "person")) as work:
+        for case in work.cases:
+            for po in case.drafts():
+                work.move(case, po, "queue", "held 10 s, then sent", release_at=…)
+
+Work done for many orders in one ``change`` costs one commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import msgspec
+
+from engine import clock, db
+from engine.domain.issues import ISSUES, IssueCode
+from engine.domain.states import INITIAL, TRANSITIONS, Axis, PurchaseState, order_status
+from engine.errors import IllegalTransition, StaleState
+from engine.services import counters, outbox, search
+from engine.services.casefile import (
+    BOOLEAN,
+    Case,
+    EventRecord,
+    FollowUp,
+    IssueRecord,
+    LineRecord,
+    OrderRecord,
+    PurchaseLineRecord,
+    PurchaseRecord,
+    Record,
+    ShipmentRecord,
+    facts,
+    quantities,
+)
+
+Source = Literal["person", "worker", "channel", "supplier", "rule"]
+_JOB_PREFIX = {
+    "purchases.submit": "submit",
+    "purchases.find": "find",
+    "purchases.cancel": "cancel",
+    "tracking.push": "push",
+}
+_AXIS_FIELD = {Axis.PURCHASE: "state", Axis.TRANSIT: "transit", Axis.PUSH: "push"}
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who does it, as what, and what led to it (a job's key, a screen, a file)."""
+
+    name: str
+    source: Source
+    cause: str = ""
+
+
+class Work:
+    """The orders being changed in one transaction, and what else is to be written with them."""
+
+    def __init__(self, by: Actor) -> None:
+        self.by = by
+        self.now = clock.micros(clock.now())
+        self.cases: list[Case] = []
+        self._rows: list[tuple[str, Sequence[str], Callable[[], Sequence[Any]]]] = []
+        self._documents: list[tuple[bytes, PurchaseRecord]] = []
+        self._jobs: list[outbox.NewJob] = []
+        self._closed: list[tuple[int, str, str, int]] = []
+
+    def case(self, order_id: int) -> Case | None:
+        """The case of an order that was asked for, None where there is no such order."""
+        return next((case for case in self.cases if case.order.id == order_id), None)
+
+    # -- recording ------------------------------------------------------------------------------------------------
+
+    def event(
+        self,
+        case: Case,
+        subject_action: str,
+        message: str,
+        *,
+        record: Record | None = None,
+        source: Source | None = None,
+        data: dict[str, Any] | None = None,
+        inbound_id: int | None = None,
+    ) -> EventRecord:
+        """A new event is open; what ``put`` changes from here on goes into it. The tag is ``source:subject:action``."""
+        event = EventRecord(
+            at=self.now,
+            actor=self.by.name,
+            tag=f"{source or self.by.source}:{subject_action}",
+            subject=getattr(record, "path", "") or "order",
+            message=message,
+            cause=self.by.cause,
+            before={},
+            after={},
+            data=data or {},
+            inbound_id=inbound_id,
+        )
+        case.events.append(event)
+        return event
+
+    def put(self, case: Case, record: Record, **values: Any) -> None:
+        """The record has these values; tracked ones are noted in the event that is open. States are not put but moved."""
+        for name, value in values.items():
+            old = getattr(record, name)
+            if old == value:
+                continue
+            if name in record.TRACKED:
+                if not case.events:
+                    self.event(case, "order:settle", "")
+                self._note(case.events[-1], record, name, old, value)
+            setattr(record, name, value)
+            record.dirty.add(name)
+
+    def _note(self, event: EventRecord, record: Record, name: str, old: Any, value: Any) -> None:
+        prefix = getattr(record, "path", "")
+        path = f"{prefix}.{name}" if prefix else name
+        if name in BOOLEAN:
+            old, value = None if old is None else bool(old), bool(value)
+        if path not in event.after:
+            event.before.setdefault(path, old)
+        event.after[path] = value
+
+    def _created(self, case: Case, record: Record) -> None:
+        event = case.events[-1]
+        prefix = f"{getattr(record, 'path', '')}." if getattr(record, "path", "") else ""
+        for name in record.TRACKED:
+            value = getattr(record, name)
+            if value is not None:
+                event.after[prefix + name] = bool(value) if name in BOOLEAN else value
+
+    # -- making things --------------------------------------------------------------------------------------------
+
+    def new_order(self, order: OrderRecord, lines: list[LineRecord], message: str, inbound_id: int | None) -> Case:
+        """A new order is in the book; its status follows from its parts when the work is saved."""
+        order.is_new = True
+        case = Case(order=order, lines=lines)
+        self.cases.append(case)
+        self.event(case, "order:pull", message, inbound_id=inbound_id)
+        self._created(case, order)
+        for line in lines:
+            line.is_new = True
+            self._created(case, line)
+        return case
+
+    def new_line(self, case: Case, line: LineRecord) -> None:
+        """The order has one more line."""
+        line.is_new = True
+        case.lines.append(line)
+        self._created(case, line)
+
+    def new_purchase(self, case: Case, purchase: PurchaseRecord) -> None:
+        """A purchase order is drafted; noted in the event that is open."""
+        purchase.is_new = True
+        purchase.state = INITIAL[Axis.PURCHASE]
+        case.purchases.append(purchase)
+        self._created(case, purchase)
+        case.terms |= search.terms_of(purchase.po_number)
+
+    def new_purchase_line(self, case: Case, purchase: PurchaseRecord, po_line: PurchaseLineRecord) -> None:
+        """A draft has one more line."""
+        po_line.is_new = True
+        po_line.po_number = purchase.po_number
+        purchase.lines.append(po_line)
+        self._created(case, po_line)
+
+    def drop_purchase_line(self, case: Case, purchase: PurchaseRecord, po_line: PurchaseLineRecord) -> None:
+        """A draft no longer has this line."""
+        purchase.lines.remove(po_line)
+        event = case.events[-1]
+        for name in po_line.TRACKED:
+            path = f"{po_line.path}.{name}"
+            if path not in event.after:
+                event.before.setdefault(path, getattr(po_line, name))
+            event.after[path] = None
+        if not po_line.is_new:
+            case.removed.append(po_line)
+
+    def new_shipment(self, case: Case, shipment: ShipmentRecord) -> None:
+        """A parcel is known; noted in the event that is open, and to be pushed to the channel."""
+        shipment.is_new = True
+        shipment.transit, shipment.push = INITIAL[Axis.TRANSIT], INITIAL[Axis.PUSH]
+        case.shipments.append(shipment)
+        self._created(case, shipment)
+        case.terms |= search.terms_of(shipment.tracking_number)
+        self.job(case, "tracking.push", shipment)
+
+    def open_issue(
+        self,
+        case: Case,
+        code: IssueCode,
+        message: str,
+        *,
+        cause: str,
+        field: str = "",
+        line: LineRecord | None = None,
+        purchase: PurchaseRecord | None = None,
+    ) -> None:
+        """The order has this Issue; one that is already open stays as it is. Noted in the event that is open."""
+        issue = IssueRecord(
+            id=0, order_id=case.order.id, code=code, message=message[:2000], field=field, cause=cause[:300], line_id=None,
+            purchase_order_id=None, opened_at=self.now, line=line, purchase=purchase, is_new=True,
+        )  # fmt: skip
+        if any(other.same == issue.same for other in case.issues):
+            return
+        case.issues.append(issue)
+        if not case.events:
+            self.event(case, "issue:open", message)
+        case.events[-1].after[issue.path] = "open"
+
+    def close_issue(self, case: Case, issue: IssueRecord, resolution: str) -> None:
+        """The Issue is closed, by the one who does this work; noted in the event that is open."""
+        case.issues.remove(issue)
+        if not case.events:
+            self.event(case, "issue:close", ISSUES[IssueCode(issue.code)].title)
+        event = case.events[-1]
+        if issue.path not in event.after:
+            event.before.setdefault(issue.path, "open")
+        event.after[issue.path] = None
+        if not issue.is_new:
+            self._closed.append((self.now, self.by.name, resolution, issue.id))
+
+    # -- moving ---------------------------------------------------------------------------------------------------
+
+    def move(
+        self,
+        case: Case,
+        record: PurchaseRecord | ShipmentRecord,
+        name: str,
+        message: str = "",
+        *,
+        source: Source | None = None,
+        run_at: int | None = None,
+        data: dict[str, Any] | None = None,
+        inbound_id: int | None = None,
+        **values: Any,
+    ) -> None:
+        """The record is in the state the table says, with ``values`` set and the follow-up job due at ``run_at``.
+
+        Raises IllegalTransition when the table does not allow it from here.
+        """
+        step = TRANSITIONS[name]
+        field = _AXIS_FIELD[step.axis]
+        state = getattr(record, field)
+        if state not in step.sources:
+            raise IllegalTransition(f"{name}: {record.path} of order {case.order.number} is {state}")
+        target = step.target
+        if target is None:
+            target = record.back_to if isinstance(record, PurchaseRecord) else state
+        self.event(
+            case,
+            f"{step.axis}:{name}",
+            message or step.why,
+            record=record,
+            source=source,
+            data=data,
+            inbound_id=inbound_id,
+        )
+        if name == "request_cancel":
+            values["back_to"] = state
+        self.put(case, record, **{field: target}, **values)
+        if step.job:
+            self.job(case, step.job, record, run_at=run_at)
+
+    # -- also to be written ---------------------------------------------------------------------------------------
+
+    def job(
+        self, case: Case, task: str, record: Record, *, run_at: int | None = None, args: dict[str, Any] | None = None
+    ) -> None:
+        """A job about the record is due with this change."""
+        case.jobs.append(FollowUp(_JOB_PREFIX.get(task, task), task, record, run_at, args or {}))
+
+    def plain_job(self, job: outbox.NewJob) -> None:
+        """A job that is not about a record of a case."""
+        self._jobs.append(job)
+
+    def row(self, table: str, columns: Sequence[str], values: Callable[[], Sequence[Any]]) -> None:
+        """A row is inserted at the end; ``values`` is called when every record has its id."""
+        self._rows.append((table, columns, values))
+
+    def document(self, purchase: PurchaseRecord, body: bytes) -> None:
+        """The bytes that go out are frozen with the purchase order."""
+        purchase.document = body
+        self._documents.append((body, purchase))
+
+    # -- saving ---------------------------------------------------------------------------------------------------
+
+    async def save(self) -> None:
+        """Everything is written; called once, at the end of ``change``."""
+        touched = [case for case in self.cases if _changed(case)]
+        for case in touched:
+            _settle(self, case)
+        await _assign([case.order for case in touched], OrderRecord.TABLE)
+        events = _chained(touched)
+        await self._insert_and_update(touched)
+        await db.insert("audit_events", EVENT_COLUMNS, events)
+        for table, columns, rows in _grouped(self._rows):
+            await db.insert(table, columns, rows)
+        await db.many("UPDATE purchase_orders SET document = ? WHERE id = ?", [(b, p.id) for b, p in self._documents])
+        await db.many(
+            "UPDATE issues SET closed_at = ?, closed_by = ?, resolution = ? WHERE id = ? AND closed_at IS NULL",
+            self._closed,
+        )
+        await outbox.put([*self._jobs, *(job for case in touched for job in _follow_ups(case))])
+        await search.index([(term, case.order.id) for case in touched for term in case.terms])
+        deltas: dict[tuple[int, str], int] = {}
+        for case in touched:
+            if case.was_status != case.order.status:
+                if case.was_status is not None:
+                    key = (case.order.channel_id, case.was_status)
+                    deltas[key] = deltas.get(key, 0) - 1
+                key = (case.order.channel_id, case.order.status)
+                deltas[key] = deltas.get(key, 0) + 1
+        await counters.add({key: n for key, n in deltas.items() if n})
+
+    async def _insert_and_update(self, cases: list[Case]) -> None:
+        for case in cases:
+            for line in case.lines:
+                line.order_id = case.order.id
+            for po in case.purchases:
+                po.order_id = case.order.id
+        await _write([case.order for case in cases], versioned=True)
+        lines = [line for case in cases for line in case.lines]
+        await _assign(lines, LineRecord.TABLE)
+        await _write(lines)
+        purchases = [po for case in cases for po in case.purchases]
+        await _assign(purchases, PurchaseRecord.TABLE)
+        await _write(purchases, versioned=True)
+        removed = [po_line.id for case in cases for po_line in case.removed]
+        await db.many("DELETE FROM purchase_order_lines WHERE id = ?", [(i,) for i in removed])
+        po_lines = []
+        for po in purchases:
+            for po_line in po.lines:
+                po_line.purchase_order_id = po.id
+                if po_line.line is not None:
+                    po_line.order_line_id = po_line.line.id
+                po_lines.append(po_line)
+        await _assign(po_lines, PurchaseLineRecord.TABLE)
+        await _write(po_lines)
+        shipments = [shipment for case in cases for shipment in case.shipments]
+        for case in cases:
+            for shipment in case.shipments:
+                shipment.order_id = case.order.id
+                if shipment.purchase is not None:
+                    shipment.purchase_order_id = shipment.purchase.id
+        fresh = [shipment for shipment in shipments if shipment.is_new]
+        await _assign(shipments, ShipmentRecord.TABLE)
+        await _write(shipments, versioned=True)
+        contents = [(s.id, po_line.id, quantity) for s in fresh for po_line, quantity in s.contents]
+        await db.insert("shipment_lines", ("shipment_id", "purchase_order_line_id", "quantity"), contents)
+        issues = [issue for case in cases for issue in case.issues if issue.is_new]
+        for case in cases:
+            for issue in case.issues:
+                issue.order_id = case.order.id
+                issue.line_id = issue.line.id if issue.line else issue.line_id
+                issue.purchase_order_id = issue.purchase.id if issue.purchase else issue.purchase_order_id
+        await _assign(issues, IssueRecord.TABLE)
+        await _write(issues)
+
+
+EVENT_COLUMNS = (
+    "order_id", "seq", "at", "actor", "tag", "subject", "message", "cause", "before", "after", "data", "inbound_id",
+    "prev_hash", "hash",
+)  # fmt: skip
+
+
+def encode(value: Any) -> str:
+    """JSON text with sorted keys: the same value is always the same text."""
+    return msgspec.json.encode(value, order="deterministic").decode()
+
+
+def event_hash(row: Sequence[Any]) -> str:
+    """The hash of an event's values in the order of ``EVENT_COLUMNS``, up to and with ``prev_hash``."""
+    return hashlib.sha256(msgspec.json.encode(row)).hexdigest()
+
+
+def _chained(cases: list[Case]) -> list[list[Any]]:
+    """The event rows of the cases, hashed onto the end of each order's chain; the orders' heads move on."""
+    rows: list[list[Any]] = []
+    for case in cases:
+        order = case.order
+        for event in case.events:
+            order.audit_seq += 1
+            row = [
+                order.id, order.audit_seq, event.at, event.actor, event.tag, event.subject, event.message, event.cause,
+                encode(event.before), encode(event.after), encode(event.data), event.inbound_id, order.audit_hash,
+            ]  # fmt: skip
+            order.audit_hash = event_hash(row)
+            rows.append([*row, order.audit_hash])
+        if case.events:
+            order.dirty |= {"audit_seq", "audit_hash"}
+    return rows
+
+
+def _changed(case: Case) -> bool:
+    records: list[Record] = [case.order, *case.lines, *case.purchases, *case.shipments]
+    if case.events or case.jobs or any(r.dirty or r.is_new for r in records):
+        return True
+    return any(line.dirty or line.is_new for po in case.purchases for line in po.lines)
+
+
+def _settle(work: Work, case: Case) -> None:
+    """The derived quantities and the status follow from the parts; purchase orders with nothing left to do are closed."""
+    _close_finished(work, case)
+    found = {line.position: quantities(case, line) for line in case.lines}
+    for line in case.lines:
+        q = found[line.position]
+        work.put(
+            case, line, allocated=q.allocated, submitted=q.submitted, acknowledged=q.acknowledged,
+            backordered=q.backordered, shipped=q.shipped, canceled=q.canceled,
+        )  # fmt: skip
+    status = order_status(facts(case, found))
+    if case.was_status is None and not case.order.is_new:
+        case.was_status = case.order.status
+    work.put(case, case.order, status=status)
+    work.put(case, case.order, changed_at=work.now)
+
+
+def _close_finished(work: Work, case: Case) -> None:
+    for po in case.purchases:
+        if po.state != PurchaseState.SHIPPED:
+            continue
+        parcels = [s for s in case.shipments if s.purchase is po]
+        if parcels and all(s.push in ("confirmed", "suppressed") for s in parcels):
+            work.move(case, po, "close", source="worker")
+
+
+def _follow_ups(case: Case) -> list[outbox.NewJob]:
+    jobs = []
+    for job in case.jobs:
+        record: Any = job.record
+        version = f":{record.version}" if hasattr(record, "version") else ""
+        run_at = clock.moment(job.run_at) if job.run_at is not None else None
+        jobs.append(outbox.NewJob(f"{job.prefix}:{record.id}{version}", job.task, record.id, run_at, job.args))
+    return jobs
+
+
+def _grouped(
+    rows: list[tuple[str, Sequence[str], Callable[[], Sequence[Any]]]],
+) -> list[tuple[str, Sequence[str], list[Sequence[Any]]]]:
+    groups: dict[tuple[str, Sequence[str]], list[Sequence[Any]]] = {}
+    for table, columns, values in rows:
+        groups.setdefault((table, columns), []).append(values())
+    return [(table, columns, found) for (table, columns), found in groups.items()]
+
+
+async def _assign(records: Sequence[Any], table: str) -> None:
+    fresh = [record for record in records if record.is_new]
+    for record, new in zip(fresh, await db.reserve(table, len(fresh)), strict=True):
+        record.id = new
+
+
+async def _write(records: Sequence[Any], *, versioned: bool = False) -> None:
+    """New records are inserted and dirty ones updated; raises StaleState when someone else changed one meanwhile."""
+    fresh = [record for record in records if record.is_new]
+    if fresh:
+        await db.insert(fresh[0].TABLE, fresh[0].COLUMNS, [record.values() for record in fresh])
+    groups: dict[tuple[str, ...], list[Any]] = {}
+    for record in records:
+        if record.dirty and not record.is_new:
+            groups.setdefault(tuple(sorted(record.dirty)), []).append(record)
+        record.is_new = False
+        record.dirty = set()
+    for fields, group in groups.items():
+        if versioned:
+            await _update_versioned(fields, group)
+        else:
+            sets = ", ".join(f"{name} = ?" for name in fields)
+            await db.many(
+                f"UPDATE {group[0].TABLE} SET {sets} WHERE id = ?",
+                [[*(getattr(record, name) for name in fields), record.id] for record in group],
+            )
+
+
+_TEXT = frozenset(
+    "state back_to lease_token reference message push transit carrier carrier_name service tracking_url channel_reference "
+    "status channel_state payment fraud currency customer email country ship_to bill_to shipping_rate note fingerprint "
+    "likeness waived held external_id number tracking_number audit_hash".split()
+)
+
+
+def _cast(name: str) -> str:
+    if name in BOOLEAN:
+        return "CAST(? AS BOOLEAN)"
+    return "CAST(? AS TEXT)" if name in _TEXT else "CAST(? AS BIGINT)"
+
+
+async def _update_versioned(fields: tuple[str, ...], group: list[Any]) -> None:
+    table = group[0].TABLE
+    size = max(1, min(200, db.MAX_PARAMETERS // (len(fields) + 2)))
+    for start in range(0, len(group), size):
+        chunk = group[start : start + size]
+        columns = ("id", "version", *fields)
+        one = f"({', '.join(_cast(name) for name in columns)})"
+        padded = chunk + [chunk[-1]] * (_power(len(chunk)) - len(chunk))
+        sets = ", ".join(f"{name} = v.{name}" for name in fields)
+        sql = (
+            f"WITH v ({', '.join(columns)}) AS (VALUES {', '.join([one] * len(padded))}) "
+            f"UPDATE {table} SET version = {table}.version + 1, {sets} FROM v "
+            f"WHERE {table}.id = v.id AND {table}.version = v.version RETURNING {table}.id"
+        )
+        values = [value for r in padded for value in (r.id, r.version, *(_plain(getattr(r, name)) for name in fields))]
+        written = await db.rows(sql, *values)
+        if len(written) != len(chunk):
+            done = {int(row[0]) for row in written}
+            lost = ", ".join(str(record.path or record.number) for record in chunk if record.id not in done)
+            raise StaleState(f"{lost} was changed by someone else meanwhile: read again and decide again")
+        for record in chunk:
+            record.version += 1
+
+
+def _plain(value: Any) -> Any:
+    return bool(value) if isinstance(value, bool) else value
+
+
+def _power(n: int) -> int:
+    size = 1
+    while size < n:
+        size *= 2
+    return size
+
+
+# --- loading ----------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def change(order_ids: Iterable[int] = (), *, by: Actor) -> AsyncIterator[Work]:
+    """The orders are locked and loaded within, ascending by id, and everything done to them is saved at the end."""
+    async with db.transaction():
+        work = Work(by)
+        work.cases = await load(sorted(set(order_ids)), lock=True)
+        yield work
+        await work.save()
+
+
+async def load(order_ids: Sequence[int], *, lock: bool = False) -> list[Case]:
+    """The orders with their lines, purchase orders, shipments and open Issues; missing ids are left out."""
+    if not order_ids:
+        return []
+    ids = db.padded(list(order_ids))
+    among = db.marks(ids)
+    for_update = " FOR UPDATE" if lock and db.is_postgres() else ""
+    found = await db.rows(
+        f"SELECT {', '.join(OrderRecord.COLUMNS)} FROM orders WHERE id IN ({among}) ORDER BY id{for_update}", *ids
+    )
+    cases = [Case(order=OrderRecord.of(row)) for row in found]
+    if not cases:
+        return []
+    by_id = {case.order.id: case for case in cases}
+    lines: dict[int, LineRecord] = {}
+    for row in await _parts(LineRecord, "order_id", among, ids, "order_id, position"):
+        line = LineRecord.of(row)
+        lines[line.id] = line
+        by_id[line.order_id].lines.append(line)
+    purchases: dict[int, PurchaseRecord] = {}
+    for row in await _parts(PurchaseRecord, "order_id", among, ids, "order_id, id"):
+        po = PurchaseRecord.of(row)
+        purchases[po.id] = po
+        by_id[po.order_id].purchases.append(po)
+    await _load_purchase_lines(purchases, lines)
+    if any(po.sent_at is not None for po in purchases.values()):
+        for row in await _parts(ShipmentRecord, "order_id", among, ids, "order_id, id"):
+            shipment = ShipmentRecord.of(row)
+            shipment.purchase = purchases[shipment.purchase_order_id]
+            shipment.po_number = shipment.purchase.po_number
+            by_id[shipment.order_id].shipments.append(shipment)
+    columns = ", ".join(IssueRecord.COLUMNS)
+    open_issues = await db.rows(
+        f"SELECT {columns} FROM issues WHERE order_id IN ({among}) AND closed_at IS NULL ORDER BY id", *ids
+    )
+    for row in open_issues:
+        issue = IssueRecord.of(row)
+        issue.line = lines.get(issue.line_id) if issue.line_id else None
+        issue.purchase = purchases.get(issue.purchase_order_id) if issue.purchase_order_id else None
+        by_id[issue.order_id].issues.append(issue)
+    return cases
+
+
+async def _parts(kind: type[Record], key: str, among: str, ids: Sequence[int], order: str) -> Sequence[Any]:
+    return await db.rows(
+        f"SELECT {', '.join(kind.COLUMNS)} FROM {kind.TABLE} WHERE {key} IN ({among}) ORDER BY {order}", *ids
+    )
+
+
+async def _load_purchase_lines(purchases: dict[int, PurchaseRecord], lines: dict[int, LineRecord]) -> None:
+    if not purchases:
+        return
+    ids = db.padded(list(purchases))
+    for row in await _parts(PurchaseLineRecord, "purchase_order_id", db.marks(ids), ids, "purchase_order_id, position"):
+        po_line = PurchaseLineRecord.of(row)
+        po = purchases[po_line.purchase_order_id]
+        po_line.po_number = po.po_number
+        po_line.line = lines.get(po_line.order_line_id)
+        po.lines.append(po_line)
+
+
+async def load_contents(shipments: Sequence[ShipmentRecord]) -> None:
+    """The parcels' ``contents`` are loaded."""
+    wanted = {s.id: s for s in shipments if not s.contents and s.purchase is not None}
+    if not wanted:
+        return
+    ids = db.padded(list(wanted))
+    for row in await db.rows(
+        "SELECT shipment_id, purchase_order_line_id, quantity FROM shipment_lines "
+        f"WHERE shipment_id IN ({db.marks(ids)}) ORDER BY id",
+        *ids,
+    ):
+        shipment = wanted[row[0]]
+        assert shipment.purchase is not None
+        po_line = next(line for line in shipment.purchase.lines if line.id == row[1])
+        shipment.contents.append((po_line, row[2]))
