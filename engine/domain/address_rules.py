@@ -150,6 +150,14 @@ def us_zip(code: str) -> Zip | None:
 
 _USUAL_NAMES = {"uk": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "greatbritain": "GB", "holland": "NL"}
 _USUAL_NAMES |= {"usa": "US", "america": "US", "unitedstatesofamerica": "US", "el": "GR", "korea": "KR", "uae": "AE"}
+_USUAL_NAMES |= {
+    "czechrepublic": "CZ",
+    "turkey": "TR",
+    "ivorycoast": "CI",
+    "macedonia": "MK",
+    "burma": "MM",
+    "macau": "MO",
+}
 
 
 @lru_cache(maxsize=1)
@@ -172,5 +180,5 @@ def suggest_country(text: str) -> str:
     aliases: list[str] = get_global("territory_aliases").get(key.upper(), [])  # "DEU" and codes no longer in use
     if len(aliases) == 1:
         return aliases[0]
-    best = process.extractOne(key, names.keys(), score_cutoff=88) if len(key) > 3 else None
+    best = process.extractOne(key, names.keys(), score_cutoff=83) if len(key) > 3 else None
     return names[best[0]] if best else ""

@@ -41,6 +41,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 _Findings = Iterator[Finding]
 
+_LONGEST_PHONE = 100
+_LONGEST_KEPT = 2000  # characters in an address; longer ones are nonsense that must not fill the memory of the cache
+
 # --- Tidying ----------------------------------------------------------------------------------------------------------
 
 _JOINERS = "\u200c\u200d"  # parts of words in Persian and the Indic scripts, so they stay though they are invisible
@@ -63,11 +66,10 @@ def _tidy(text: str) -> str:
 def _code(text: str) -> str:
     """Upper case in ordinary width, as in "１２３－４５６７" from a Japanese keyboard."""
     for _ in range(3):  # a few letters only settle when folded again
-        text = _tidy(unicodedata.normalize("NFKC", text).upper())
+        text = _tidy(unicodedata.normalize("NFKC", text).upper().replace(_JOINERS[0], "").replace(_JOINERS[1], ""))
     return text
 
 
-@lru_cache(maxsize=4096)
 def normalise(address: Address) -> Address:
     """The same address without stray spaces and invisible characters, its codes in upper case. Idempotent.
 
@@ -97,11 +99,15 @@ def normalise(address: Address) -> Address:
     )
 
 
-@lru_cache(maxsize=4096)
 def phone(number: str, country: str) -> str | None:
     """The telephone number in E.164 ("+14155552671"), read as dialled in ``country``; None if nobody has it."""
+    return _phone(number, country.upper()) if len(number) <= _LONGEST_PHONE else None
+
+
+@lru_cache(maxsize=4096)
+def _phone(number: str, country: str) -> str | None:
     try:
-        parsed = phonenumbers.parse(number, country.upper() or None)
+        parsed = phonenumbers.parse(number, country or None)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(parsed):
@@ -119,7 +125,9 @@ def check(address: Address, *, po_box_allowed: bool = True, max_line: int | None
     company, address lines and city. Format rules block in the US, Canada and Australia only; elsewhere they warn.
     Never raises. A warm check takes well under a millisecond, a repeated one some microseconds.
     """
-    return list(_check(address, po_box_allowed, max_line))
+    size = sum(len(getattr(address, field)) for field in Address.__struct_fields__)
+    checked = _check if size <= _LONGEST_KEPT else _check.__wrapped__
+    return list(checked(address, po_box_allowed, max_line))
 
 
 @lru_cache(maxsize=8192)

@@ -3,11 +3,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain import money
 from engine.errors import BluebookError, Unreadable
+
+UNHURRIED = settings(deadline=None)  # the first example also loads the tables
 
 CURRENCIES = st.sampled_from(["USD", "EUR", "JPY", "KWD", "IQD", "RSD", "CLF", "CAD", "XAF", "HUF"])
 STORABLE = st.integers(-(2**63), 2**63 - 1)
@@ -123,12 +125,14 @@ def test_major_beyond_64_bits_is_refused() -> None:
         money.major(2**63, "USD")
 
 
+@UNHURRIED
 @given(STORABLE, CURRENCIES)
 def test_major_and_minor_are_inverse(value: int, currency: str) -> None:
     assert money.minor(money.major(value, currency), currency) == value
     assert money.minor(str(money.major(value, currency).__format__("f")), currency) == value
 
 
+@UNHURRIED
 @given(STORABLE, CURRENCIES)
 def test_what_is_shown_can_be_read_again(value: int, currency: str) -> None:
     amount, code = money.show(value, currency).split(" ")
@@ -136,6 +140,7 @@ def test_what_is_shown_can_be_read_again(value: int, currency: str) -> None:
     assert money.minor(amount.replace(",", ""), currency) == value
 
 
+@UNHURRIED
 @given(st.text() | st.decimals() | st.integers() | st.floats() | st.none(), st.text(max_size=5) | CURRENCIES)
 def test_only_our_own_errors_are_raised(amount: object, currency: str) -> None:
     try:
