@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
@@ -16,10 +17,29 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "first_name": ("firstname", "givenname", "vorname"),
     "last_name": ("lastname", "surname", "familyname", "nachname"),
     "company": ("company", "companyname", "organization", "organisation", "firma"),
-    "line1": ("line1", "address1", "addressline1", "street", "street1", "streetaddress", "address", "strasse", "adresse"),
+    "line1": (
+        "line1",
+        "address1",
+        "addressline1",
+        "street",
+        "street1",
+        "streetaddress",
+        "address",
+        "strasse",
+        "adresse",
+    ),
     "line2": ("line2", "address2", "addressline2", "street2", "apartment", "adresse2"),
     "city": ("city", "town", "locality", "ort", "stadt", "ville", "ciudad"),
-    "region": ("region", "state", "province", "stateprovince", "stateorprovince", "statecode", "provincecode", "county"),
+    "region": (
+        "region",
+        "state",
+        "province",
+        "stateprovince",
+        "stateorprovince",
+        "statecode",
+        "provincecode",
+        "county",
+    ),
     "postal_code": ("postalcode", "zip", "zipcode", "postcode", "postal", "plz", "codepostal"),
     "country": ("country", "countrycode", "land", "pays"),
     "phone": ("phone", "phonenumber", "telephone", "tel", "mobile", "telefon"),
@@ -80,10 +100,11 @@ FIELDS = frozenset(ORDER_FIELDS) | frozenset(LINE_FIELDS)
 
 
 def squash(header: str) -> str:
-    """The header without case, accents' disguises, spaces and punctuation: how two headers are compared."""
+    """The header without case, accents, spaces and punctuation: how two headers are compared."""
     if header.startswith(LINES):
         return "line:" + squash(header[len(LINES) :])
-    return re.sub(r"[\W_]+", "", header.casefold().replace("ß", "ss"))
+    plain = unicodedata.normalize("NFKD", header.casefold())
+    return re.sub(r"[\W_]+", "", "".join(c for c in plain if not unicodedata.combining(c)))
 
 
 @cache
@@ -108,9 +129,9 @@ def explicit(columns: Mapping[str, str | Sequence[str]], headers: Iterable[str])
     found: dict[str, str] = {}
     for field, names in columns.items():
         for name in (names,) if isinstance(names, str) else names:
-            header = name if name in exact else folded.get(squash(name))
-            if name and header is not None:
-                found[field] = header
+            match = name if name in exact else folded.get(squash(name))
+            if name and match is not None:
+                found[field] = match
                 break
     return found
 
@@ -125,9 +146,9 @@ def resolve(columns: Mapping[str, str | Sequence[str]], headers: Sequence[str]) 
     for field, words in aliases().items():
         if field in columns:
             continue  # named by the user, or switched off by naming ""
-        word = next((word for word in words if word in free), None)
-        if word is not None:
-            mapping[field] = free.pop(word)
+        known = next((word for word in words if word in free), None)
+        if known is not None:
+            mapping[field] = free.pop(known)
     return mapping
 
 
@@ -153,12 +174,12 @@ def suggest(headers: Sequence[str], samples: Sequence[Sequence[str]] = ()) -> tu
             continue
         for word, score, _ in process.extract(squash(header), list(names), scorer=fuzz.WRatio, limit=5):
             guesses.append((score, place, names[word]))
-    taken, fields = set(sure.values()), dict.fromkeys(range(len(headers)), (None, 0.0))
-    chosen: dict[int, tuple[str | None, float]] = {**fields}
-    for score, place, field in sorted(guesses, key=lambda guess: (-guess[0], guess[1])):
-        if score >= _NEAR and field not in taken and chosen[place][0] is None:
-            taken.add(field)
-            chosen[place] = (field, round(score, 1))
+    taken = set(sure.values())
+    chosen: dict[int, tuple[str | None, float]] = dict.fromkeys(range(len(headers)), (None, 0.0))
+    for score, place, near in sorted(guesses, key=lambda guess: (-guess[0], guess[1])):
+        if score >= _NEAR and near not in taken and chosen[place][0] is None:
+            taken.add(near)
+            chosen[place] = (near, round(score, 1))
     return tuple(
         Suggestion(header, *((sure[header], 100.0) if header in sure else chosen[place]),
                    tuple(row[place] for row in samples if place < len(row))[:3])
