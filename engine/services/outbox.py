@@ -1,0 +1,359 @@
+"""The jobs. Rows of the table ``outbox`` are the truth; a broker, where there is one, only carries word of them.
+
+A job is ready, then claimed under a token and a lease, then done, ready again later, or dead. Whoever comes back late
+finds its token gone and changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import msgspec
+
+from engine import clock, db
+from engine.errors import Invalid, NotFound
+from engine.settings import settings
+
+STOPPED = "the worker that had this job stopped without an answer"
+WINDOW = 2000  # how many waiting jobs the relay may have under way in a broker
+_MAX_ERROR = 4000
+
+_COLUMNS = ("key", "task", "subject_id", "args", "state", "run_at", "created_at", "attempts", "token", "error")
+_LIVE_KEY = "ON CONFLICT (key) WHERE state IN ('ready', 'claimed') DO NOTHING"
+_JOB = "id, key, task, subject_id, args, attempts, token, error"
+
+
+class NewJob(msgspec.Struct, frozen=True):
+    """A job to be written. ``key`` is unique among live jobs; ``run_at`` None means at once."""
+
+    key: str
+    task: str
+    subject_id: int = 0
+    run_at: datetime | None = None
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A claimed job. ``suspect``: its last worker stopped without an answer, so it is run by itself."""
+
+    id: int
+    key: str
+    task: str
+    subject_id: int
+    args: dict[str, Any]
+    attempts: int
+    token: str
+    suspect: bool = False
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.token))
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The job is over."""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """The job is due again in ``after`` seconds; None leaves it to ``backoff``."""
+
+    after: float | None = None
+    error: str = ""
+
+
+class Dead(msgspec.Struct, frozen=True):
+    """The job waits for a person, ``error`` says why."""
+
+    error: str
+
+
+Outcome: TypeAlias = Done | Retry | Dead
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A due job as the relay names it to a broker."""
+
+    id: int
+    task: str
+    suspect: bool
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job as people see it."""
+
+    id: int
+    key: str
+    task: str
+    subject_id: int
+    state: str
+    run_at: datetime
+    created_at: datetime
+    attempts: int
+    error: str
+    lease_until: datetime | None
+    finished_at: datetime | None
+
+
+def backoff(attempts: int) -> float:
+    """Seconds to wait after so many attempts that failed: doubling from one to two, with jitter, up to the cap."""
+    return min(settings().max_backoff_seconds, 2.0 ** min(attempts, 30)) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _now() -> int:
+    return clock.micros(clock.now())
+
+
+def _lease() -> int:
+    return clock.micros(clock.now() + timedelta(seconds=settings().lease_seconds))
+
+
+def _later(seconds: float) -> int:
+    return clock.micros(clock.now() + timedelta(seconds=seconds))
+
+
+def _job(row: db.Row) -> Job:
+    args = row[4]
+    return Job(row[0], row[1], row[2], row[3], msgspec.json.decode(args) if args != "{}" else {}, row[5], row[6],
+               row[7] == STOPPED)  # fmt: skip
+
+
+async def put(jobs: Sequence[NewJob]) -> None:
+    """The jobs are due once the caller's transaction commits; one whose key a live job has already is left out."""
+    now = _now()
+    values = [
+        (job.key, job.task, job.subject_id, msgspec.json.encode(job.args).decode(), "ready",
+         clock.micros(job.run_at) if job.run_at else now, now, 0, "", "")
+        for job in jobs
+    ]  # fmt: skip
+    await db.insert("outbox", _COLUMNS, values, _LIVE_KEY)
+
+
+async def claim(*, limit: int, token: str, tasks: Sequence[str] | None = None) -> list[Job]:
+    """Up to ``limit`` due jobs, oldest first, now leased to ``token``. Idle, it only reads."""
+    now = _now()
+    where, values = "state = 'ready' AND run_at <= ?", list[Any]([now])
+    if tasks is not None:
+        where, values = f"{where} AND task IN ({db.marks(tasks)})", [now, *tasks]
+    if limit < 1 or await db.value(f"SELECT 1 FROM outbox WHERE {where} LIMIT 1", *values) is None:
+        return []
+    locking = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
+    found = await db.rows(
+        f"WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE {where} ORDER BY run_at, id LIMIT ? {locking}) "
+        f"UPDATE outbox SET state = 'claimed', token = ?, lease_until = ? WHERE id IN (SELECT id FROM due) "
+        f"RETURNING {_JOB}, run_at",
+        *values, limit, token, _lease(),
+    )  # fmt: skip
+    return [_job(row) for row in sorted(found, key=lambda row: (row[8], row[0]))]
+
+
+async def take(ids: Sequence[int], token: str) -> list[Job]:
+    """Those of the named jobs that are due, or whose lease ran out, now leased to ``token``."""
+    if not ids:
+        return []
+    now, most = _now(), settings().max_attempts
+    # The last expiry is left to ``reclaim``, which ends the job.
+    where = (
+        f"id IN ({db.marks(wanted := db.padded(sorted(ids)))}) AND ((state = 'ready' AND run_at <= ?) "
+        "OR (state = 'claimed' AND lease_until < ? AND attempts + 1 < ?))"
+    )
+    if await db.value(f"SELECT 1 FROM outbox WHERE {where} LIMIT 1", *wanted, now, now, most) is None:
+        return []
+    locking = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
+    found = await db.rows(
+        f"WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE {where} ORDER BY id {locking}) "
+        "UPDATE outbox SET attempts = CASE WHEN state = 'claimed' THEN attempts + 1 ELSE attempts END, "
+        "error = CASE WHEN state = 'claimed' THEN ? ELSE error END, state = 'claimed', token = ?, lease_until = ? "
+        f"WHERE id IN (SELECT id FROM due) RETURNING {_JOB}",
+        *wanted, now, now, most, STOPPED, token, _lease(),
+    )  # fmt: skip
+    return sorted(map(_job, found), key=lambda job: job.id)
+
+
+async def held(ids: Sequence[int], token: str) -> list[Job]:
+    """Those of the named jobs that ``token`` still holds."""
+    if not ids:
+        return []
+    wanted = db.padded(ids)
+    found = await db.rows(
+        f"SELECT {_JOB} FROM outbox WHERE id IN ({db.marks(wanted)}) AND token = ? AND state = 'claimed'",
+        *wanted, token,
+    )  # fmt: skip
+    return sorted(map(_job, found), key=lambda job: job.id)
+
+
+async def finish(results: Mapping[Job, Outcome]) -> None:
+    """Each job has its outcome, in one transaction; jobs whose token is no longer the row's stay as they are."""
+    done: dict[str, list[int]] = {}
+    again, dead = [], []
+    for job, outcome in results.items():
+        match outcome:
+            case Done():
+                done.setdefault(job.token, []).append(job.id)
+            case Retry(after=after, error=error):
+                wait = backoff(job.attempts + 1) if after is None else after
+                again.append((_later(wait), job.attempts + 1, error[:_MAX_ERROR], job.id, job.token))
+            case Dead(error=error):
+                dead.append((_now(), job.attempts + 1, error[:_MAX_ERROR], job.id, job.token))
+    if len(done) == 1 and not again and not dead:
+        await _finish_done(*done.popitem())
+        return
+    async with db.transaction():
+        for token, ids in done.items():
+            await _finish_done(token, ids)
+        await db.many(
+            "UPDATE outbox SET state = 'ready', run_at = ?, attempts = ?, error = ?, token = '', lease_until = NULL, "
+            "relayed_at = NULL WHERE id = ? AND token = ? AND state = 'claimed'",
+            again,
+        )
+        await db.many(
+            "UPDATE outbox SET state = 'dead', finished_at = ?, attempts = ?, error = ?, token = '', "
+            "lease_until = NULL WHERE id = ? AND token = ? AND state = 'claimed'",
+            dead,
+        )
+
+
+async def _finish_done(token: str, ids: Sequence[int]) -> None:
+    wanted = db.padded(ids)
+    await db.run(
+        "UPDATE outbox SET state = 'done', finished_at = ?, error = '', token = '', lease_until = NULL "
+        f"WHERE id IN ({db.marks(wanted)}) AND token = ? AND state = 'claimed'",
+        _now(), *wanted, token,
+    )  # fmt: skip
+
+
+async def release(ids: Sequence[int], token: str) -> None:
+    """Those of the named jobs that ``token`` still holds are ready again, as if they had never been claimed."""
+    if not ids:
+        return
+    wanted = db.padded(ids)
+    await db.run(
+        "UPDATE outbox SET state = 'ready', token = '', lease_until = NULL, relayed_at = NULL "
+        f"WHERE id IN ({db.marks(wanted)}) AND token = ? AND state = 'claimed'",
+        *wanted, token,
+    )  # fmt: skip
+
+
+async def extend(*tokens: str) -> None:
+    """The leases of all jobs the tokens hold run from now."""
+    if not tokens:
+        return
+    # "lease_until > 0" is always true and lets the planner use the index on running leases.
+    await db.run(
+        "UPDATE outbox SET lease_until = ? WHERE state = 'claimed' AND lease_until > 0 "
+        f"AND token IN ({db.marks(tokens)})",
+        _lease(), *tokens,
+    )  # fmt: skip
+
+
+async def reclaim(limit: int = 500) -> int:
+    """Jobs whose lease ran out are ready again, the first time at once, and dead after ``max_attempts``; how many."""
+    now = _now()
+    expired = await db.rows(
+        "SELECT id, attempts, token FROM outbox WHERE state = 'claimed' AND lease_until < ? "
+        "ORDER BY lease_until LIMIT ?",
+        now, limit,
+    )  # fmt: skip
+    most = settings().max_attempts
+    values = [
+        ("dead" if row[1] + 1 >= most else "ready", now if row[1] == 0 else _later(backoff(row[1])), row[1] + 1,
+         STOPPED, now if row[1] + 1 >= most else None, row[0], row[2], now)
+        for row in sorted(expired, key=lambda row: int(row[0]))
+    ]  # fmt: skip
+    await db.many(
+        "UPDATE outbox SET state = ?, run_at = ?, attempts = ?, error = ?, finished_at = ?, token = '', "
+        "lease_until = NULL, relayed_at = NULL WHERE id = ? AND token = ? AND state = 'claimed' AND lease_until < ?",
+        values,
+    )
+    return len(expired)
+
+
+async def relay(*, limit: int, again_after: float) -> list[Waiting]:
+    """Due jobs a broker was not told of in the last ``again_after`` seconds, now marked as told. Idle, it only reads."""
+    now, before = _now(), _later(-again_after)
+    # Only the oldest are looked at, so that a long queue is not read from end to end at every turn.
+    near = "SELECT id, relayed_at FROM outbox WHERE state = 'ready' AND run_at <= ? ORDER BY run_at, id LIMIT ?"
+    stale = "(relayed_at IS NULL OR relayed_at < ?)"
+    if await db.value(f"SELECT 1 FROM ({near}) AS near WHERE {stale} LIMIT 1", now, WINDOW, before) is None:
+        return []
+    locking = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
+    found = await db.rows(
+        f"WITH near AS MATERIALIZED ({near}), due AS MATERIALIZED (SELECT id FROM outbox WHERE {stale} "
+        f"AND state = 'ready' AND id IN (SELECT id FROM near) ORDER BY run_at, id LIMIT ? {locking}) "
+        "UPDATE outbox SET relayed_at = ? WHERE id IN (SELECT id FROM due) RETURNING id, task, error, run_at",
+        now, WINDOW, before, limit, now,
+    )  # fmt: skip
+    return [Waiting(row[0], row[1], row[2] == STOPPED) for row in sorted(found, key=lambda row: (row[3], row[0]))]
+
+
+async def purge(older_than: timedelta, limit: int = 5000) -> int:
+    """At most ``limit`` jobs done longer ago than that are gone; how many."""
+    return await db.run(
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'done' AND finished_at < ? "
+        "ORDER BY finished_at LIMIT ?)",
+        clock.micros(clock.now() - older_than), limit,
+    )  # fmt: skip
+
+
+_LISTED = {"ready": ("run_at", ">"), "claimed": ("lease_until", ">"), "done": ("finished_at", "<"), "dead": ("id", "<")}
+
+
+async def list_jobs(state: str, limit: int = 50, after: int | None = None) -> list[JobView]:
+    """Jobs in a state, those ahead first (ready, claimed) or the latest first (done, dead), after the job ``after``."""
+    if state not in _LISTED:
+        raise Invalid(f"jobs are {', '.join(_LISTED)}, not {state!r}", "state")
+    column, sign = _LISTED[state]
+    way = "DESC" if sign == "<" else "ASC"
+    paged = f"AND ({column}, id) {sign} (SELECT {column}, id FROM outbox WHERE id = ?)" if after is not None else ""
+    found = await db.rows(
+        "SELECT id, key, task, subject_id, state, run_at, created_at, attempts, error, lease_until, finished_at "
+        f"FROM outbox WHERE state = '{state}' {paged} ORDER BY {column} {way}, id {way} LIMIT ?",
+        *([after] if after is not None else []), limit,
+    )  # fmt: skip
+    return [JobView(*row[:5], *map(_moment, row[5:7]), *row[7:9], *map(_moment, row[9:])) for row in map(tuple, found)]
+
+
+def _moment(stored: int | None) -> Any:
+    return None if stored is None else clock.moment(stored)
+
+
+async def retry(job_id: int) -> None:
+    """A dead job, or one that waits for its time, is due now; raises NotFound, or Invalid where that makes no sense."""
+    moved = await db.run(
+        "UPDATE outbox SET state = 'ready', run_at = ?, attempts = 0, finished_at = NULL, relayed_at = NULL "
+        "WHERE id = ? AND (state = 'ready' OR (state = 'dead' AND NOT EXISTS (SELECT 1 FROM outbox AS live "
+        "WHERE live.key = outbox.key AND live.state IN ('ready', 'claimed'))))",
+        _now(), job_id,
+    )  # fmt: skip
+    if moved == 0:
+        raise await _unfit(job_id, "retried")
+
+
+async def drop(job_id: int) -> None:
+    """A dead or waiting job is over without having run; raises NotFound, or Invalid where it runs or is over."""
+    moved = await db.run(
+        "UPDATE outbox SET state = 'done', finished_at = ?, relayed_at = NULL "
+        "WHERE id = ? AND state IN ('ready', 'dead')",
+        _now(), job_id,
+    )  # fmt: skip
+    if moved == 0:
+        raise await _unfit(job_id, "dropped")
+
+
+async def _unfit(job_id: int, verb: str) -> NotFound | Invalid:
+    found = await db.row("SELECT key, state FROM outbox WHERE id = ?", job_id)
+    if found is None:
+        return NotFound(f"there is no job {job_id}; it may have been cleared away")
+    why = "another job with its key is already under way" if found[1] == "dead" else f"it is {found[1]}"
+    return Invalid(f"job {job_id} ({found[0]}) cannot be {verb}: {why}")
+
+
+async def counts() -> dict[str, int]:
+    """How many jobs are ``due``, ``ready`` (due now or later), ``claimed`` and ``dead``."""
+    found = {
+        state: int(await db.value(f"SELECT COUNT(*) FROM outbox WHERE state = '{state}'") or 0)
+        for state in ("ready", "claimed", "dead")
+    }
+    due = await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'ready' AND run_at <= ?", _now())
+    return {"due": int(due or 0), **found}
