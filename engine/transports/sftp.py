@@ -12,6 +12,7 @@ A status code is an answer, so after one nothing has happened; only silence leav
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
 import stat as modes
 from collections.abc import Awaitable, Callable
@@ -83,6 +84,13 @@ class _Pinned(asyncssh.SSHClient):  # type: ignore[misc, unused-ignore]
         return False
 
 
+def _family(algorithm: str) -> tuple[str, ...]:
+    """The signature algorithms a key of this kind can be asked for by."""
+    if algorithm == "ssh-rsa":
+        return _FAMILIES[2]
+    return next((family for family in _FAMILIES if algorithm in family), _ALL)
+
+
 def _pin(host_key: str) -> tuple[str, list[tuple[str, ...]]]:
     """The pinned fingerprint, and the host key algorithms to ask for, in turn.
 
@@ -98,9 +106,7 @@ def _pin(host_key: str) -> tuple[str, list[tuple[str, ...]]]:
             "host_key must be the server's public key as OpenSSH writes it (ssh-ed25519 AAAA…) or its SHA256:… "
             "fingerprint; ask the supplier for it and compare it with ssh-keyscan"
         ) from error
-    name = key.get_algorithm()
-    wanted = [family for family in _FAMILIES if name in family or (name == "ssh-rsa" and "rsa-sha2-256" in family)]
-    return key.get_fingerprint("sha256"), [*wanted, _ALL]
+    return key.get_fingerprint("sha256"), [_family(key.get_algorithm()), _ALL]
 
 
 class Sftp:
@@ -145,10 +151,10 @@ class Sftp:
 
     async def _connect(self) -> Any:
         presented: list[str] = []
+        failure: Exception | None = None
         for algorithms in self._attempts:
-            if any(shown.split()[0].startswith(name[:7]) for shown in presented for name in algorithms[:1]):
-                if algorithms != _ALL:
-                    continue  # the server has one key of a kind, and has shown it
+            if presented and algorithms in (_ALL, *(_family(shown.split()[0]) for shown in presented)):
+                continue  # the server has one key of a kind, and has shown it
             watch = _Pinned(self._fingerprint)
             try:
                 return await self._dial(watch, algorithms)
@@ -157,15 +163,19 @@ class Sftp:
                     f"{self.peer} did not accept the login of {self._login.username!r}: {error.reason}. "
                     "Check the user name and the password or key, then enable the connection again"
                 ) from error
-            except (asyncssh.Error, OSError, TimeoutError) as error:
-                # A refused host key may come back as HostKeyNotVerifiable or as ConnectionLost: the watch knows.
-                if watch.presented:
-                    presented.append(watch.presented)
-                elif not isinstance(error, asyncssh.KeyExchangeFailed):
+            except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError) as error:
+                # A server without a key of the kind asked for may just hang up, and so may asyncssh on a wrong key.
+                failure = error
+            except (asyncssh.Error, OSError) as error:
+                if not watch.presented:
                     why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
                     raise TryLater(f"{self.peer} cannot be reached: {why}") from error
+            if watch.presented:
+                presented.append(watch.presented)
+        if not presented and isinstance(failure, asyncssh.KeyExchangeFailed):
+            raise Misconfigured(f"{self.peer} speaks no version of SSH that we accept: {failure.reason}") from failure
         if not presented:
-            raise Misconfigured(f"{self.peer} offers no host key of a kind we accept ({', '.join(_ALL)})")
+            raise TryLater(f"{self.peer} hung up before it said who it is: {failure}") from failure
         raise NotAuthorised(
             f"the host key of {self.peer} is not the pinned one: expected {self._fingerprint}, presented "
             f"{', '.join(presented)}. Nothing was sent. Ask the supplier whether the key was changed; if it confirms "
@@ -253,10 +263,8 @@ class Sftp:
         async def step(client: Any) -> None:
             async with client.open(path, "wb") as file:
                 await file.write(body)
-                try:
+                with contextlib.suppress(asyncssh.SFTPOpUnsupported):  # OpenSSH's extension; others flush on closing
                     await file.fsync()
-                except asyncssh.SFTPOpUnsupported:
-                    pass  # an extension of OpenSSH's; others flush when they close
 
         await self._run("write", path, step)
 
@@ -327,7 +335,7 @@ class Sftp:
             await self._run("make the directory", path, step)
 
     async def move(self, path: str, directory: str) -> str | None:
-        """The file lies in ``directory``, which is made if need be; returns its new path, None when it was gone already.
+        """The file lies in ``directory``, which is made if need be; returns its new path, None when it was gone.
 
         Never replaces anything: a name already taken gets ``-1``, ``-2`` … before its ending.
         """
@@ -352,10 +360,8 @@ class Sftp:
         """There is no such file."""
 
         async def step(client: Any) -> None:
-            try:
+            with contextlib.suppress(*_MISSING):
                 await client.remove(path)
-            except _MISSING:
-                pass
 
         await self._run("remove", path, step)
 

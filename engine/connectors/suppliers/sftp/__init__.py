@@ -1,0 +1,1 @@
+"""A supplier that takes purchase orders as files over SFTP and answers with files."""
