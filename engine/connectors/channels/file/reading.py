@@ -302,23 +302,20 @@ def _finite(literal: str) -> float:
 def _json(content: str, file: str, wanted: Columns, has_damage: bool) -> list[Entry]:
     orders, mappings = _Orders(file), dict[tuple[str, ...], dict[str, str]]()
     for line, value, problem in _values(content):
-        if problem is not None or not isinstance(value, dict):
-            orders.loose(line, {}).add(
-                line, {"(text)": _encodable(value, [])}, problem or "this is not an order but a value"
-            )
+        if not isinstance(value, dict):
+            row = {"(text)": _encodable(value, [])}
+            orders.loose(line, {}).add(line, row, problem or "this is not an order but a value")
             continue
-        lost: list[str] = []
-        row = _encodable(value, lost)
-        head, lines = flatten(row)
+        head, lines = flatten(value)
         keys = [*head, *dict.fromkeys(columns.LINES + key for item in lines or () if isinstance(item, dict)
                                       for key in flatten(item)[0])]  # fmt: skip
         mapping = mappings.setdefault(tuple(keys), {}) or columns.resolve(wanted, keys)
         mappings[tuple(keys)] = mapping
         number = head.get(mapping.get(_number_field(mapping), ""))
-        if lost or (has_damage and "\ufffd" in str(value)):
-            problem = "the text has characters that do not exist: export the file again as UTF-8"
+        if has_damage and "\ufffd" in str(value):
+            problem = _NO_CHARACTERS
         known = text.one_line(text.unwrap(str(number))) if _is_code(number) else ""
-        orders.add(line, row, known, mapping, problem)
+        orders.add(line, value, known, mapping, problem)
     return orders.entries
 
 
@@ -345,6 +342,7 @@ def _encodable(value: Any, lost: list[str]) -> Any:
     return value
 
 
+_NO_CHARACTERS = "the text has characters that do not exist: export the file again as UTF-8"
 _SPACE = re.compile(r"[\s,]*")
 
 
@@ -372,15 +370,19 @@ def _values(content: str) -> Iterator[tuple[int, Any, str | None]]:
                 yield line, rest, "the text after the list of orders is not read: drop it as a file of its own"
             return
         try:
-            value, place = decoder.raw_decode(content, place)
-            yield line, value, None
+            value, after = decoder.raw_decode(content, place)
+            lost: list[str] = []
+            value = _encodable(value, lost)
+            msgspec.json.decode(msgspec.json.encode(value))  # can it be stored and read again? Nesting has its limits
+            place = after
+            yield line, value, _NO_CHARACTERS if lost else None
         except (ValueError, RecursionError) as error:
             end = content.find("\n", place) if not inside else -1
             following = end >= 0 and content.startswith("{", _SPACE.match(content, end).end())  # type: ignore[union-attr]
             end = end if following else len(content)
-            lost = "only this line is left out" if following else "nothing after it could be read"
+            cost = "only this line is left out" if following else "nothing after it could be read"
             reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            yield line, content[place:end], f"this is not JSON ({reason}); {lost}: correct it and drop it again"
+            yield line, content[place:end], f"this is not JSON ({reason}); {cost}: correct it and drop it again"
             place = end
             inside = inside and end < len(content)
 
