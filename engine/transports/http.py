@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -88,6 +87,9 @@ class HttpClient:
                 connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=30),
                 auto_decompress=True,
             )
+            # By itself aiohttp sends a GET, PUT or DELETE a second time when a kept connection breaks: the caller would
+            # not know that the request left, and a signed one would be refused for its used nonce. No public switch.
+            self._session._retry_connection = False
         return self._session
 
     async def call(
@@ -111,7 +113,7 @@ class HttpClient:
             raise TryLater(f"{self.peer} cannot be reached: {error}") from error
         except aiohttp.InvalidURL as error:
             raise Refused(f"{self.peer}: {url} is not a usable address") from error
-        except (aiohttp.ClientError, TimeoutError, asyncio.TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = "did not answer in time" if isinstance(error, TimeoutError) else f"broke off: {error}"
             raise self._lost(f"{self.peer} {what}", effect) from error
         if 200 <= answer.status < 300:

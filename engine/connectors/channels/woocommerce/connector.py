@@ -40,7 +40,8 @@ class _Cursor(msgspec.Struct, omit_defaults=True):
     and the rest slides forward over the page boundary. So every step starts anew at the last second seen, inclusive
     (the boundary comes twice, which is fine). Only where one second fills a whole page (a bulk edit) are numbers used:
     bounded to that second, by id, since ties have no order of their own. A past second only shrinks; when its total
-    changed between two pages, something slid, and the second is read again from its first page.
+    changed between two pages, something slid, and the second is read again from its first page. What changes in the
+    second that is still running is left to the caller's overlap.
     """
 
     at: datetime
@@ -112,7 +113,7 @@ class Connector:
                 rejected.append(Rejected(Raw(_loose_id(part), bytes(part)), problem.message, problem.field))
                 continue
             waiting.append(self._envelope(head, part))
-            with contextlib.suppress(Unreadable):  # the walk goes by the others; ``read`` says what is wrong with this one
+            with contextlib.suppress(Unreadable):  # the walk goes by the others; ``read`` will say what is wrong
                 latest = mapping.utc(head.date_modified_gmt or "", "date_modified_gmt")
         return tuple(await asyncio.gather(*waiting)), tuple(rejected), latest
 
