@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
 
 from engine import db
 
 MOST_TERMS = 40
 LONGEST = 40
+MOST_WORDS = 8
+COUNTED = 1_000
+BUDGET = 20_000
+"""Probes a search may make before it hands back what it has."""
 _WORD = re.compile(r"[^\W_]+")
 # Letters that Unicode does not take apart into a plain letter and a mark.
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
@@ -61,3 +68,183 @@ async def index(pairs: Iterable[tuple[str, int]]) -> None:
 async def index_order(order_id: int, *texts: str) -> None:
     """The order is found by these texts too."""
     await index((term, order_id) for term in terms_of(*texts))
+
+
+class SearchPage(msgspec.Struct, frozen=True):
+    """Order ids: those whose number is exactly what was asked for, then the newest first.
+
+    ``next_before`` continues (None: nothing more). ``exhausted`` False with few ids means that the budget ended first:
+    offer to search older orders.
+    """
+
+    ids: list[int]
+    next_before: int | None
+    exhausted: bool
+
+
+class _Word(msgspec.Struct, frozen=True):
+    """Terms equal to ``low``, or with ``high`` those from low on and below high."""
+
+    low: str
+    high: str = ""
+    count: int = 0
+    oldest: int = 0
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return (self.low, self.high) if self.high else (self.low,)
+
+    @property
+    def where(self) -> str:
+        return "term >= ? AND term < ?" if self.high else "term = ?"
+
+
+class _Walk(msgspec.Struct, frozen=True):
+    """Where candidates come from, newest first: SQL with a ``?`` for the id to stay below and one for the limit."""
+
+    sql: str
+    values: tuple[Any, ...]
+    probes: tuple[str, ...]
+    probe_values: tuple[Any, ...]
+
+    async def hits(self, before: int, window: int, limit: int) -> list[int]:
+        where = " AND ".join(self.probes) or "1 = 1"
+        sql = f"SELECT order_id FROM ({self.sql}) AS c WHERE {where} ORDER BY order_id DESC LIMIT ?"
+        return [int(r[0]) for r in await db.rows(sql, *self.values, before, window, *self.probe_values, limit)]
+
+    async def floor(self, before: int, window: int) -> tuple[int, bool]:
+        """The last candidate of a window, and whether the window was full."""
+        sql = f"SELECT MIN(order_id), COUNT(*) FROM ({self.sql}) AS c"
+        found = await db.row(sql, *self.values, before, window)
+        assert found is not None
+        return int(found[0] or 0), int(found[1]) >= window
+
+
+def _prefix(low: str) -> _Word:
+    return _Word(low, low + "\U0010ffff")
+
+
+async def _begins(whole: str) -> bool:
+    word = _prefix(whole)
+    return bool(await db.rows(f"SELECT 1 FROM terms WHERE {word.where} LIMIT 1", *word.values))
+
+
+async def _words(text: str) -> list[_Word]:
+    """What an order must have: all of these. The last may go on; what has punctuation inside is one word if it can."""
+    found: dict[_Word, None] = {}
+    chunks = fold(text).split()
+    for position, chunk in enumerate(chunks, 1):
+        tokens = _WORD.findall(chunk)
+        whole = "".join(tokens)[:LONGEST]
+        if len(tokens) > 1 and await _begins(whole):
+            found[_prefix(whole)] = None
+            continue
+        for number, token in enumerate(tokens, 1):
+            goes_on = position == len(chunks) and number == len(tokens)
+            if goes_on or len(token) >= 2:
+                found[_prefix(token[:LONGEST]) if goes_on else _Word(token[:LONGEST])] = None
+    return list(found)[:MOST_WORDS]
+
+
+async def _counted(words: list[_Word], before: int) -> list[_Word]:
+    """The words, rarest first, by bounded probes: the number of orders up to a bound, then how far back these reach."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for number, word in enumerate(words):
+        order = "" if word.high else "AND order_id < ? ORDER BY order_id DESC"
+        parts.append(
+            f"SELECT {number}, COUNT(*), MIN(order_id) FROM "
+            f"(SELECT order_id FROM terms WHERE {word.where} {order} LIMIT {COUNTED}) AS p{number}"
+        )
+        values.extend(word.values if word.high else (*word.values, before))
+    counted = [
+        msgspec.structs.replace(words[int(r[0])], count=int(r[1]), oldest=int(r[2] or 0))
+        for r in await db.rows(" UNION ALL ".join(parts), *values)
+    ]
+    # A prefix beyond the bound cannot be walked newest first, so it comes last.
+    return sorted(counted, key=lambda w: (w.count, bool(w.high), w.oldest))
+
+
+def _walk(words: list[_Word], statuses: Sequence[str] | None, channel_id: int | None) -> _Walk:
+    driver, others = words[0], words[1:]
+    values: tuple[Any, ...] = driver.values
+    if not driver.high:
+        sql = "SELECT order_id FROM terms WHERE term = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+    elif driver.count < COUNTED:
+        sql = (
+            f"SELECT DISTINCT order_id FROM terms WHERE {driver.where} AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+        )
+    else:
+        # A beginning that very many words share: most orders have it, so walk the orders themselves.
+        sql = "SELECT id AS order_id FROM orders WHERE id < ? ORDER BY id DESC LIMIT ?"
+        values, others = (), words
+    # Scalar subqueries, not EXISTS: PostgreSQL would turn that into a join over every order that has the word.
+    probes = [f"(SELECT 1 FROM terms AS t WHERE t.order_id = c.order_id AND {w.where} LIMIT 1) = 1" for w in others]
+    probe_values: list[Any] = [v for w in others for v in w.values]
+    if statuses or channel_id is not None:
+        wanted = ["o.id = c.order_id"]
+        if statuses:
+            wanted.append(f"o.status IN ({db.marks(statuses)})")
+            probe_values.extend(statuses)
+        if channel_id is not None:
+            wanted.append("o.channel_id = ?")
+            probe_values.append(channel_id)
+        probes.append(f"(SELECT 1 FROM orders AS o WHERE {' AND '.join(wanted)}) = 1")
+    return _Walk(sql, values, tuple(probes), tuple(probe_values))
+
+
+async def exactly(text: str) -> list[int]:
+    """The orders with this number, PO number or tracking number, however it is typed."""
+    text = text.strip()
+    if not 2 <= len(text) <= 130:
+        return []
+    close = text.upper().replace(" ", "")
+    forms = db.marks(typed := [text, text.upper(), text.lstrip("#"), "#" + text.lstrip("#")])
+    found = await db.rows(
+        f"SELECT id FROM orders WHERE number IN ({forms}) "
+        f"UNION SELECT order_id FROM purchase_orders WHERE po_number IN ({forms}) "
+        "UNION SELECT order_id FROM (SELECT order_id FROM shipments WHERE tracking_number IN (?, ?) LIMIT 20) AS s",
+        *typed, *typed, text, close,
+    )  # fmt: skip
+    return sorted((int(r[0]) for r in found), reverse=True)
+
+
+async def find(
+    words: str,
+    *,
+    before_id: int | None = None,
+    limit: int = 50,
+    statuses: Sequence[str] | None = None,
+    channel_id: int | None = None,
+) -> SearchPage:
+    """The orders that have all these words, the last of which may be the beginning of one; see SearchPage."""
+    before = before_id if before_id is not None else 2**62
+    exact = await exactly(words)
+    if exact and (statuses or channel_id is not None):
+        exact = await _kept(exact, statuses, channel_id)
+    wanted = await _words(words)
+    first = exact if before_id is None else []
+    if not wanted:
+        return SearchPage(first, None, exhausted=True)
+    counted = await _counted(wanted, before)
+    if counted[0].count == 0:
+        return SearchPage(first, None, exhausted=True)
+    walk = _walk(counted, statuses, channel_id)
+    found: list[int] = []
+    budget = BUDGET // max(1, len(walk.probes))
+    for window in (budget // 10, budget - budget // 10):
+        need = limit - len(found) + 1
+        hits = [i for i in await walk.hits(before, window, need + len(exact)) if i not in exact]
+        found += hits[:need]
+        if len(found) > limit:
+            return SearchPage(first + found[:limit], found[limit - 1], exhausted=False)
+        before, full = await walk.floor(before, window)
+        if not full:
+            return SearchPage(first + found, None, exhausted=True)
+    return SearchPage(first + found, before, exhausted=False)
+
+
+async def _kept(ids: list[int], statuses: Sequence[str] | None, channel_id: int | None) -> list[int]:
+    rows = await db.rows(f"SELECT id, status, channel_id FROM orders WHERE id IN ({db.marks(ids)})", *ids)
+    kept = {r[0] for r in rows if (not statuses or r[1] in statuses) and channel_id in (None, r[2])}
+    return [i for i in ids if i in kept]

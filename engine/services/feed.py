@@ -1,0 +1,55 @@
+"""What has changed since: how the front ends notice the workers' doings without asking about every order."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine import db
+
+# The oldest transaction that may still commit; everything below it is final.
+_HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """Orders that changed, each once, by their last change. Ask again from ``cursor``, at once if ``more``.
+
+    ``settings``: something that belongs to no order changed too: a mapping, a channel, a supplier.
+    """
+
+    orders: list[int]
+    cursor: int
+    settings: bool = False
+    more: bool = False
+
+
+async def latest() -> int:
+    """The cursor from which ``changes`` tells only what happens from now on."""
+    if db.is_postgres():
+        return int(await db.value(f"SELECT {_HORIZON} - 1"))
+    return int(await db.value("SELECT MAX(id) FROM audit_events") or 0)
+
+
+async def changes(since: int, limit: int = 500) -> Feed:
+    """What changed after the cursor; no event is ever skipped, one may be told twice.
+
+    On PostgreSQL events become visible in another order than that of their ids, so the cursor counts transactions, and
+    what a transaction wrote is told once no older one is under way (in the whole server: a long one delays the news).
+    """
+    # On SQLite there is one writer at a time, so ids become visible in order.
+    key, final = ("xid", f"AND xid < {_HORIZON}") if db.is_postgres() else ("id", "")
+    found = await db.rows(
+        f"SELECT {key}, order_id FROM audit_events WHERE {key} > ? {final} ORDER BY {key} LIMIT ?", since, limit + 1
+    )
+    more = len(found) > limit
+    if more and key == "xid":
+        # A cursor must not point into a transaction: leave out the last one, or take it whole when it is all there is.
+        last = found[-1][0]
+        whole = [r for r in found if r[0] != last]
+        found = whole or await db.rows("SELECT xid, order_id FROM audit_events WHERE xid = ?", last)
+    elif more:
+        found = found[:limit]
+    if not found:
+        return Feed([], since)
+    orders = dict.fromkeys(int(r[1]) for r in reversed(found))
+    settings = orders.pop(0, 1) is None
+    return Feed(list(reversed(orders)), int(found[-1][0]), settings, more)
