@@ -299,13 +299,14 @@ def _fill_sqlite(path: str, maker: _Maker) -> None:
     conn.execute("PRAGMA synchronous = OFF")
     conn.execute("PRAGMA cache_size = -200000")
     conn.execute("CREATE TEMP TABLE unsorted_terms (term TEXT, order_id INTEGER)")
-    indexes: list[tuple[str, str]] = []
+    dropped: list[tuple[str, str, str]] = []
     if maker.count >= MANY:
-        indexes = conn.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        conn.execute("PRAGMA journal_mode = OFF")
+        dropped = conn.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
         ).fetchall()
-    for name, _ in indexes:
-        conn.execute(f'DROP INDEX "{name}"')
+    for kind, name, _ in dropped:
+        conn.execute(f'DROP {kind} "{name}"')
     for table, columns, rows in _batches(maker):
         conn.execute("BEGIN")
         conn.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", rows)
