@@ -80,29 +80,10 @@ def openssh(base: Path, *, root: Path | None = None, read_only: bool = False, po
             _key(base / name, kind)
     if os.geteuid() == 0:
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # where sshd drops its privileges
-    port = port or free_port()
-    config, log = base / "sshd_config", base / "sshd.log"
-    config.write_text(
-        f"""ListenAddress 127.0.0.1
-Port {port}
-HostKey {base / "host_ed25519"}
-HostKey {base / "host_ecdsa"}
-AuthorizedKeysFile {base / "client.pub"}
-PidFile {base / "sshd.pid"}
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-Subsystem sftp internal-sftp
-ForceCommand internal-sftp -d {root}{" -R" if read_only else ""}
-"""
-    )
-    with log.open("wb") as errors:
-        process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=errors, stdin=subprocess.DEVNULL)
+    log = base / "sshd.log"
+    process, port = _start(base, root, port, read_only)
     server = None
     try:
-        _wait(process, port, log)
         server = OpenSsh(
             "127.0.0.1",
             port,
@@ -121,13 +102,42 @@ ForceCommand internal-sftp -d {root}{" -R" if read_only else ""}
         process.wait(10)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            pytest.fail(f"sshd ended at once: {log.read_text()}")
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1):
-                return
-        except OSError:
-            time.sleep(0.05)
+def _start(base: Path, root: Path, wanted: int, read_only: bool) -> tuple[subprocess.Popen[bytes], int]:
+    """A listening sshd and its port. Without a wanted port, one that was snatched in between is replaced by another."""
+    for _ in range(5):
+        port = wanted or free_port()
+        config, log = base / "sshd_config", base / "sshd.log"
+        config.write_text(
+            f"""ListenAddress 127.0.0.1
+Port {port}
+HostKey {base / "host_ed25519"}
+HostKey {base / "host_ecdsa"}
+AuthorizedKeysFile {base / "client.pub"}
+PidFile {base / "sshd.pid"}
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
+ForceCommand internal-sftp -d {root}{" -R" if read_only else ""}
+"""
+        )
+        with log.open("wb") as errors:
+            process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=errors, stdin=subprocess.DEVNULL)
+        if _listens(process, port, log):
+            return process, port
+        process.kill()
+        process.wait(10)
     pytest.fail(f"sshd does not listen: {log.read_text()}")
+
+
+def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
+    """True once this sshd itself says so: another process may hold the port."""
+    for _ in range(400):
+        if process.poll() is not None:
+            return False
+        if f"Server listening on 127.0.0.1 port {port}" in log.read_text(errors="replace"):
+            return True
+        time.sleep(0.025)
+    return False
