@@ -270,7 +270,7 @@ async def reclaim(limit: int = 500) -> int:
 
 
 async def relay(*, limit: int, again_after: float) -> list[Waiting]:
-    """Due jobs a broker was not told of in the last ``again_after`` seconds, now marked as told. Idle, it only reads."""
+    """Due jobs a broker was not told of for ``again_after`` seconds, now marked as told. Idle, it only reads."""
     now, before = _now(), _later(-again_after)
     # Only the oldest are looked at, so that a long queue is not read from end to end at every turn.
     near = "SELECT id, relayed_at FROM outbox WHERE state = 'ready' AND run_at <= ? ORDER BY run_at, id LIMIT ?"

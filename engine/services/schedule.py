@@ -95,17 +95,19 @@ async def tick(now: datetime) -> int:
     )  # fmt: skip
     if not due:
         return 0
-    moved = []
     async with db.transaction():
-        for row in due:
-            # Whoever moves next_at on writes the job: the others find the old value gone.
-            if await db.run(
-                "UPDATE schedules SET next_at = ? WHERE id = ? AND next_at = ? AND enabled = ?",
-                _after(row[5], row[4], at), row[0], row[5], True,
-            ):  # fmt: skip
-                moved.append(row)
+        # Whoever moves next_at on writes the job: the others find the old value gone.
+        moved = [row for row in due if await _moved(row, at)]
         await outbox.put([NewJob(row[1], row[2], row[3], now) for row in moved])
     return len(moved)
+
+
+async def _moved(row: db.Row, at: int) -> bool:
+    count = await db.run(
+        "UPDATE schedules SET next_at = ? WHERE id = ? AND next_at = ? AND enabled = ?",
+        _after(row[5], row[4], at), row[0], row[5], True,
+    )  # fmt: skip
+    return count == 1
 
 
 def _after(was: int, every_seconds: float, now: int) -> int:

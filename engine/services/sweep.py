@@ -39,7 +39,7 @@ async def restore() -> int:
     dead = {row[0] for row in await db.rows("SELECT key FROM outbox WHERE state = 'dead'")}
     found = [
         *await _due("purchase_orders", "submit", "purchases.submit", now + SETTLE, dead,
-                    "t.state = 'queued' AND release_at <= ?", at),
+                    "state = 'queued' AND release_at <= ?", at),
         *await _due("purchase_orders", "submit", "purchases.submit", now, dead,
                     "state = 'submitting' AND lease_until < ?", at),
         *await _due("shipments", "push", "tracking.push", now, dead,

@@ -1,0 +1,16 @@
+"""Channels: what is new, and what changed about what is open. Others answer in their own time, so no thread waits."""
+
+from __future__ import annotations
+
+from workers.broker import actor, load
+from workers.middleware import beside
+
+
+@actor("channels.poll")
+async def poll(ids: list[int], token: str) -> None:
+    beside(await load(ids, token))
+
+
+@actor("channels.rescan")
+async def rescan(ids: list[int], token: str) -> None:
+    beside(await load(ids, token))

@@ -1,0 +1,85 @@
+"""What a worker does by the clock, and the actors of the system itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+from importlib.metadata import PackageNotFoundError, version
+
+import structlog
+
+from engine import clock, db
+from engine.services import outbox, schedule, tasks
+from engine.settings import settings
+from workers.broker import OTHER, actor, load
+
+TICK_SECONDS = 0.25
+RECLAIM_SECONDS = 1.0
+HEARTBEAT_SECONDS = 2.0
+
+_log = structlog.get_logger("bluebook.worker")
+
+
+@actor("system.sweep")
+async def sweep(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))
+
+
+@actor(OTHER)
+async def other(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))
+
+
+class Heartbeat:
+    """This worker's row in ``heartbeats``."""
+
+    def __init__(self) -> None:
+        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"[-120:]
+        self.started = clock.micros(clock.now())
+        try:
+            self.version = version("bluebook")
+        except PackageNotFoundError:
+            self.version = ""
+
+    async def beat(self) -> None:
+        """The row says that this worker is alive now, and how much it has done."""
+        await db.insert(
+            "heartbeats",
+            ("id", "host", "pid", "started_at", "seen_at", "jobs_done", "version"),
+            [(self.id, socket.gethostname()[:120], os.getpid(), self.started, clock.micros(clock.now()),
+              tasks.finished, self.version)],
+            "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, jobs_done = excluded.jobs_done",
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """The row is gone: this worker has left in good order."""
+        await db.run("DELETE FROM heartbeats WHERE id = ?", self.id)
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """``work`` is done now and at that distance, for ever; what fails is logged and done again next time."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            # A database that is away for a while must not end the loop that would notice its return.
+            _log.warning("worker routine failed, to be tried again", routine=work.__qualname__, error=str(error))
+        await asyncio.sleep(seconds)
+
+
+def start(heartbeat: Heartbeat) -> list[asyncio.Task[None]]:
+    """The routines of a worker, running; call it outside of any transaction."""
+
+    async def tick() -> None:
+        await schedule.tick(clock.now())
+
+    routines: list[tuple[float, Callable[[], Awaitable[object]]]] = [
+        (TICK_SECONDS, tick),
+        (RECLAIM_SECONDS, outbox.reclaim),
+        (HEARTBEAT_SECONDS, heartbeat.beat),
+        (settings().lease_seconds / 3, tasks.extend_leases),
+    ]
+    return [asyncio.create_task(every(seconds, work)) for seconds, work in routines]
