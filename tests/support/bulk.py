@@ -317,7 +317,6 @@ def _fill_sqlite(path: str, maker: _Maker) -> None:
         conn.execute(sql)
     # No ANALYZE: nobody runs it on an embedded database either, and plans must be good without.
     conn.execute("PRAGMA journal_mode = WAL")
-    conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     conn.close()
 
 
