@@ -151,7 +151,9 @@ async def value(sql: str, *values: Any) -> Any:
 async def run(sql: str, *values: Any) -> int:
     """The statement is done; how many rows it touched."""
     conn = connection()
-    count, _ = await conn.execute_query(_numbered(sql) if conn.capabilities.dialect == "postgres" else sql, list(values))
+    count, _ = await conn.execute_query(
+        _numbered(sql) if conn.capabilities.dialect == "postgres" else sql, list(values)
+    )
     return count
 
 
@@ -195,5 +197,3 @@ async def reserve(table: str, count: int) -> list[int]:
     # BEGIN IMMEDIATE: nobody else can insert before our commit, and AUTOINCREMENT notes the largest id ever used.
     last = await value("SELECT seq FROM sqlite_sequence WHERE name = ?", table) or 0
     return list(range(int(last) + 1, int(last) + 1 + count))
-
-

@@ -262,6 +262,7 @@ class Supplier(Protocol):
     secret_fields: ClassVar[frozenset[str]]
     can_find: ClassVar[bool]
     can_cancel: ClassVar[bool]
+    stages: ClassVar[bool]
 
     def __init__(self, config: Any) -> None:
         """``config`` is an instance of ``config_type``. Opens nothing; connections are made on first use."""
@@ -272,7 +273,7 @@ class Supplier(Protocol):
     async def stage(self, po_number: str, body: bytes) -> None:
         """Whatever can be prepared without the supplier acting on it (a file under a temporary name). Idempotent.
 
-        Runs before the attempt is recorded as begun. Most connectors do nothing here. Raises TryLater or NotAuthorised.
+        Runs before the attempt is recorded as begun, and only where ``stages``. Raises TryLater or NotAuthorised.
         """
 
     async def submit(self, po_number: str, body: bytes) -> Accepted:

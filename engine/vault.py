@@ -82,7 +82,9 @@ def open_sealed(sealed: str, *, table: str, row: str, field: str) -> str:
         raise Misconfigured(f"the stored {field} of {table} {row} is damaged; set it again") from error
     key = _keys().get(name)
     if version != _PREFIX or key is None:
-        raise Misconfigured(f"the {field} of {table} {row} was sealed with key {name!r}, which is not in BLUEBOOK_SECRET_KEY")
+        raise Misconfigured(
+            f"the {field} of {table} {row} was sealed with key {name!r}, which is not in BLUEBOOK_SECRET_KEY"
+        )
     try:
         return AESGCM(key).decrypt(raw[:12], raw[12:], f"{table}:{row}:{field}".encode()).decode()
     except InvalidTag as error:

@@ -423,9 +423,9 @@ def facts(case: Case, found: dict[int, Quantities]) -> OrderFacts:
             PurchaseState.OUTCOME_UNKNOWN,
         ):
             continue
-        if po.state == PurchaseState.OUTCOME_UNKNOWN:
-            troubled = True
-        elif any(po_line.line is not None and found[po_line.line.position].pending for po_line in po.lines):
+        if po.state == PurchaseState.OUTCOME_UNKNOWN or any(
+            po_line.line is not None and found[po_line.line.position].pending for po_line in po.lines
+        ):
             troubled = True
     return OrderFacts(
         lines=lines,

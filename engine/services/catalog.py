@@ -14,7 +14,7 @@ from engine.errors import Misconfigured, NotFound
 from engine.ports import Channel, Supplier
 
 
-class ChannelRow(msgspec.Struct, frozen=True):
+class ChannelRow(msgspec.Struct, frozen=True, array_like=True):
     """A channel as services need it."""
 
     id: int
@@ -34,7 +34,7 @@ class ChannelRow(msgspec.Struct, frozen=True):
     alert_addresses: list[str]
 
 
-class SupplierRow(msgspec.Struct, frozen=True):
+class SupplierRow(msgspec.Struct, frozen=True, array_like=True):
     """A supplier as services need it."""
 
     id: int
@@ -103,9 +103,7 @@ async def channels() -> dict[int, ChannelRow]:
         "auto_currency, auto_condition, stale_days, margin_floor, alert_addresses FROM channels"
     )
     return {
-        r[0]: ChannelRow(
-            *tuple(r)[:4], bool(r[4]), *tuple(r)[5:8], bool(r[8]), *tuple(r)[9:14], msgspec.json.decode(r[14], type=list[str])
-        )
+        r[0]: msgspec.convert([*tuple(r)[:14], msgspec.json.decode(r[14])], ChannelRow, strict=False)
         for r in found
     }  # fmt: skip
 
@@ -116,7 +114,7 @@ async def suppliers() -> dict[int, SupplierRow]:
         "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
         "ack_hours, tracking_hours, po_box_allowed, cursor FROM suppliers ORDER BY id"
     )
-    return {r[0]: SupplierRow(*tuple(r)[:4], bool(r[4]), *tuple(r)[5:12], bool(r[12]), r[13]) for r in found}
+    return {r[0]: msgspec.convert(list(r), SupplierRow, strict=False) for r in found}
 
 
 async def load(skus: Iterable[tuple[int, str]], rates: Iterable[tuple[int, str]]) -> Catalog:
@@ -164,6 +162,17 @@ async def _listings(skus: Sequence[tuple[int, str]]) -> dict[tuple[int, str], li
             ):
                 found.setdefault((channel_id, r[0]), []).append(Component(*tuple(r)[1:]))
     return found
+
+
+async def add_products(catalog: Catalog, product_ids: Sequence[int]) -> None:
+    """The catalog also has these products, each as a listing of itself, with its offers."""
+    for r in await db.rows(
+        f"SELECT id, sku, title, policy FROM products WHERE id IN ({db.marks(product_ids)})", *product_ids
+    ):
+        catalog.listings[0, f"product {r[0]}"] = [Component(r[0], r[1], r[2], r[3], 1)]
+    offers, accepted = await _offers(product_ids, catalog.suppliers)
+    catalog.offers.update(offers)
+    catalog.accepted_costs.update(accepted)
 
 
 async def _offers(

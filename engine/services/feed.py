@@ -38,7 +38,7 @@ async def changes(since: int, limit: int = 500) -> Feed:
     # On SQLite there is one writer at a time, so ids become visible in order.
     key, final = ("xid", f"AND xid < {_HORIZON}") if db.is_postgres() else ("id", "")
     found = await db.rows(
-        f"SELECT {key}, order_id FROM audit_events WHERE {key} > ? {final} ORDER BY {key} LIMIT ?", since, limit + 1
+        f"SELECT {key}, order_id FROM audit_events WHERE {key} > ? {final} ORDER BY {key} LIMIT {limit + 1}", since
     )
     more = len(found) > limit
     if more and key == "xid":

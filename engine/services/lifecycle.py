@@ -15,7 +15,7 @@ Work done for many orders in one ``change`` costs one commit.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -71,6 +71,7 @@ class Work:
         self._documents: list[tuple[bytes, PurchaseRecord]] = []
         self._jobs: list[outbox.NewJob] = []
         self._closed: list[tuple[int, str, str, int]] = []
+        self._last: list[Callable[[], Awaitable[None]]] = []
 
     def case(self, order_id: int) -> Case | None:
         """The case of an order that was asked for, None where there is no such order."""
@@ -233,7 +234,7 @@ class Work:
         case: Case,
         record: PurchaseRecord | ShipmentRecord,
         name: str,
-        message: str = "",
+        said: str = "",
         *,
         source: Source | None = None,
         run_at: int | None = None,
@@ -241,7 +242,8 @@ class Work:
         inbound_id: int | None = None,
         **values: Any,
     ) -> None:
-        """The record is in the state the table says, with ``values`` set and the follow-up job due at ``run_at``.
+        """The record is in the state the table says, with ``values`` set and the follow-up job due at ``run_at``;
+        ``said`` is the event's sentence.
 
         Raises IllegalTransition when the table does not allow it from here.
         """
@@ -256,7 +258,7 @@ class Work:
         self.event(
             case,
             f"{step.axis}:{name}",
-            message or step.why,
+            said or step.why,
             record=record,
             source=source,
             data=data,
@@ -283,6 +285,10 @@ class Work:
     def row(self, table: str, columns: Sequence[str], values: Callable[[], Sequence[Any]]) -> None:
         """A row is inserted at the end; ``values`` is called when every record has its id."""
         self._rows.append((table, columns, values))
+
+    def finally_(self, action: Callable[[], Awaitable[None]]) -> None:
+        """The action runs as the last step of the same transaction, when every record has its id."""
+        self._last.append(action)
 
     def document(self, purchase: PurchaseRecord, body: bytes) -> None:
         """The bytes that go out are frozen with the purchase order."""
@@ -318,6 +324,8 @@ class Work:
                 key = (case.order.channel_id, case.order.status)
                 deltas[key] = deltas.get(key, 0) + 1
         await counters.add({key: n for key, n in deltas.items() if n})
+        for action in self._last:
+            await action()
 
     async def _insert_and_update(self, cases: list[Case]) -> None:
         for case in cases:
@@ -478,10 +486,12 @@ async def _write(records: Sequence[Any], *, versioned: bool = False) -> None:
             )
 
 
+def _is_text(kind: type[Record], name: str) -> bool:
+    return "str" in str(kind.__annotations__[name])
+
+
 _TEXT = frozenset(
-    "state back_to lease_token reference message push transit carrier carrier_name service tracking_url channel_reference "
-    "status channel_state payment fraud currency customer email country ship_to bill_to shipping_rate note fingerprint "
-    "likeness waived held external_id number tracking_number audit_hash".split()
+    {name for kind in (OrderRecord, PurchaseRecord, ShipmentRecord) for name in kind.COLUMNS if _is_text(kind, name)}
 )
 
 

@@ -100,7 +100,10 @@ class _Word(msgspec.Struct, frozen=True):
 
 
 class _Walk(msgspec.Struct, frozen=True):
-    """Where candidates come from, newest first: SQL with a ``?`` for the id to stay below and one for the limit."""
+    """Where candidates come from, newest first: SQL whose last ``?`` is the id to stay below.
+
+    Limits are written out: with a parameter PostgreSQL would plan for a tenth of the table.
+    """
 
     sql: str
     values: tuple[Any, ...]
@@ -109,13 +112,16 @@ class _Walk(msgspec.Struct, frozen=True):
 
     async def hits(self, before: int, window: int, limit: int) -> list[int]:
         where = " AND ".join(self.probes) or "1 = 1"
-        sql = f"SELECT order_id FROM ({self.sql}) AS c WHERE {where} ORDER BY order_id DESC LIMIT ?"
-        return [int(r[0]) for r in await db.rows(sql, *self.values, before, window, *self.probe_values, limit)]
+        sql = (
+            f"SELECT order_id FROM ({self.sql} LIMIT {window}) AS c WHERE {where} ORDER BY order_id DESC LIMIT {limit}"
+        )
+        return [int(r[0]) for r in await db.rows(sql, *self.values, before, *self.probe_values)]
 
     async def floor(self, before: int, window: int) -> tuple[int, bool]:
         """The last candidate of a window, and whether the window was full."""
-        sql = f"SELECT MIN(order_id), COUNT(*) FROM ({self.sql}) AS c"
-        found = await db.row(sql, *self.values, before, window)
+        found = await db.row(
+            f"SELECT MIN(order_id), COUNT(*) FROM ({self.sql} LIMIT {window}) AS c", *self.values, before
+        )
         assert found is not None
         return int(found[0] or 0), int(found[1]) >= window
 
@@ -169,14 +175,12 @@ def _walk(words: list[_Word], statuses: Sequence[str] | None, channel_id: int | 
     driver, others = words[0], words[1:]
     values: tuple[Any, ...] = driver.values
     if not driver.high:
-        sql = "SELECT order_id FROM terms WHERE term = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+        sql = "SELECT order_id FROM terms WHERE term = ? AND order_id < ? ORDER BY order_id DESC"
     elif driver.count < COUNTED:
-        sql = (
-            f"SELECT DISTINCT order_id FROM terms WHERE {driver.where} AND order_id < ? ORDER BY order_id DESC LIMIT ?"
-        )
+        sql = f"SELECT DISTINCT order_id FROM terms WHERE {driver.where} AND order_id < ? ORDER BY order_id DESC"
     else:
         # A beginning that very many words share: most orders have it, so walk the orders themselves.
-        sql = "SELECT id AS order_id FROM orders WHERE id < ? ORDER BY id DESC LIMIT ?"
+        sql = "SELECT id AS order_id FROM orders WHERE id < ? ORDER BY id DESC"
         values, others = (), words
     # Scalar subqueries, not EXISTS: PostgreSQL would turn that into a join over every order that has the word.
     probes = [f"(SELECT 1 FROM terms AS t WHERE t.order_id = c.order_id AND {w.where} LIMIT 1) = 1" for w in others]

@@ -29,6 +29,7 @@ class Connector:
     secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key", "callback_secret"})
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
+    stages: ClassVar[bool] = False
 
     def __init__(self, config: Config) -> None:
         self._config = config

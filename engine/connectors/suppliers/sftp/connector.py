@@ -56,6 +56,7 @@ class Connector:
     secret_fields: ClassVar[frozenset[str]] = frozenset({"password", "private_key", "passphrase"})
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
+    stages: ClassVar[bool] = True
 
     def __init__(self, config: Config) -> None:
         if not config.orders_dir:

@@ -1,0 +1,179 @@
+"""Cancel: what was not sent is dropped at once; what was sent is asked back, and the supplier answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine import db
+from engine.domain.issues import IssueCode
+from engine.domain.states import CANCELABLE, PurchaseState
+from engine.errors import BluebookError, NotFound, Refused, TryLater
+from engine.ports import CancelAnswer
+from engine.services import catalog, check, lifecycle
+from engine.services.casefile import Case, LineRecord, PurchaseRecord
+from engine.services.lifecycle import Actor, Work
+from engine.services.outbox import Done, Job, Outcome, Retry
+
+
+def unwanted(po: PurchaseRecord) -> bool:
+    """Is everything in it asked to be canceled?"""
+    return bool(po.lines) and all(
+        po_line.line is not None and po_line.line.cancel_asked >= po_line.line.quantity - po_line.line.shipped
+        for po_line in po.lines
+    )
+
+
+def withdraw(work: Work, case: Case) -> None:
+    """What ``cancel_asked`` says is carried out as far as it can be: drafts follow at the next check, sent ones are asked for."""
+    for po in case.purchases:
+        touched = any(po_line.line is not None and po_line.line.cancel_asked for po_line in po.lines)
+        if not touched:
+            continue
+        if po.state == PurchaseState.QUEUED and po.attempt == 0:
+            work.move(case, po, "undo", "canceled before it was sent", release_at=None)
+        elif po.state in CANCELABLE:
+            if unwanted(po):
+                work.move(case, po, "request_cancel", "the order was canceled after this was sent")
+            else:
+                _tell(work, case, po)
+
+
+def _tell(work: Work, case: Case, po: PurchaseRecord) -> None:
+    lines = [p.line for p in po.lines if p.line is not None and p.line.cancel_asked]
+    what = ", ".join(f"{line.cancel_asked} × {line.sku}" for line in lines)
+    work.open_issue(
+        case, IssueCode.CHANNEL_ORDER_CHANGED,
+        f"{what} canceled after {po.po_number} was sent; a supplier can only be asked for all of it", purchase=po,
+        cause=f"changed:{po.po_number}:{what}",
+    )  # fmt: skip
+
+
+async def cancel_order(order_id: int, by: Actor, *, reason: str = "") -> str:
+    """What is unsent is canceled, what is sent is asked for; a sentence on what happened. Raises NotFound."""
+    async with lifecycle.change([order_id], by=by) as work:
+        case = work.case(order_id)
+        if case is None:
+            raise NotFound(f"there is no order {order_id}")
+        await cancel_lines(work, case, case.lines, reason or "canceled")
+    asked = [po.po_number for po in case.purchases if po.state == PurchaseState.CANCEL_REQUESTED]
+    waiting = [po.po_number for po in case.purchases if po.state in ("submitting", "outcome_unknown") and unwanted(po)]
+    parts = []
+    if asked:
+        parts.append(f"the supplier is asked to cancel {', '.join(asked)}")
+    if waiting:
+        parts.append(f"{', '.join(waiting)} is on its way; the supplier is asked as soon as it is known to have it")
+    if any(line.shipped for line in case.lines):
+        parts.append("what was shipped stays shipped")
+    return f"order {case.order.number}: " + ("; ".join(parts) if parts else "canceled")
+
+
+async def cancel_lines(work: Work, case: Case, lines: Sequence[LineRecord], reason: str) -> None:
+    """All of these lines that has not shipped is asked to be canceled, and drafts and sent purchase orders follow."""
+    work.event(case, "order:cancel", reason)
+    for line in lines:
+        work.put(case, line, cancel_asked=max(line.cancel_asked, line.quantity - line.shipped))
+    withdraw(work, case)
+    _give_up_dead(work, case)
+    await check.check(work, [case])
+
+
+def _give_up_dead(work: Work, case: Case) -> None:
+    for po in case.purchases:
+        if po.state in (PurchaseState.FAILED, PurchaseState.REJECTED) and unwanted(po) and not po.superseded:
+            work.put(case, po, superseded=True)
+            for issue in [issue for issue in case.issues if issue.purchase is po]:
+                work.close_issue(case, issue, "canceled")
+
+
+async def request(po_number: str, by: Actor, *, reason: str = "") -> str:
+    """The supplier is asked to cancel one purchase order; its lines count as canceled when it agrees. A sentence on it."""
+    order_id = await _order_of(po_number)
+    async with lifecycle.change([order_id], by=by) as work:
+        case = work.cases[0]
+        po = case.purchase(po_number)
+        assert po is not None
+        if po.state in (PurchaseState.DRAFT, PurchaseState.QUEUED):
+            raise Refused(f"{po_number} was not sent: edit or cancel the order instead")
+        lines = [p.line for p in po.lines if p.line is not None]
+        await cancel_lines(work, case, lines, reason or f"cancellation of {po_number} requested")
+        if po.state != PurchaseState.CANCEL_REQUESTED:
+            raise Refused(
+                f"{po_number} is {po.state.replace('_', ' ')}: the supplier can no longer be asked to cancel it"
+            )
+    return f"the supplier is asked to cancel {po_number}"
+
+
+async def _order_of(po_number: str) -> int:
+    found = await db.value("SELECT order_id FROM purchase_orders WHERE po_number = ?", po_number)
+    if found is None:
+        raise NotFound(f"there is no purchase order {po_number}")
+    return int(found)
+
+
+# --- the supplier's answer --------------------------------------------------------------------------------------------
+
+
+def agreed(work: Work, case: Case, po: PurchaseRecord, message: str, **more: Any) -> None:
+    """The supplier will not ship it, as asked."""
+    work.move(case, po, "cancel", message, source="supplier", ack_due_at=None, tracking_due_at=None, **more)
+    for po_line in po.lines:
+        work.put(case, po_line, canceled=po_line.quantity - po_line.shipped)
+
+
+def refused(work: Work, case: Case, po: PurchaseRecord, message: str, **more: Any) -> None:
+    """The supplier ships it all the same, and a person is told."""
+    work.move(case, po, "refuse_cancel", message, source="supplier", **more)
+    said = f"{po.po_number}: {message or 'the supplier will not cancel'}"
+    work.open_issue(case, IssueCode.CANCEL_REFUSED, said, purchase=po, cause=f"cancel:{po.po_number}")
+
+
+async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """Ask the suppliers of the purchase orders the jobs name, and record what they say."""
+    found = await db.rows(
+        f"SELECT id, order_id, po_number, supplier_id FROM purchase_orders WHERE id IN ({db.marks(jobs)}) "
+        "AND state = 'cancel_requested'",
+        *[job.subject_id for job in jobs],
+    )
+    rows = {r[0]: r for r in found}
+    answers = await asyncio.gather(*(_ask(rows[job.subject_id]) for job in jobs if job.subject_id in rows))
+    results: dict[int, Outcome] = {}
+    by_po = dict(answers)
+    by = Actor("worker", "worker", "purchases.cancel")
+    async with lifecycle.change([rows[i][1] for i in by_po], by=by) as work:
+        for job in jobs:
+            answer = by_po.get(job.subject_id)
+            if answer is None:
+                results[job.id] = Done()
+                continue
+            results[job.id] = _record(work, rows[job.subject_id], answer)
+        await check.check(work, work.cases)
+    return results
+
+
+async def _ask(row: Any) -> tuple[int, CancelAnswer | BluebookError]:
+    try:
+        supplier = await catalog.supplier(row[3])
+        return row[0], await supplier.request_cancel(row[2])
+    except BluebookError as error:
+        return row[0], error
+
+
+def _record(work: Work, row: Any, answer: CancelAnswer | BluebookError) -> Outcome:
+    case = work.case(row[1])
+    po = case.purchase(row[2]) if case else None
+    if case is None or po is None or po.state != PurchaseState.CANCEL_REQUESTED:
+        return Done()
+    if answer == CancelAnswer.CANCELED:
+        agreed(work, case, po, "the supplier canceled it")
+    elif answer == CancelAnswer.REFUSED:
+        refused(work, case, po, "the supplier will not cancel")
+    elif isinstance(answer, Refused):
+        refused(work, case, po, answer.message)
+    elif isinstance(answer, TryLater):
+        return Retry(answer.retry_after, answer.message)
+    elif isinstance(answer, BluebookError):
+        # Asking is idempotent at every connector, so an unknown outcome is simply asked again.
+        return Retry(None, answer.message)
+    return Done()

@@ -1,0 +1,312 @@
+"""Check: what an order still needs before it can be sent, as Issues; what can be decided without a person is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from engine import db
+from engine.domain import addresses
+from engine.domain.issues import ISSUES, IssueCode
+from engine.domain.states import COMMITTED, OrderStatus
+from engine.ports import ChannelState, Payment
+from engine.services import lifecycle, process, route
+from engine.services.casefile import Case, LineRecord, OrderRecord, PurchaseRecord
+from engine.services.catalog import Catalog
+from engine.services.lifecycle import Actor, Work
+from engine.services.outbox import Job
+
+DUPLICATE_WINDOW = timedelta(hours=24)
+_MICROS_A_DAY = 86_400_000_000
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An Issue the checks say the order has."""
+
+    code: IssueCode
+    message: str
+    cause: str
+    field: str = ""
+    line: LineRecord | None = None
+    purchase: PurchaseRecord | None = None
+
+    @property
+    def same(self) -> tuple[str, str, int, str]:
+        """What makes it the same Issue as one that is open."""
+        return (
+            self.code,
+            self.cause,
+            self.line.position if self.line else 0,
+            self.purchase.po_number if self.purchase else "",
+        )
+
+
+class Alike(msgspec.Struct, frozen=True):
+    """An earlier order that looks the same."""
+
+    number: str
+    placed_at: int
+    external_id: str
+    channel_id: int
+
+
+async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = None) -> None:
+    """Each order's drafts fit the plan, its Issues are those it has, and what may be sent by itself is queued."""
+    open_cases = [case for case in cases if _unsent_part(case)]
+    if not open_cases:
+        for case in cases:
+            _close_all_checked(work, case)
+        return
+    catalog = catalog or await route.catalog_for(open_cases)
+    alike = await _alike(open_cases)
+    taken: dict[tuple[int, int], int] = {}
+    for case in cases:
+        if case in open_cases:
+            _check_one(work, case, catalog, alike.get(case.order.likeness, []), taken)
+        else:
+            _close_all_checked(work, case)
+
+
+def _unsent_part(case: Case) -> bool:
+    """Is there a draft, or quantity that no purchase order covers?"""
+    if case.drafts():
+        return True
+    for line in case.lines:
+        wanted = line.quantity - min(line.cancel_asked, line.quantity)
+        covered = [n // per_unit for n, per_unit in route.covered(case, line).values()]
+        if wanted > min(covered, default=0):
+            return True
+    return False
+
+
+def _check_one(work: Work, case: Case, catalog: Catalog, alike: list[Alike], taken: dict[tuple[int, int], int]) -> None:
+    event = work.event(case, "order:check", "", source="rule")
+    count = len(case.events)
+    routed = route.plan(case, catalog, taken)
+    route.apply(work, case, routed, catalog)
+    found = [
+        *_line_issues(case, routed, catalog),
+        *_shipping_issues(work, case, catalog),
+        *_address_issues(case, catalog),
+        *_order_issues(work, case, catalog, alike),
+        *_money_issues(case, catalog),
+    ]
+    waived = case.waived()
+    wanted = {f.same: f for f in found if f"{f.code}:{f.cause}" not in waived}
+    _sync_issues(work, case, wanted)
+    if not event.after and len(case.events) == count:
+        case.events.pop()
+        process.auto(work, case, catalog)
+        return
+    event.message = _summary(case)
+    event.data["routing"] = route.explanation(routed)
+    if routed.broken_rules:
+        event.data["rules"] = routed.broken_rules
+    process.auto(work, case, catalog)
+
+
+def _sync_issues(work: Work, case: Case, wanted: dict[tuple[str, str, int, str], Found]) -> None:
+    for issue in list(case.issues):
+        if not ISSUES[IssueCode(issue.code)].checked:
+            continue
+        if wanted.pop(issue.same, None) is None:
+            work.close_issue(case, issue, "cleared")
+    for found in wanted.values():
+        work.open_issue(
+            case, found.code, found.message, cause=found.cause, field=found.field, line=found.line,
+            purchase=found.purchase,
+        )  # fmt: skip
+
+
+def _close_all_checked(work: Work, case: Case) -> None:
+    for issue in [issue for issue in case.issues if ISSUES[IssueCode(issue.code)].checked]:
+        work.close_issue(case, issue, "nothing left to send")
+
+
+def _summary(case: Case) -> str:
+    problems = [ISSUES[IssueCode(issue.code)].title for issue in case.issues]
+    if problems:
+        return "needs a person: " + ", ".join(dict.fromkeys(problems))
+    drafts = case.drafts()
+    return "ready for " + ", ".join(po.po_number for po in drafts) if drafts else "checked"
+
+
+def _line_issues(case: Case, routed: route.Routed, catalog: Catalog) -> list[Found]:
+    channel = case.order.channel_id
+    found = []
+    for line in routed.unmapped:
+        if line.sku:
+            message = f"{line.sku} is not mapped to a product ({line.title})"
+            cause = f"sku:{channel}:{line.sku}"
+        else:
+            message = f"line {line.position} has no SKU ({line.title})"
+            cause = f"line:{channel}:{case.order.external_id}:{line.external_id}"
+        found.append(Found(IssueCode.UNMAPPED_SKU, message, cause, f"line.{line.position}.sku", line))
+    by_position = {line.position: line for line in case.lines}
+    for shortage in routed.plan.shortages:
+        line = by_position[shortage.need.line]
+        code = IssueCode.SUPPLIER_DISABLED if shortage.disabled else IssueCode.NO_SUPPLIER_STOCK
+        chosen = shortage.need.chosen
+        if chosen is not None and not catalog.suppliers[chosen].enabled:
+            code = IssueCode.SUPPLIER_DISABLED
+        found.append(
+            Found(code, f"{shortage.need.sku}: {shortage.reason}", f"stock:{shortage.need.product_id}",
+                  f"line.{line.position}.supplier", line)
+        )  # fmt: skip
+    return found
+
+
+def _shipping_issues(work: Work, case: Case, catalog: Catalog) -> list[Found]:
+    order = case.order
+    found = []
+    for po in case.drafts():
+        if not po.method_chosen:
+            mapped = catalog.mappings.get((order.channel_id, order.shipping_rate, po.supplier_id))
+            work.put(case, po, method_id=mapped)
+        supplier = catalog.suppliers[po.supplier_id]
+        method = catalog.methods.get(po.method_id) if po.method_id is not None else None
+        rate = order.shipping_rate or "(no rate)"
+        problem = ""
+        if method is None:
+            problem = f"“{rate}” is not mapped to a method of {supplier.name}"
+        elif not method.enabled:
+            problem = f"{supplier.name} no longer offers {method.name}, to which “{rate}” is mapped"
+        if problem:
+            cause = f"rate:{order.channel_id}:{order.shipping_rate}:{po.supplier_id}"
+            found.append(Found(IssueCode.MISSING_SHIPPING_MAPPING, problem, cause, "shipping_rate", None, po))
+    return found
+
+
+def _address_issues(case: Case, catalog: Catalog) -> list[Found]:
+    boxes = all(
+        catalog.suppliers[po.supplier_id].po_box_allowed
+        and (
+            po.method_id is None or po.method_id not in catalog.methods or catalog.methods[po.method_id].po_box_allowed
+        )
+        for po in case.drafts()
+    )
+    found = []
+    for finding in addresses.check(case.address(), po_box_allowed=boxes):
+        if not finding.blocking:
+            continue
+        code = IssueCode.MISSING_FIELD if finding.kind == "missing_field" else IssueCode.INVALID_ADDRESS
+        hint = f" (did you mean {finding.suggestion}?)" if finding.suggestion else ""
+        cause = f"address:{case.order.channel_id}:{case.order.external_id}:{finding.field}"
+        found.append(Found(code, finding.problem + hint, cause, f"ship_to.{finding.field}"))
+    return found
+
+
+def _order_issues(work: Work, case: Case, catalog: Catalog, alike: list[Alike]) -> list[Found]:
+    order = case.order
+    cause = f"order:{order.channel_id}:{order.external_id}"
+    found = []
+    if order.channel_state == ChannelState.PENDING or order.payment == Payment.UNPAID:
+        said = "not released yet" if order.payment != Payment.UNPAID else "not paid yet"
+        found.append(Found(IssueCode.UNPAID, f"the channel says it is {said}", cause, "payment"))
+    committed = any(po.state in COMMITTED for po in case.purchases)
+    if order.channel_state in (ChannelState.SHIPPED, ChannelState.PARTIALLY_SHIPPED) and not committed:
+        said = str(order.channel_state).replace("_", " ")
+        found.append(Found(IssueCode.ALREADY_FULFILLED, f"the channel says it is {said}", cause, "channel_state"))
+    if order.fraud:
+        found.append(Found(IssueCode.FRAUD_RISK, order.fraud, cause, "fraud"))
+    days = (work.now - order.placed_at) // _MICROS_A_DAY
+    limit = catalog.channels[order.channel_id].stale_days
+    if limit and days >= limit:
+        found.append(Found(IssueCode.STALE_ORDER, f"placed {days} days ago (limit {limit})", cause, "placed_at"))
+    twin = next((other for other in alike if _is_twin(order, other)), None)
+    if twin is not None:
+        message = f"same customer, address and items as {twin.number}"
+        found.append(Found(IssueCode.POSSIBLE_DUPLICATE, message, cause))
+    return found
+
+
+def _is_twin(order: OrderRecord, other: Alike) -> bool:
+    if (other.channel_id, other.external_id) == (order.channel_id, order.external_id):
+        return False
+    apart = order.placed_at - other.placed_at
+    # Only the later one is stopped, so that of two equal orders one goes on.
+    later = apart > 0 or (apart == 0 and order.external_id > other.external_id)
+    return later and apart <= DUPLICATE_WINDOW // timedelta(microseconds=1)
+
+
+def _money_issues(case: Case, catalog: Catalog) -> list[Found]:
+    found = []
+    cost = 0
+    same_currency = True
+    for po in case.drafts():
+        same_currency = same_currency and po.currency == case.order.currency
+        for po_line in po.lines:
+            cost += po_line.unit_cost * po_line.quantity
+            agreed = catalog.accepted_costs.get((po.supplier_id, po_line.product_id))
+            if agreed is not None and po_line.unit_cost > agreed:
+                message = (
+                    f"{po_line.supplier_sku} costs {po_line.unit_cost} instead of {agreed} (minor units, {po.currency})"
+                )
+                cause = f"cost:{po.supplier_id}:{po_line.product_id}:{po_line.unit_cost}"
+                found.append(Found(IssueCode.COST_CHANGED, message, cause, "", po_line.line, po))
+    floor = catalog.channels[case.order.channel_id].margin_floor
+    items = sum(line.unit_price * line.quantity for line in case.lines) - case.order.discount_total
+    if floor is not None and same_currency and case.drafts() and items > 0:
+        margin = (items - cost) * 100 // items
+        if margin < floor:
+            cause = f"order:{case.order.channel_id}:{case.order.external_id}"
+            found.append(Found(IssueCode.MARGIN_BELOW_FLOOR, f"margin {margin}%, the floor is {floor}%", cause))
+    return found
+
+
+async def _alike(cases: Sequence[Case]) -> dict[str, list[Alike]]:
+    """Orders that look like these, by likeness: those in the database and those in this batch."""
+    found: dict[str, list[Alike]] = {}
+    keys = sorted({case.order.likeness for case in cases})
+    for start in range(0, len(keys), 256):
+        chunk = keys[start : start + 256]
+        for r in await db.rows(
+            f"SELECT likeness, number, placed_at, external_id, channel_id FROM orders WHERE likeness IN ({db.marks(chunk)}) "
+            "AND status <> ?",
+            *chunk,
+            OrderStatus.CANCELED.value,
+        ):
+            found.setdefault(r[0], []).append(Alike(*tuple(r)[1:]))
+    for case in cases:
+        o = case.order
+        if o.is_new:
+            found.setdefault(o.likeness, []).append(Alike(o.number, o.placed_at, o.external_id, o.channel_id))
+    return found
+
+
+async def recheck(order_ids: Sequence[int], by: Actor, *, batch: int = 100) -> dict[int, str]:
+    """The orders are checked again as they stand now; their statuses after it, by id."""
+    result: dict[int, str] = {}
+    for start in range(0, len(order_ids), batch):
+        async with lifecycle.change(order_ids[start : start + batch], by=by) as work:
+            await check(work, work.cases)
+        result.update({case.order.id: case.order.status for case in work.cases})
+    return result
+
+
+async def recheck_cause(cause: str, by: Actor) -> int:
+    """Every waiting order with this cause is checked again; how many of them became ready (or went on by themselves)."""
+    found = await db.rows("SELECT DISTINCT order_id FROM issues WHERE cause = ? AND closed_at IS NULL", cause)
+    statuses = await recheck([int(r[0]) for r in found], by)
+    return sum(status in (OrderStatus.READY, OrderStatus.PROCESSED) for status in statuses.values())
+
+
+async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Any] | None:
+    """Check the orders the jobs name."""
+    await recheck([job.subject_id for job in jobs], Actor("worker", "worker", "orders.check"))
+    return None
+
+
+async def run_auto_jobs(jobs: Sequence[Job]) -> Mapping[int, Any] | None:
+    """Auto Order Processing was switched on, or its limits changed: the channels' ready orders are looked at again."""
+    for job in jobs:
+        found = await db.rows(
+            "SELECT id FROM orders WHERE channel_id = ? AND status = ? ORDER BY placed_at, id",
+            job.subject_id,
+            OrderStatus.READY.value,
+        )
+        await recheck([int(r[0]) for r in found], Actor("Auto Order Processing", "rule", job.key))
+    return None

@@ -1,0 +1,131 @@
+"""The inbox: raw payloads, stored before they are read, so that nothing that arrived can be lost or misremembered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from engine import clock, db
+from engine.errors import Invalid, NotFound
+from engine.ports import Page, Raw
+
+Kind = Literal["channel", "supplier"]
+_COLUMNS = (
+    "source", "source_id", "external_id", "content_type", "body", "digest", "received_at", "state", "reason", "field",
+    "attempts",
+)  # fmt: skip
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A payload with its row. ``fresh`` is false where the same bytes were stored before."""
+
+    id: int
+    raw: Raw
+    state: str
+    fresh: bool
+
+
+def digest(raw: Raw) -> str:
+    """What makes two payloads the same: the document they are of, and their bytes."""
+    return hashlib.sha256(raw.external_id.encode() + b"\0" + raw.body).hexdigest()
+
+
+async def store(kind: Kind, source_id: int, page: Page) -> list[Stored]:
+    """Every payload of the page is in the inbox, in one commit; rejected parts are parked with their reason."""
+    now = clock.micros(clock.now())
+    rows: dict[str, list[Any]] = {}
+    raws: dict[str, Raw] = {}
+    for raw in page.items:
+        key = digest(raw)
+        raws.setdefault(key, raw)
+        rows.setdefault(key, _row(kind, source_id, raw, key, now, "stored", "", ""))
+    for part in page.rejected:
+        key = digest(part.raw)
+        rows.setdefault(key, _row(kind, source_id, part.raw, key, now, "parked", part.reason, part.field or ""))
+    if not rows:
+        return []
+    async with db.transaction():
+        known = await _known(kind, source_id, list(rows))
+        fresh = [row for key, row in rows.items() if key not in known]
+        await db.insert("inbound_messages", _COLUMNS, fresh, "ON CONFLICT (source, source_id, digest) DO NOTHING")
+        stored = await _known(kind, source_id, list(raws))
+    return [Stored(stored[key][0], raw, stored[key][1], key not in known) for key, raw in raws.items()]
+
+
+def _row(kind: Kind, source_id: int, raw: Raw, key: str, now: int, state: str, reason: str, field: str) -> list[Any]:
+    return [kind, source_id, raw.external_id[:300], raw.content_type, raw.body, key, now, state, reason, field[:200], 0]
+
+
+async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    found: dict[str, tuple[int, str]] = {}
+    for start in range(0, len(keys), 512):
+        chunk = keys[start : start + 512]
+        for r in await db.rows(
+            "SELECT digest, id, state FROM inbound_messages WHERE source = ? AND source_id = ? "
+            f"AND digest IN ({db.marks(chunk)})",
+            kind,
+            source_id,
+            *chunk,
+        ):
+            found[r[0]] = (r[1], r[2])
+    return found
+
+
+async def settle(rows: Sequence[tuple[int, str, str, str, int | None]]) -> None:
+    """The payloads are done, parked or ignored: (id, state, reason, field, order id)."""
+    now = clock.micros(clock.now())
+    await db.many(
+        "UPDATE inbound_messages SET state = ?, reason = ?, field = ?, order_id = COALESCE(?, order_id), handled_at = ?, "
+        "attempts = attempts + 1 WHERE id = ?",
+        [(state, reason[:2000], field[:200], order_id, now, row_id) for row_id, state, reason, field, order_id in rows],
+    )
+
+
+class InboxRow(msgspec.Struct, frozen=True):
+    """A payload as lists show it. Times are microseconds."""
+
+    id: int
+    source: str
+    source_id: int
+    external_id: str
+    state: str
+    reason: str
+    field: str
+    received_at: int
+    order_id: int | None
+    size: int
+
+
+_SELECT = (
+    "SELECT id, source, source_id, external_id, state, reason, field, received_at, order_id, LENGTH(body) "
+    "FROM inbound_messages"
+)
+
+
+async def parked(*, limit: int = 100, before: int | None = None) -> list[InboxRow]:
+    """What waits for a person, newest first."""
+    found = await db.rows(
+        f"{_SELECT} WHERE state = 'parked' AND id < ? ORDER BY id DESC LIMIT ?", before or (1 << 62), limit
+    )
+    return [InboxRow(*r) for r in found]
+
+
+async def show(row_id: int) -> tuple[InboxRow, Raw]:
+    """One payload with its bytes; raises NotFound."""
+    found = await db.row(f"{_SELECT} WHERE id = ?", row_id)
+    if found is None:
+        raise NotFound(f"there is no payload {row_id} in the inbox; `bluebook inbox ls` lists the parked ones")
+    body = await db.row("SELECT external_id, body, content_type FROM inbound_messages WHERE id = ?", row_id)
+    return InboxRow(*found), Raw(body[0], bytes(body[1]), body[2])  # type: ignore[index]
+
+
+async def ignore(row_id: int, reason: str) -> None:
+    """The parked payload needs nothing more; it stays, with the reason."""
+    row, _ = await show(row_id)
+    if row.state != "parked":
+        raise Invalid(f"payload {row_id} is {row.state}, not parked")
+    async with db.transaction():
+        await settle([(row_id, "ignored", reason or "ignored by a person", row.field, row.order_id)])

@@ -1,0 +1,335 @@
+"""Intake: what a channel tells us, stored, read and made into orders; told twice, it changes nothing twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+import structlog
+from tortoise.exceptions import IntegrityError
+
+from engine import clock, db
+from engine.domain import addresses
+from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState
+from engine.ports import Channel, ChannelOrder, Page
+from engine.services import catalog, check, connections, inbox, lifecycle, merge
+from engine.services.casefile import LineRecord, OrderRecord
+from engine.services.catalog import ChannelRow
+from engine.services.inbox import Stored
+from engine.services.lifecycle import Actor, Work
+from engine.services.outbox import Done, Job, Outcome
+from engine.services.search import terms_of
+
+log = structlog.get_logger(__name__)
+NOTE_LIMIT = 10_000
+RESCAN_CHUNK = 100
+MAX_PAGES = 100_000
+
+
+class Pulled(msgspec.Struct):
+    """What a pull found: orders that are new, changed, unchanged, and payloads parked with their reason."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    parked: int = 0
+    order_ids: list[int] = msgspec.field(default_factory=list)
+
+    def add(self, other: Pulled) -> None:
+        """The other's counts are added to these."""
+        self.new += other.new
+        self.changed += other.changed
+        self.same += other.same
+        self.parked += other.parked
+        self.order_ids += other.order_ids
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A payload and what it says."""
+
+    stored: Stored
+    order: ChannelOrder
+    fingerprint: str
+
+
+async def poll(channel_id: int, by: Actor) -> Pulled:
+    """Everything the channel changed since the last walk, with an overlap, is in the database.
+
+    The cursor moves only at the end of a whole walk, to the newest change that was stored.
+    """
+    channel = await _channel(channel_id)
+    connector = await catalog.channel(channel_id)
+    since = None
+    if channel.cursor_at is not None:
+        since = clock.moment(channel.cursor_at) - timedelta(seconds=channel.overlap_seconds)
+    total, newest, cursor = Pulled(), channel.cursor_at or 0, None
+    for _ in range(MAX_PAGES):
+        page = await connector.pull(since, cursor)
+        pulled, latest = await take_page(channel, connector, page, by)
+        total.add(pulled)
+        newest = max(newest, latest)
+        await connector.finish(page.done)
+        cursor = page.next
+        if cursor is None:
+            break
+    await db.run(
+        "UPDATE channels SET cursor_at = ?, pulled_at = ?, last_error = '' WHERE id = ?",
+        newest or None, clock.micros(clock.now()), channel_id,
+    )  # fmt: skip
+    return total
+
+
+async def rescan(channel_id: int, by: Actor) -> Pulled:
+    """Every order that is not over is read again, since stores do not tell of every change."""
+    channel = await _channel(channel_id)
+    connector = await catalog.channel(channel_id)
+    total, after = Pulled(), 0
+    while True:
+        found = await db.rows(
+            "SELECT id, external_id FROM orders WHERE channel_id = ? AND id > ? "
+            "AND status NOT IN ('completed', 'canceled') ORDER BY id LIMIT ?",
+            channel_id, after, RESCAN_CHUNK,
+        )  # fmt: skip
+        if not found:
+            return total
+        page = await connector.pull_ids([r[1] for r in found])
+        pulled, _ = await take_page(channel, connector, page, by)
+        total.add(pulled)
+        after = int(found[-1][0])
+
+
+async def refresh(order_id: int, by: Actor) -> Pulled:
+    """One order is read again from its channel."""
+    found = await db.row("SELECT channel_id, external_id FROM orders WHERE id = ?", order_id)
+    if found is None:
+        raise NotFound(f"there is no order {order_id}")
+    channel, connector = await _channel(found[0]), await catalog.channel(found[0])
+    return (await take_page(channel, connector, await connector.pull_ids([found[1]]), by))[0]
+
+
+async def _channel(channel_id: int) -> ChannelRow:
+    channel = (await catalog.channels()).get(channel_id)
+    if channel is None:
+        raise NotFound(f"there is no channel {channel_id}")
+    return channel
+
+
+async def take_page(channel: ChannelRow, connector: Channel, page: Page, by: Actor) -> tuple[Pulled, int]:
+    """The page's payloads are stored, then its orders; what was found, and the newest change in it (microseconds)."""
+    stored = await inbox.store("channel", channel.id, page)
+    pulled, latest = await ingest(channel, connector, stored, by)
+    pulled.parked += len(page.rejected)
+    return pulled, latest
+
+
+async def ingest(channel: ChannelRow, connector: Channel, stored: Sequence[Stored], by: Actor) -> tuple[Pulled, int]:
+    """The stored payloads are orders. One that cannot be read, or that breaks us, is parked and the others go on."""
+    read: dict[str, Read] = {}
+    unread: list[tuple[int, str, str, str, int | None]] = []
+    pulled, latest = Pulled(), 0
+    for item in stored:
+        try:
+            order = connector.read(item.raw)
+        except BluebookError as error:
+            unread.append((item.id, "parked", error.message, getattr(error, "field", None) or "", None))
+            pulled.parked += 1
+            continue
+        except Exception:
+            log.exception(
+                "payload could not be read", channel=channel.name, inbound=item.id, order=item.raw.external_id
+            )
+            unread.append((item.id, "parked", _BUG, "", None))
+            pulled.parked += 1
+            continue
+        latest = max(latest, clock.micros(order.updated_at))
+        known = read.get(order.external_id)
+        if known is not None and known.order.updated_at > order.updated_at:
+            unread.append((item.id, "superseded", "a newer state of the order came with it", "", None))
+            continue
+        if known is not None:
+            unread.append((known.stored.id, "superseded", "a newer state of the order came with it", "", None))
+        read[order.external_id] = Read(item, order, fingerprint(order))
+    if unread:
+        async with db.transaction():
+            await inbox.settle(unread)
+    items = list(read.values())
+    if items:
+        try:
+            pulled.add(await _save(channel, connector, items, by))
+        except Exception as error:
+            if not isinstance(error, (IntegrityError, StaleState)):
+                log.exception("a page could not be saved; its orders are saved one by one", channel=channel.name)
+            for one in items:
+                pulled.add(await _save_alone(channel, connector, one, by))
+    return pulled, latest
+
+
+_BUG = "Bluebook could not handle this payload; the log has the details. Replay it after an update."
+
+
+async def _save_alone(channel: ChannelRow, connector: Channel, item: Read, by: Actor) -> Pulled:
+    for attempt in range(3):
+        try:
+            return await _save(channel, connector, [item], by)
+        except (IntegrityError, StaleState) as error:
+            # Another worker stored the same order at the same moment: read again and it is a change, or nothing.
+            if attempt == 2:
+                reason = f"order {item.order.number}: {error}"
+        except BluebookError as error:
+            reason = error.message
+            break
+        except Exception:
+            log.exception("order could not be saved", channel=channel.name, order=item.order.number)
+            reason = _BUG
+            break
+    async with db.transaction():
+        await inbox.settle([(item.stored.id, "parked", reason, "", None)])
+    return Pulled(parked=1)
+
+
+async def _save(channel: ChannelRow, connector: Channel, items: Sequence[Read], by: Actor) -> Pulled:
+    known = await _known(channel.id, [item.order.external_id for item in items])
+    fresh = [item for item in items if item.order.external_id not in known]
+    changed = [
+        item
+        for item in items
+        if item.order.external_id in known and known[item.order.external_id][1] != item.fingerprint
+    ]
+    same = len(items) - len(fresh) - len(changed)
+    if not fresh and not changed:
+        unsettled = [i for i in items if i.stored.state == "stored"]
+        if unsettled:
+            async with db.transaction():
+                await inbox.settle([(i.stored.id, "done", "", "", known[i.order.external_id][0]) for i in unsettled])
+        return Pulled(same=same)
+    taken = await _taken_numbers([channel.prefix + item.order.number for item in fresh])
+    before = await merge.previous(connector, [known[item.order.external_id][2] for item in changed])
+    async with lifecycle.change([known[item.order.external_id][0] for item in changed], by=by) as work:
+        cases = {case.order.external_id: case for case in work.cases}
+        for item in changed:
+            case = cases[item.order.external_id]
+            if case.order.fingerprint != item.fingerprint:
+                old = before.get(case.order.inbound_id or 0)
+                merge.apply(work, case, old, item.order, item.fingerprint, item.stored.id)
+        for item in fresh:
+            _new_order(work, channel, item, taken)
+        await check.check(work, work.cases)
+        work.finally_(lambda: _settle(work, items, known))
+    return Pulled(new=len(fresh), changed=len(changed), same=same, order_ids=[case.order.id for case in work.cases])
+
+
+async def _settle(work: Work, items: Sequence[Read], known: Mapping[str, tuple[int, str, int]]) -> None:
+    orders = {external_id: row[0] for external_id, row in known.items()}
+    orders |= {case.order.external_id: case.order.id for case in work.cases}
+    await inbox.settle(
+        [(i.stored.id, "done", "", "", orders[i.order.external_id]) for i in items if i.stored.state != "done"]
+    )
+
+
+async def _known(channel_id: int, external_ids: Sequence[str]) -> dict[str, tuple[int, str, int]]:
+    found: dict[str, tuple[int, str, int]] = {}
+    for start in range(0, len(external_ids), 500):
+        chunk = external_ids[start : start + 500]
+        for r in await db.rows(
+            "SELECT external_id, id, fingerprint, inbound_id FROM orders WHERE channel_id = ? "
+            f"AND external_id IN ({db.marks(chunk)})",
+            channel_id, *chunk,
+        ):  # fmt: skip
+            found[r[0]] = (int(r[1]), r[2], int(r[3] or 0))
+    return found
+
+
+async def _taken_numbers(numbers: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(numbers), 500):
+        chunk = numbers[start : start + 500]
+        found |= {r[0] for r in await db.rows(f"SELECT number FROM orders WHERE number IN ({db.marks(chunk)})", *chunk)}
+    return found
+
+
+def fingerprint(order: ChannelOrder) -> str:
+    """What the channel says of the order, but for when it was last touched."""
+    constant = msgspec.structs.replace(order, updated_at=order.placed_at)
+    return hashlib.sha256(msgspec.json.encode(constant)).hexdigest()
+
+
+def likeness(order: ChannelOrder) -> str:
+    """Equal for orders that may be duplicates: the same customer, address, items and total."""
+    address = order.ship_to
+    who = [order.email.casefold(), address.name.casefold(), address.line1.casefold(), address.postal_code]
+    items = sorted((line.sku, line.quantity) for line in order.lines)
+    return hashlib.sha256(msgspec.json.encode([who, items, order.currency, order.total])).hexdigest()
+
+
+def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> None:
+    said = item.order
+    number = channel.prefix + said.number
+    if number in taken:
+        # Two channels may count alike; the purchase order number must stay unique everywhere.
+        number = f"{number}.{channel.id}"
+    taken.add(number)
+    ship_to = addresses.normalise(said.ship_to)
+    bill_to = msgspec.json.encode(addresses.normalise(said.bill_to)).decode() if said.bill_to else None
+    order = OrderRecord(
+        id=0, channel_id=channel.id, external_id=said.external_id, number=number, status="", version=0, audit_seq=0,
+        audit_hash="", placed_at=clock.micros(said.placed_at), channel_updated_at=clock.micros(said.updated_at),
+        received_at=work.now, changed_at=work.now, channel_state=said.state.value, payment=said.payment.value,
+        fraud=said.fraud or "", currency=said.currency, total=said.total, shipping_total=said.shipping_total,
+        tax_total=said.tax_total, discount_total=said.discount_total, customer=(ship_to.name or ship_to.company)[:200],
+        email=said.email[:254], country=ship_to.country[:2], ship_to=msgspec.json.encode(ship_to).decode(),
+        bill_to=bill_to, shipping_rate=said.shipping_rate[:200], note=said.note[:NOTE_LIMIT],
+        fingerprint=item.fingerprint, likeness=likeness(said), waived="[]", held="", snoozed_until=None, auto=False,
+        inbound_id=item.stored.id,
+    )  # fmt: skip
+    lines = [merge.new_line(line, position) for position, line in enumerate(said.lines, 1)]
+    case = work.new_order(order, lines, f"pulled from {channel.name}", item.stored.id)
+    case.terms |= search_terms(order, lines)
+
+
+def search_terms(order: OrderRecord, lines: Iterable[LineRecord]) -> set[str]:
+    """What the order can be found by."""
+    skus = [line.sku for line in lines][:50]
+    return set(terms_of(order.number, order.customer, order.email, order.external_id, *skus))
+
+
+# --- replay and jobs --------------------------------------------------------------------------------------------------
+
+
+async def replay(row_id: int, by: Actor) -> str:
+    """A payload is read again as it was received; a sentence on what became of it."""
+    row, raw = await inbox.show(row_id)
+    channel, connector = await _channel(row.source_id), await catalog.channel(row.source_id)
+    stored = Stored(row.id, raw, "stored", True)
+    pulled, _ = await ingest(channel, connector, [stored], by)
+    if pulled.parked:
+        again, _ = await inbox.show(row_id)
+        return f"still parked: {again.reason}"
+    what = "a new order" if pulled.new else "a changed order" if pulled.changed else "nothing new"
+    return f"payload {row_id}: {what}"
+
+
+async def run_poll_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """Poll the channels the jobs name."""
+    return {job.id: await _run(job, rescanning=False) for job in jobs}
+
+
+async def run_rescan_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """Read the open orders of the channels the jobs name again."""
+    return {job.id: await _run(job, rescanning=True) for job in jobs}
+
+
+async def _run(job: Job, *, rescanning: bool) -> Outcome:
+    channel = (await catalog.channels()).get(job.subject_id)
+    if channel is None or not channel.enabled or channel.paused_reason:
+        return Done()
+    by = Actor("worker", "channel", job.key)
+    try:
+        await (rescan if rescanning else poll)(job.subject_id, by)
+    except NotAuthorised as error:
+        await connections.pause("channels", job.subject_id, error.message)
+    except BluebookError as error:
+        # The schedule asks again by itself; the channel shows what is wrong meanwhile.
+        await db.run("UPDATE channels SET last_error = ? WHERE id = ?", error.message, job.subject_id)
+    return Done()

@@ -1,0 +1,240 @@
+"""Receive: what suppliers say, stored, read, and carried into the purchase orders; said twice, it counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from engine import clock, db
+from engine.errors import BluebookError, NotAuthorised, NotFound
+from engine.ports import Supplier, SupplierUpdate, UpdateKind
+from engine.services import catalog, check, connections, inbox, intake, lifecycle, supplier_says
+from engine.services.catalog import SupplierRow
+from engine.services.inbox import Stored
+from engine.services.lifecycle import Actor
+from engine.services.outbox import Done, Job, Outcome, Retry
+from engine.services.supplier_says import Unfit
+
+log = structlog.get_logger(__name__)
+BATCH = 100
+MAX_PAGES = 10_000
+_BUG = "Bluebook could not handle this payload; the log has the details. Replay it after an update."
+
+
+class Heard(msgspec.Struct):
+    """What listening found: updates applied, updates heard before, payloads parked."""
+
+    applied: int = 0
+    known: int = 0
+    parked: int = 0
+
+    def add(self, other: Heard) -> None:
+        """The other's counts are added to these."""
+        self.applied += other.applied
+        self.known += other.known
+        self.parked += other.parked
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """One update and the payload it came in."""
+
+    inbound_id: int
+    update: SupplierUpdate
+
+
+async def poll(supplier_id: int, by: Actor) -> Heard:
+    """Everything the supplier had to say is stored and applied; the cursor moves once it is stored."""
+    supplier = (await catalog.suppliers()).get(supplier_id)
+    if supplier is None:
+        raise NotFound(f"there is no supplier {supplier_id}")
+    connector = await catalog.supplier(supplier_id)
+    total, cursor = Heard(), supplier.cursor
+    for _ in range(MAX_PAGES):
+        page = await connector.poll(cursor)
+        stored = await inbox.store("supplier", supplier_id, page)
+        moved = page.next is not None and page.next != cursor
+        if moved:
+            cursor = page.next
+            await db.run("UPDATE suppliers SET cursor = ? WHERE id = ?", cursor, supplier_id)
+        await connector.finish(page.done)
+        total.add(await take(supplier, connector, [s for s in stored if s.state == "stored"], by))
+        total.parked += len(page.rejected)
+        if not moved or not page.items:
+            break
+    await db.run(
+        "UPDATE suppliers SET polled_at = ?, last_error = '' WHERE id = ?", clock.micros(clock.now()), supplier_id
+    )
+    return total
+
+
+async def take(supplier: SupplierRow, connector: Supplier, stored: Sequence[Stored], by: Actor) -> Heard:
+    """The stored payloads are applied; one that cannot be read is parked and the others go on."""
+    heard = Heard()
+    said: list[_Said] = []
+    problems: dict[int, tuple[str, str]] = {}
+    for item in stored:
+        try:
+            said += [_Said(item.id, update) for update in connector.read(item.raw)]
+        except BluebookError as error:
+            problems[item.id] = (error.message, getattr(error, "field", None) or "")
+        except Exception:
+            log.exception("payload could not be read", supplier=supplier.name, inbound=item.id)
+            problems[item.id] = (_BUG, "")
+    stock = [s.update for s in said if s.update.kind == UpdateKind.INVENTORY]
+    about_orders = [s for s in said if s.update.kind != UpdateKind.INVENTORY]
+    waiting: set[int] = set()
+    for batch in await _by_order(supplier.id, about_orders, problems):
+        try:
+            heard.add(await _apply(supplier, batch, problems, waiting, by))
+        except BluebookError:
+            raise
+        except Exception:
+            log.exception("updates could not be applied together; they are applied order by order")
+            for order_id, items in batch.items():
+                await _apply_alone(supplier, order_id, items, problems, waiting, heard, by)
+    if stock:
+        heard.applied += await supplier_says.inventory(supplier, stock, by)
+    rows = []
+    for item in stored:
+        if item.id in problems:
+            heard.parked += 1
+            rows.append((item.id, "parked", *problems[item.id], None))
+        elif item.id not in waiting:
+            rows.append((item.id, "done", "", "", None))
+    async with db.transaction():
+        await inbox.settle(rows)
+    return heard
+
+
+async def _apply_alone(
+    supplier: SupplierRow, order_id: int, items: list[_Said], problems: dict[int, tuple[str, str]], waiting: set[int],
+    heard: Heard, by: Actor,
+) -> None:  # fmt: skip
+    try:
+        heard.add(await _apply(supplier, {order_id: items}, problems, waiting, by))
+    except BluebookError as error:
+        problems.update({item.inbound_id: (error.message, "") for item in items})
+    except Exception:
+        log.exception("update could not be applied", supplier=supplier.name, order=order_id)
+        problems.update({item.inbound_id: (_BUG, "") for item in items})
+
+
+async def _by_order(
+    supplier_id: int, said: Sequence[_Said], problems: dict[int, tuple[str, str]]
+) -> list[dict[int, list[_Said]]]:
+    """The updates in batches of orders, each order's in the order they were said; unknown purchase orders are problems."""
+    numbers = sorted({s.update.po_number for s in said})
+    orders: dict[str, int] = {}
+    for start in range(0, len(numbers), 512):
+        chunk = numbers[start : start + 512]
+        for r in await db.rows(
+            f"SELECT po_number, order_id FROM purchase_orders WHERE supplier_id = ? AND po_number IN ({db.marks(chunk)})",
+            supplier_id, *chunk,
+        ):  # fmt: skip
+            orders[r[0]] = int(r[1])
+    grouped: dict[int, list[_Said]] = {}
+    for item in said:
+        order_id = orders.get(item.update.po_number)
+        if order_id is None:
+            problems[item.inbound_id] = (
+                f"no purchase order {item.update.po_number!r} was sent to this supplier",
+                "po_number",
+            )
+        else:
+            grouped.setdefault(order_id, []).append(item)
+    ids = sorted(grouped)
+    return [{i: grouped[i] for i in ids[start : start + BATCH]} for start in range(0, len(ids), BATCH)]
+
+
+async def _apply(
+    supplier: SupplierRow, batch: Mapping[int, list[_Said]], problems: dict[int, tuple[str, str]], waiting: set[int],
+    by: Actor,
+) -> Heard:  # fmt: skip
+    heard = Heard()
+    found: dict[int, tuple[str, str]] = {}
+    async with lifecycle.change(list(batch), by=by) as work:
+        known = await _heard_before(list(batch))
+        freed = []
+        for case in work.cases:
+            for item in batch[case.order.id]:
+                po = case.purchase(item.update.po_number)
+                assert po is not None
+                key = (po.id, item.update.key[:200])
+                if key in known:
+                    heard.known += 1
+                    continue
+                try:
+                    if supplier_says.apply(work, case, po, supplier, item.update, item.inbound_id):
+                        freed.append(case)
+                except Unfit as error:
+                    found[item.inbound_id] = (error.message, "")
+                    continue
+                known.add(key)
+                heard.applied += 1
+        if freed:
+            await check.check(work, freed)
+    problems.update(found)
+    return heard
+
+
+async def _heard_before(order_ids: Sequence[int]) -> set[tuple[int, str]]:
+    ids = db.padded(list(order_ids))
+    found = await db.rows(
+        "SELECT a.purchase_order_id, a.key FROM purchase_orders p JOIN acknowledgements a ON a.purchase_order_id = p.id "
+        f"WHERE p.order_id IN ({db.marks(ids)})",
+        *ids,
+    )
+    return {(int(r[0]), str(r[1])) for r in found}
+
+
+# --- replay and jobs --------------------------------------------------------------------------------------------------
+
+
+async def replay(row_id: int, by: Actor) -> str:
+    """A payload is read again as it was received, from whichever side it came; a sentence on what became of it."""
+    row, raw = await inbox.show(row_id)
+    if row.source == "channel":
+        return await intake.replay(row_id, by)
+    supplier = (await catalog.suppliers())[row.source_id]
+    connector = await catalog.supplier(row.source_id)
+    heard = await take(supplier, connector, [Stored(row.id, raw, "stored", True)], by)
+    if heard.parked:
+        again, _ = await inbox.show(row_id)
+        return f"still parked: {again.reason}"
+    return f"payload {row_id}: {heard.applied} updates applied, {heard.known} heard before"
+
+
+async def run_poll_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """Listen to the suppliers the jobs name."""
+    results: dict[int, Outcome] = {}
+    for job in jobs:
+        supplier = (await catalog.suppliers()).get(job.subject_id)
+        results[job.id] = Done()
+        if supplier is None or not supplier.enabled or supplier.paused_reason:
+            continue
+        try:
+            await poll(job.subject_id, Actor(supplier.name, "supplier", job.key))
+        except NotAuthorised as error:
+            await connections.pause("suppliers", job.subject_id, error.message)
+        except BluebookError as error:
+            # The schedule asks again by itself; the supplier shows what is wrong meanwhile.
+            await db.run("UPDATE suppliers SET last_error = ? WHERE id = ?", error.message, job.subject_id)
+    return results
+
+
+async def run_inbound_jobs(jobs: Sequence[Job]) -> Mapping[int, Any] | None:
+    """Payloads that were stored and never read, because a worker died in between, are read now."""
+    results: dict[int, Any] = {}
+    for job in jobs:
+        try:
+            row, _ = await inbox.show(job.subject_id)
+            if row.state == "stored":
+                await replay(job.subject_id, Actor("worker", "worker", job.key))
+        except NotFound:
+            continue
+        except BluebookError as error:
+            results[job.id] = Retry(None, error.message)
+    return results

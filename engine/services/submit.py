@@ -1,0 +1,458 @@
+"""Submit: a purchase order leaves the house once.
+
+1. The document is rendered and frozen, and staged where the connector can prepare something the supplier does not act on.
+2. The attempt is committed: ``submitting``, a lease, a Submission row. Only then is the supplier called.
+3. The answer is committed. No answer, a crash, or a lease that ran out means ``outcome_unknown``: the supplier is asked by
+   ``find``; only its definite no, given after the attempt can no longer be alive, leads to another attempt under the same
+   number and with the same bytes. Where a supplier cannot be asked, a person decides.
+
+Many purchase orders share their commits; their calls run side by side, as many as each supplier allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from engine import clock, db
+from engine.domain.issues import IssueCode
+from engine.domain.states import PurchaseState
+from engine.errors import BluebookError, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
+from engine.ports import Accepted, Purchase, PurchaseLine, Supplier
+from engine.services import cancel, catalog, connections, lifecycle, route
+from engine.services.casefile import Case, PurchaseRecord
+from engine.services.catalog import Catalog, SupplierRow
+from engine.services.harvest import harvest
+from engine.services.lifecycle import Actor, Work
+from engine.services.outbox import Job, Outcome, Retry, backoff
+from engine.settings import settings
+
+log = structlog.get_logger(__name__)
+_HOUR = 3_600_000_000
+_limits: dict[int, asyncio.Semaphore] = {}
+
+
+class Attempt(msgspec.Struct):
+    """One purchase order on its way: what is to be sent, and what came of it."""
+
+    po_id: int
+    order_id: int
+    po_number: str
+    supplier_id: int
+    body: bytes
+    token: str = ""
+    attempt: int = 0
+    answer: Accepted | BluebookError | None = None
+
+
+def document(case: Case, po: PurchaseRecord, known: Catalog) -> Purchase:
+    """The purchase order as it is to be sent."""
+    method = known.methods.get(po.method_id) if po.method_id is not None else None
+    return Purchase(
+        po_number=po.po_number,
+        order_number=case.order.number,
+        currency=po.currency,
+        ship_to=case.address(),
+        method_code=method.code if method else "",
+        method_name=method.name if method else "",
+        placed_at=clock.moment(case.order.placed_at),
+        lines=tuple(
+            PurchaseLine(
+                line=line.position, supplier_sku=line.supplier_sku, sku=line.sku, title=line.title,
+                quantity=line.quantity, unit_cost=line.unit_cost,
+            )
+            for line in po.lines
+        ),
+        note=case.order.note,
+    )  # fmt: skip
+
+
+async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """Send the purchase orders the jobs name, as far as they are due."""
+    results: dict[int, Outcome] = {}
+    by = Actor("worker", "worker", "purchases.submit")
+    prepared = await _prepare([job.subject_id for job in jobs], by)
+    staged: list[Attempt] = []
+    for attempt, trouble in await _stage_all(prepared):
+        if trouble is None:
+            staged.append(attempt)
+            continue
+        if isinstance(trouble, NotAuthorised):
+            await _pause(attempt, trouble, by)
+        wait = trouble.retry_after if isinstance(trouble, TryLater) else None
+        results |= {job.id: Retry(wait, trouble.message) for job in jobs if job.subject_id == attempt.po_id}
+    begun = await _begin(staged, by)
+    async for done in harvest([_send(attempt) for attempt in begun]):
+        await _finish(done, by)
+    return results
+
+
+async def _prepare(po_ids: Sequence[int], by: Actor) -> list[Attempt]:
+    """The due ones among these, with their frozen documents; ones whose attempt died are turned to ``find``."""
+    ids = db.padded(list(po_ids))
+    now = clock.micros(clock.now())
+    found = await db.rows(
+        "SELECT id, order_id, po_number, supplier_id, state, document, release_at, lease_until FROM purchase_orders "
+        f"WHERE id IN ({db.marks(ids)})",
+        *ids,
+    )
+    lost = {r[1] for r in found if r[4] == PurchaseState.SUBMITTING and (r[7] is None or r[7] < now)}
+    if lost:
+        await _lose(lost, by)
+    due = [r for r in found if r[4] == PurchaseState.QUEUED and (r[6] is None or r[6] <= now)]
+    bare = {r[1] for r in due if r[5] is None}
+    documents = await _freeze(bare, {r[0] for r in due}, by) if bare else {}
+    return [
+        Attempt(r[0], r[1], r[2], r[3], bytes(r[5]) if r[5] is not None else documents[r[0]])
+        for r in due
+        if r[5] is not None or r[0] in documents
+    ]
+
+
+async def _freeze(order_ids: set[int], po_ids: set[int], by: Actor) -> dict[int, bytes]:
+    """The documents of the queued purchase orders, rendered but not yet stored; ``_begin`` stores them."""
+    cases = await lifecycle.load(sorted(order_ids))
+    known = await route.catalog_for(cases)
+    documents: dict[int, bytes] = {}
+    for case in cases:
+        for po in case.purchases:
+            if po.id in po_ids and po.state == PurchaseState.QUEUED:
+                connector = await catalog.supplier(po.supplier_id)
+                documents[po.id] = connector.render(document(case, po, known))
+    return documents
+
+
+async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, BluebookError | None]]:
+    """Each attempt and what stood in its way. One worker at a time may stage a purchase order: a late copy of a staged file
+    would read as proof that nothing was sent."""
+    plain: list[tuple[Attempt, BluebookError | None]] = []
+    staging: list[Attempt] = []
+    for attempt in attempts:
+        try:
+            connector = await catalog.supplier(attempt.supplier_id)
+        except BluebookError as error:
+            plain.append((attempt, error))
+            continue
+        if connector.stages:
+            staging.append(attempt)
+        else:
+            plain.append((attempt, None))
+    if not staging:
+        return plain
+    now = clock.micros(clock.now())
+    lease = now + int(settings().lease_seconds * 1_000_000)
+    ids = db.padded([attempt.po_id for attempt in staging])
+    async with db.transaction():
+        reserved = await db.rows(
+            "UPDATE purchase_orders SET lease_until = ?, lease_token = ? WHERE state = 'queued' "
+            f"AND (lease_until IS NULL OR lease_until < ?) AND id IN ({db.marks(ids)}) RETURNING id",
+            lease, "staging", now, *ids,
+        )  # fmt: skip
+    mine = {int(r[0]) for r in reserved}
+    busy = TryLater("another worker is preparing it", 1.0)
+    plain += [(attempt, busy) for attempt in staging if attempt.po_id not in mine]
+    return plain + list(await asyncio.gather(*(_stage(attempt) for attempt in staging if attempt.po_id in mine)))
+
+
+async def _stage(attempt: Attempt) -> tuple[Attempt, BluebookError | None]:
+    try:
+        connector = await catalog.supplier(attempt.supplier_id)
+        async with _limit(attempt.supplier_id):
+            await connector.stage(attempt.po_number, attempt.body)
+    except BluebookError as error:
+        return attempt, error
+    return attempt, None
+
+
+async def _begin(attempts: Sequence[Attempt], by: Actor) -> list[Attempt]:
+    """The attempts are committed as begun; ones canceled, held, undone or begun elsewhere meanwhile are left out."""
+    begun: list[Attempt] = []
+    if not attempts:
+        return begun
+    suppliers = await catalog.suppliers()
+    wanted = {attempt.po_id: attempt for attempt in attempts}
+    async with lifecycle.change({attempt.order_id for attempt in attempts}, by=by) as work:
+        for case in work.cases:
+            for po in case.purchases:
+                attempt = wanted.get(po.id)
+                if attempt is None or not _still_due(work, case, po, suppliers[po.supplier_id]):
+                    continue
+                _begin_one(work, case, po, attempt)
+                begun.append(attempt)
+    return begun
+
+
+def _still_due(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow) -> bool:
+    if po.state != PurchaseState.QUEUED or (po.release_at is not None and po.release_at > work.now):
+        return False
+    if not supplier.enabled or supplier.paused_reason:
+        reason = supplier.paused_reason or "the supplier is disabled"
+        work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
+        work.put(case, po, message=reason)
+        return False
+    if case.order.held and po.attempt == 0:
+        work.move(case, po, "undo", "the order is on hold", release_at=None)
+        return False
+    if cancel.unwanted(po) and po.attempt == 0:
+        work.move(case, po, "drop", "canceled before it was sent", release_at=None)
+        return False
+    return True
+
+
+def _begin_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt) -> None:
+    attempt.attempt = po.attempt + 1
+    attempt.token = f"{po.id}.{attempt.attempt}.{work.now}"
+    lease = work.now + int(settings().lease_seconds * 1_000_000)
+    work.move(
+        case, po, "begin_submit", f"attempt {attempt.attempt}", attempt=attempt.attempt, lease_until=lease,
+        lease_token=attempt.token,
+    )  # fmt: skip
+    work.document(po, attempt.body)
+    work.row(
+        "submissions",
+        ("purchase_order_id", "attempt", "started_at", "outcome", "message"),
+        lambda: (po.id, attempt.attempt, work.now, "pending", ""),
+    )
+
+
+def _limit(supplier_id: int) -> asyncio.Semaphore:
+    return _limits.setdefault(supplier_id, asyncio.Semaphore(16))
+
+
+async def _send(attempt: Attempt) -> Attempt:
+    try:
+        connector = await catalog.supplier(attempt.supplier_id)
+        # The lease covers waiting for a turn and the call: past it, another worker may ask and try again.
+        async with asyncio.timeout(settings().lease_seconds * 0.8), _limit(attempt.supplier_id):
+            attempt.answer = await connector.submit(attempt.po_number, attempt.body)
+    except BluebookError as error:
+        attempt.answer = error
+    except TimeoutError:
+        attempt.answer = OutcomeUnknown(f"{attempt.po_number}: no answer within the lease")
+    except Exception as error:
+        log.exception("submit broke off", po=attempt.po_number)
+        attempt.answer = OutcomeUnknown(f"{attempt.po_number}: the connector broke off ({type(error).__name__})")
+    return attempt
+
+
+async def _finish(attempts: Sequence[Attempt], by: Actor) -> None:
+    """The answers are committed; an answer that comes after its lease was taken over changes no state."""
+    known = await catalog.suppliers()
+    by_id = {attempt.po_id: attempt for attempt in attempts}
+    async with lifecycle.change({attempt.order_id for attempt in attempts}, by=by) as work:
+        for case in work.cases:
+            for po in case.purchases:
+                attempt = by_id.get(po.id)
+                if attempt is not None:
+                    _finish_one(work, case, po, attempt, known[po.supplier_id])
+        finished = [_submission(attempt, work.now) for attempt in attempts]
+        work.finally_(lambda: _note_submissions(finished))
+    for attempt in attempts:
+        if isinstance(attempt.answer, NotAuthorised):
+            await connections.pause("suppliers", attempt.supplier_id, attempt.answer.message)
+
+
+def _submission(attempt: Attempt, now: int) -> tuple[Any, ...]:
+    answer = attempt.answer
+    if isinstance(answer, Accepted):
+        return ("accepted", answer.reference, now, attempt.po_id, attempt.attempt)
+    outcome = {TryLater: "deferred", NotAuthorised: "deferred", Refused: "refused"}.get(type(answer), "unknown")
+    return (outcome, getattr(answer, "message", ""), now, attempt.po_id, attempt.attempt)
+
+
+async def _note_submissions(rows: Sequence[tuple[Any, ...]]) -> None:
+    await db.many(
+        "UPDATE submissions SET outcome = ?, message = ?, finished_at = ? WHERE purchase_order_id = ? AND attempt = ?",
+        rows,
+    )
+
+
+def _finish_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt, supplier: SupplierRow) -> None:
+    answer = attempt.answer
+    if isinstance(answer, Accepted) and po.state in (PurchaseState.SUBMITTING, PurchaseState.OUTCOME_UNKNOWN):
+        accepted(work, case, po, answer, supplier)
+        return
+    if po.state != PurchaseState.SUBMITTING or po.lease_token != attempt.token:
+        return
+    free: dict[str, Any] = {"lease_until": None, "lease_token": ""}
+    if isinstance(answer, (TryLater, NotAuthorised)):
+        wait = answer.retry_after if isinstance(answer, TryLater) else 60.0
+        release = work.now + int((wait if wait is not None else backoff(po.attempt)) * 1_000_000)
+        work.move(case, po, "defer", answer.message, run_at=release, release_at=release, message=answer.message, **free)
+        if isinstance(answer, NotAuthorised):
+            _auth_issue(work, case, po, answer)
+    elif isinstance(answer, Refused):
+        failed(work, case, po, answer.message)
+    else:
+        message = answer.message if isinstance(answer, BluebookError) else "no answer"
+        lost(work, case, po, message, supplier)
+
+
+def accepted(
+    work: Work, case: Case, po: PurchaseRecord, answer: Accepted, supplier: SupplierRow, why: str = ""
+) -> None:
+    """The supplier has it; what was asked to be canceled meanwhile is asked for now."""
+    message = why or (f"their number {answer.reference}" if answer.reference else "accepted")
+    name = "prove" if po.state in (PurchaseState.QUEUED, PurchaseState.FAILED) else "accept"
+    work.move(
+        case, po, name, message, source="supplier", data={"detail": answer.detail} if answer.detail else None,
+        reference=answer.reference[:120], message="", sent_at=work.now, lease_until=None, lease_token="",
+        release_at=None, ack_due_at=work.now + supplier.ack_hours * _HOUR,
+        tracking_due_at=work.now + supplier.tracking_hours * _HOUR,
+    )  # fmt: skip
+    for issue in [i for i in case.issues if i.purchase is po and i.code in _SENDING]:
+        work.close_issue(case, issue, "the supplier has it")
+    cancel.withdraw(work, case)
+
+
+_SENDING = (IssueCode.SUBMISSION_UNKNOWN, IssueCode.SUPPLIER_FAILED, IssueCode.CONNECTION_AUTH)
+
+
+def failed(work: Work, case: Case, po: PurchaseRecord, message: str) -> None:
+    """A definite no: to a person, with the supplier's message."""
+    work.move(
+        case, po, "refuse", message, source="supplier", message=message, lease_until=None, lease_token="",
+        release_at=None,
+    )  # fmt: skip
+    for issue in [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]:
+        work.close_issue(case, issue, "the supplier does not have it")
+    work.open_issue(
+        case,
+        IssueCode.SUPPLIER_FAILED,
+        f"{po.po_number}: {message}",
+        purchase=po,
+        cause=f"failed:{po.po_number}:{po.attempt}",
+    )
+
+
+def lost(work: Work, case: Case, po: PurchaseRecord, message: str, supplier: SupplierRow) -> None:
+    """It left and no answer came. Where the supplier can be asked it is, after the attempt is surely over."""
+    ask_at = work.now + supplier.settle_seconds * 1_000_000
+    work.move(
+        case, po, "lose_answer", message, run_at=ask_at, message=message, lease_until=None, lease_token="",
+        release_at=None,
+    )  # fmt: skip
+
+
+def _auth_issue(work: Work, case: Case, po: PurchaseRecord, error: NotAuthorised) -> None:
+    work.open_issue(
+        case,
+        IssueCode.CONNECTION_AUTH,
+        f"{po.po_number}: {error.message}",
+        purchase=po,
+        cause=f"auth:supplier:{po.supplier_id}",
+    )
+
+
+async def _pause(attempt: Attempt, error: NotAuthorised, by: Actor) -> None:
+    await connections.pause("suppliers", attempt.supplier_id, error.message)
+    async with lifecycle.change([attempt.order_id], by=by) as work:
+        for case in work.cases:
+            po = case.purchase(attempt.po_number)
+            if po is not None and po.state == PurchaseState.QUEUED:
+                work.event(case, "purchase:wait", error.message, record=po)
+                _auth_issue(work, case, po, error)
+
+
+async def _lose(order_ids: set[int], by: Actor) -> None:
+    """Attempts whose worker died are ``outcome_unknown``, and their suppliers are asked."""
+    known = await catalog.suppliers()
+    async with lifecycle.change(order_ids, by=by) as work:
+        for case in work.cases:
+            for po in case.purchases:
+                dead = po.lease_until is None or po.lease_until < work.now
+                if po.state == PurchaseState.SUBMITTING and dead:
+                    lost(work, case, po, "the worker stopped before the answer", known[po.supplier_id])
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+async def run_find_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """Ask the suppliers whether they have the purchase orders the jobs name."""
+    ids = db.padded([job.subject_id for job in jobs])
+    found = await db.rows(
+        f"SELECT id, order_id, po_number, supplier_id FROM purchase_orders WHERE id IN ({db.marks(ids)}) "
+        "AND state = 'outcome_unknown'",
+        *ids,
+    )
+    by = Actor("worker", "worker", "purchases.find")
+    answers = await asyncio.gather(*(_find(r[0], r[1], r[2], r[3]) for r in found))
+    retries = await _record_found([a for a in answers if a is not None], by)
+    return {job.id: retries[job.subject_id] for job in jobs if job.subject_id in retries}
+
+
+async def _find(po_id: int, order_id: int, po_number: str, supplier_id: int) -> tuple[Attempt, bool]:
+    """The attempt with its answer, and whether the supplier could be asked at all."""
+    attempt = Attempt(po_id, order_id, po_number, supplier_id, b"")
+    try:
+        connector: Supplier = await catalog.supplier(supplier_id)
+        if not connector.can_find:
+            return attempt, False
+        async with _limit(supplier_id):
+            attempt.answer = await connector.find(po_number)
+    except BluebookError as error:
+        attempt.answer = error
+    return attempt, True
+
+
+async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> dict[int, Outcome]:
+    retries: dict[int, Outcome] = {}
+    if not answers:
+        return retries
+    known = await catalog.suppliers()
+    by_id = {attempt.po_id: (attempt, asked) for attempt, asked in answers}
+    async with lifecycle.change({attempt.order_id for attempt, _ in answers}, by=by) as work:
+        for case in work.cases:
+            for po in case.purchases:
+                if po.id not in by_id or po.state != PurchaseState.OUTCOME_UNKNOWN:
+                    continue
+                attempt, asked = by_id[po.id]
+                answer = attempt.answer
+                if not asked:
+                    _ask_a_person(work, case, po, known[po.supplier_id])
+                elif isinstance(answer, Accepted):
+                    accepted(work, case, po, answer, known[po.supplier_id], "asked: the supplier has it")
+                elif answer is None:
+                    work.move(
+                        case, po, "not_found", "asked: the supplier does not have it", source="supplier",
+                        run_at=work.now, release_at=work.now, message="",
+                    )  # fmt: skip
+                    for issue in [i for i in case.issues if i.purchase is po and i.code in _SENDING]:
+                        work.close_issue(case, issue, "the supplier does not have it")
+                else:
+                    wait = answer.retry_after if isinstance(answer, TryLater) else None
+                    retries[po.id] = Retry(wait, answer.message)
+    return retries
+
+
+def _ask_a_person(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow) -> None:
+    work.open_issue(
+        case, IssueCode.SUBMISSION_UNKNOWN,
+        f"{po.po_number} may have reached {supplier.name} or not, and {supplier.name} cannot be asked by machine",
+        purchase=po, cause=f"unknown:{po.po_number}:{po.attempt}",
+    )  # fmt: skip
+
+
+async def ask(po_number: str, by: Actor) -> str:
+    """A person asks the supplier now whether it has a purchase order whose outcome is unknown; a sentence on the answer."""
+    found = await db.row("SELECT id, order_id, supplier_id, state FROM purchase_orders WHERE po_number = ?", po_number)
+    if found is None:
+        raise NotFound(f"there is no purchase order {po_number}")
+    if found[3] != PurchaseState.OUTCOME_UNKNOWN:
+        raise Refused(f"{po_number} is {str(found[3]).replace('_', ' ')}: nothing to ask")
+    attempt, asked = await _find(found[0], found[1], po_number, found[2])
+    if not asked:
+        raise Refused(
+            f"the supplier of {po_number} cannot be asked by machine: call them, then mark it accepted or refused"
+        )
+    if isinstance(attempt.answer, BluebookError):
+        raise attempt.answer
+    await _record_found([(attempt, True)], by)
+    return f"{po_number}: " + (
+        "the supplier has it" if attempt.answer else "the supplier does not have it; it is sent again"
+    )

@@ -1,0 +1,259 @@
+"""Track: the channel is told of each parcel, asked whether it has it, and only its yes confirms.
+
+Parcels of one order are pushed one after another, so that the last one can say that it is the last. A push carries the
+parcel's own key, so that pushing twice leaves one parcel; a lost answer is therefore read back, not feared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from engine import clock, db
+from engine.domain.issues import IssueCode
+from engine.domain.states import Push
+from engine.errors import BluebookError, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
+from engine.ports import ChannelParcel, Parcel
+from engine.services import catalog, connections, lifecycle
+from engine.services.casefile import Case, ShipmentRecord
+from engine.services.harvest import harvest
+from engine.services.lifecycle import Actor, Work
+from engine.services.outbox import Job, Outcome, Retry, backoff
+from engine.settings import settings
+
+log = structlog.get_logger(__name__)
+NEXT_PARCEL_AFTER = 0.2
+INCOMPLETE = "INCOMPLETE_PARCEL"
+_limits: dict[int, asyncio.Semaphore] = {}
+
+
+class Telling(msgspec.Struct):
+    """One parcel on its way to its channel, and what came of it."""
+
+    shipment_id: int
+    order_id: int
+    channel_id: int
+    token: str
+    attempt: int
+    parcel: Parcel
+    reference: str = ""
+    error: BluebookError | None = None
+    confirmed: bool = False
+
+
+async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """Push the parcels the jobs name, and read them back."""
+    by = Actor("worker", "worker", "tracking.push")
+    wanted = {job.subject_id: job for job in jobs}
+    begun, later = await _begin(list(wanted), by)
+    results: dict[int, Outcome] = {wanted[i].id: Retry(wait, "another parcel first") for i, wait in later.items()}
+    async for told in harvest([_push(telling) for telling in begun]):
+        await _read_back(told)
+        await _finish(told, by)
+    return results
+
+
+async def _begin(shipment_ids: Sequence[int], by: Actor) -> tuple[list[Telling], dict[int, float]]:
+    ids = db.padded(list(shipment_ids))
+    found = await db.rows(
+        f"SELECT id, order_id FROM shipments WHERE id IN ({db.marks(ids)}) AND push IN ('pending', 'pushing')", *ids
+    )
+    begun: list[Telling] = []
+    later: dict[int, float] = {}
+    if not found:
+        return begun, later
+    due = {int(r[0]) for r in found}
+    channels = await catalog.channels()
+    async with lifecycle.change([int(r[1]) for r in found], by=by) as work:
+        await lifecycle.load_contents([s for case in work.cases for s in case.shipments])
+        for case in work.cases:
+            channel = channels[case.order.channel_id]
+            for shipment in case.shipments:
+                if shipment.id not in due:
+                    continue
+                wait = 60.0 if channel.paused_reason or not channel.enabled else _must_wait(work, case, shipment)
+                if wait is not None:
+                    later[shipment.id] = wait
+                else:
+                    begun.append(_begin_one(work, case, shipment))
+    return begun, later
+
+
+def _must_wait(work: Work, case: Case, shipment: ShipmentRecord) -> float | None:
+    if shipment.push == Push.PUSHING and shipment.lease_until is not None and shipment.lease_until > work.now:
+        return (shipment.lease_until - work.now) / 1_000_000 + 0.1
+    for other in case.shipments:
+        earlier = other.push == Push.PENDING and other.id < shipment.id
+        if other is not shipment and (other.push == Push.PUSHING or earlier):
+            return NEXT_PARCEL_AFTER
+    return None
+
+
+def _begin_one(work: Work, case: Case, shipment: ShipmentRecord) -> Telling:
+    attempt = shipment.push_attempt + 1
+    token = f"{shipment.id}.{attempt}.{work.now}"
+    lease = work.now + int(settings().lease_seconds * 1_000_000)
+    if shipment.push == Push.PUSHING:
+        # The worker that pushed it is gone; pushing under the same key again is harmless.
+        work.move(case, shipment, "defer_push", "the worker stopped before the answer")
+    work.move(
+        case, shipment, "begin_push", f"attempt {attempt}", push_attempt=attempt, lease_until=lease, lease_token=token
+    )
+    work.row(
+        "tracking_pushes", ("shipment_id", "attempt", "started_at", "outcome", "message"),
+        lambda: (shipment.id, attempt, work.now, "pending", ""),
+    )  # fmt: skip
+    return Telling(shipment.id, case.order.id, case.order.channel_id, token, attempt, parcel(case, shipment))
+
+
+def parcel(case: Case, shipment: ShipmentRecord) -> Parcel:
+    """What the channel is told. A kit counts in the parcel that completes it."""
+    lines = []
+    for line in case.lines:
+        before = _whole(case, shipment, line.id, inclusive=False)
+        pieces = _whole(case, shipment, line.id, inclusive=True) - before
+        if pieces:
+            lines.append((line.external_id, pieces))
+    others_told = all(s.push in (Push.CONFIRMED, Push.SUPPRESSED) for s in case.shipments if s is not shipment)
+    return Parcel(
+        key=f"bb-{shipment.id}",
+        order_external_id=case.order.external_id,
+        carrier=shipment.carrier,
+        carrier_name=shipment.carrier_name,
+        tracking_number=shipment.tracking_number,
+        tracking_url=shipment.tracking_url,
+        service=shipment.service,
+        shipped_at=clock.moment(shipment.shipped_at),
+        lines=tuple(lines),
+        last=others_told and all(line.open == 0 for line in case.lines),
+    )
+
+
+def _whole(case: Case, shipment: ShipmentRecord, line_id: int, *, inclusive: bool) -> int:
+    """Whole pieces of the order line in the parcels up to this one."""
+    need: dict[int, int] = {}
+    sent: dict[int, int] = {}
+    for po in case.purchases:
+        for po_line in po.lines:
+            if po_line.order_line_id == line_id and not po.superseded:
+                need[po_line.product_id] = po_line.per_unit
+    for other in case.shipments:
+        if other.id > shipment.id or (other.id == shipment.id and not inclusive):
+            continue
+        for po_line, quantity in other.contents:
+            if po_line.order_line_id == line_id:
+                sent[po_line.product_id] = sent.get(po_line.product_id, 0) + quantity
+    return min((sent.get(product, 0) // per_unit for product, per_unit in need.items()), default=0)
+
+
+async def _push(telling: Telling) -> Telling:
+    limit = _limits.setdefault(telling.channel_id, asyncio.Semaphore(16))
+    try:
+        connector = await catalog.channel(telling.channel_id)
+        async with asyncio.timeout(settings().lease_seconds * 0.8), limit:
+            telling.reference = await connector.push_tracking(telling.parcel)
+    except BluebookError as error:
+        telling.error = error
+    except TimeoutError:
+        telling.error = OutcomeUnknown("no answer within the lease")
+    except Exception as error:
+        log.exception("push broke off", shipment=telling.shipment_id)
+        telling.error = OutcomeUnknown(f"the connector broke off ({type(error).__name__})")
+    return telling
+
+
+async def _read_back(told: Sequence[Telling]) -> None:
+    by_channel: dict[int, list[Telling]] = {}
+    for telling in told:
+        if telling.error is None or isinstance(telling.error, OutcomeUnknown):
+            by_channel.setdefault(telling.channel_id, []).append(telling)
+    for channel_id, tellings in by_channel.items():
+        try:
+            connector = await catalog.channel(channel_id)
+            wanted = list(dict.fromkeys(t.parcel.order_external_id for t in tellings))
+            answer = await connector.read_tracking(wanted)
+        except BluebookError as error:
+            for telling in tellings:
+                telling.error = telling.error or TryLater(f"not read back: {error.message}")
+            continue
+        for telling in tellings:
+            telling.confirmed = _is_there(telling.parcel, answer.get(telling.parcel.order_external_id, ()))
+
+
+def _is_there(parcel: Parcel, found: Sequence[ChannelParcel]) -> bool:
+    return any(p.key == parcel.key if p.key else p.tracking_number == parcel.tracking_number for p in found)
+
+
+async def _finish(told: Sequence[Telling], by: Actor) -> None:
+    by_id = {telling.shipment_id: telling for telling in told}
+    async with lifecycle.change([telling.order_id for telling in told], by=by) as work:
+        for case in work.cases:
+            for shipment in case.shipments:
+                telling = by_id.get(shipment.id)
+                if telling is not None and shipment.push == Push.PUSHING and shipment.lease_token == telling.token:
+                    _finish_one(work, case, shipment, telling)
+        rows = [_attempt(telling, work.now) for telling in told]
+        work.finally_(lambda: _note_attempts(rows))
+    for telling in told:
+        if isinstance(telling.error, NotAuthorised):
+            await connections.pause("channels", telling.channel_id, telling.error.message)
+
+
+def _attempt(telling: Telling, now: int) -> tuple[Any, ...]:
+    outcome = "confirmed" if telling.confirmed else "refused" if isinstance(telling.error, Refused) else "deferred"
+    message = telling.error.message if telling.error else telling.reference
+    return (outcome, message, now, telling.shipment_id, telling.attempt)
+
+
+async def _note_attempts(rows: Sequence[tuple[Any, ...]]) -> None:
+    await db.many(
+        "UPDATE tracking_pushes SET outcome = ?, message = ?, finished_at = ? WHERE shipment_id = ? AND attempt = ?",
+        rows,
+    )
+
+
+def _finish_one(work: Work, case: Case, shipment: ShipmentRecord, telling: Telling) -> None:
+    free: dict[str, Any] = {"lease_until": None, "lease_token": ""}
+    error = telling.error
+    if telling.confirmed:
+        reference = telling.reference or shipment.channel_reference
+        work.move(case, shipment, "confirm_push", "read back from the channel", channel_reference=reference[:200],
+                  message="", **free)  # fmt: skip
+        for issue in [i for i in case.issues if i.cause == _cause(shipment)]:
+            work.close_issue(case, issue, "confirmed")
+        return
+    if isinstance(error, Refused):
+        work.move(case, shipment, "refuse_push", error.message, source="channel", message=error.message, **free)
+        if error.code == INCOMPLETE:
+            work.move(case, shipment, "suppress_push", "the channel takes no parcel without a whole piece of a line")
+            return
+        work.open_issue(
+            case, IssueCode.TRACKING_REJECTED, f"{shipment.tracking_number}: {error.message}", purchase=shipment.purchase,
+            cause=_cause(shipment),
+        )  # fmt: skip
+        return
+    wait = error.retry_after if isinstance(error, TryLater) and error.retry_after is not None else None
+    seconds = wait if wait is not None else backoff(shipment.push_attempt)
+    message = error.message if error else "the channel does not show it yet"
+    run_at = work.now + int(seconds * 1_000_000)
+    work.move(case, shipment, "defer_push", message, run_at=run_at, message=message, **free)
+
+
+def _cause(shipment: ShipmentRecord) -> str:
+    return f"tracking:{shipment.po_number}:{shipment.key}"[:300]
+
+
+async def retry(shipment_id: int, by: Actor) -> None:
+    """A push the channel refused is tried again. Raises NotFound, IllegalTransition."""
+    order_id = await db.value("SELECT order_id FROM shipments WHERE id = ?", shipment_id)
+    if order_id is None:
+        raise NotFound(f"there is no shipment {shipment_id}")
+    async with lifecycle.change([order_id], by=by) as work:
+        for case in work.cases:
+            for shipment in case.shipments:
+                if shipment.id == shipment_id:
+                    work.move(case, shipment, "retry_push")
