@@ -1,0 +1,248 @@
+"""Setting things up: channels, suppliers, products, listings, offers, methods and mappings; every change in the blue book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from tortoise.exceptions import IntegrityError
+
+from engine import clock, db
+from engine.connectors import registry
+from engine.domain import conditions
+from engine.domain.routing import Policy
+from engine.errors import Invalid, NotFound
+from engine.models import (
+    Channel,
+    Listing,
+    ListingComponent,
+    Product,
+    Rule,
+    ShippingMapping,
+    ShippingMethod,
+    Supplier,
+    SupplierProduct,
+)
+from engine.services import catalog, check, outbox, schedule, settings_book
+from engine.services.lifecycle import Actor
+from engine.services.outbox import NewJob
+
+Table = Literal["channels", "suppliers"]
+
+
+async def add_channel(name: str, connector: str, values: Mapping[str, Any], by: Actor, **options: Any) -> Channel:
+    """The channel exists, with its settings checked and its secrets sealed, and is polled from now on.
+
+    ``values`` are the connector's settings, ``options`` columns of the channel (prefix, poll_seconds …).
+    """
+    kind = registry.channel_type(connector)
+    registry.configure(kind, dict(values))
+    return await _add(  # type: ignore[no-any-return]
+        Channel, "channels", name, connector, kind, values, by, options
+    )
+
+
+async def add_supplier(
+    name: str, code: str, connector: str, values: Mapping[str, Any], by: Actor, **options: Any
+) -> Supplier:
+    """The supplier exists, with its settings checked and its secrets sealed, and is listened to from now on."""
+    kind = registry.supplier_type(connector)
+    registry.configure(kind, dict(values))
+    return await _add(  # type: ignore[no-any-return]
+        Supplier, "suppliers", name, connector, kind, values, by, {"code": code, **options}
+    )
+
+
+async def _add(
+    model: Any, table: Table, name: str, connector: str, kind: Any, values: Mapping[str, Any], by: Actor,
+    options: dict[str, Any],
+) -> Any:  # fmt: skip
+    _known_columns(model, options)
+    try:
+        async with db.transaction():
+            row = await model.create(name=name, connector=connector, created_at=clock.now(), **options)
+            # The seal is bound to the row's id, so it can only be made now.
+            row.settings, row.secrets = catalog.sealed_secrets(table, row.id, kind, dict(values))
+            await row.save(update_fields=["settings", "secrets"])
+            after = {"name": name, "connector": connector, **options, "settings": _masked(kind, values)}
+            await settings_book.note(
+                by, f"{table[:-1]}:add", name, subject=f"{table[:-1]} {row.id}", before={}, after=after
+            )
+    except IntegrityError as error:
+        raise Invalid(f"there is already a {table[:-1]} called {name} (or with that code)", "name") from error
+    await schedule.ensure()
+    return row
+
+
+def _masked(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: "***" if key in kind.secret_fields else value for key, value in values.items()}
+
+
+def _known_columns(model: Any, options: Mapping[str, Any]) -> None:
+    fixed = {"id", "name", "connector", "settings", "secrets", "created_at", "cursor", "cursor_at"}
+    unknown = [key for key in options if key in fixed or key not in model._meta.fields_map]
+    if unknown:
+        allowed = sorted(set(model._meta.db_fields) - fixed)
+        raise Invalid(f"there is no option called {', '.join(unknown)}; there are {', '.join(allowed)}", unknown[0])
+
+
+async def update(
+    table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None, **options: Any
+) -> None:
+    """The options and the connector settings given are changed; the others stay. Raises NotFound, Invalid."""
+    model: Any = Channel if table == "channels" else Supplier
+    row = await model.get_or_none(id=row_id)
+    if row is None:
+        raise NotFound(f"there is no {table[:-1]} {row_id}")
+    _known_columns(model, options)
+    if options.get("auto_condition"):
+        conditions.compiled(options["auto_condition"])
+    kind: Any = registry.channel_type(row.connector) if table == "channels" else registry.supplier_type(row.connector)
+    before = {key: getattr(row, key) for key in options}
+    async with db.transaction():
+        for key, value in options.items():
+            setattr(row, key, value)
+        if values:
+            plain, secret = _merged(table, row, kind, values)
+            before["settings"] = {key: row.settings.get(key) for key in values if key not in kind.secret_fields}
+            row.settings, row.secrets = plain, secret
+        await row.save()
+        after = {**options, **({"settings": _masked(kind, values)} if values else {})}
+        subject = f"{table[:-1]} {row_id}"
+        await settings_book.note(by, f"{table[:-1]}:change", row.name, subject=subject, before=before, after=after)
+        if any(key.startswith("auto_") for key in options) and row.auto_process:
+            await outbox.put([NewJob(f"auto:{row_id}", "orders.auto", row_id)])
+    await schedule.ensure()
+
+
+def _merged(table: Table, row: Any, kind: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    from engine import vault
+
+    opened = {
+        name: vault.open_sealed(sealed, table=table, row=str(row.id), field=name)
+        for name, sealed in row.secrets.items()
+    }
+    return catalog.sealed_secrets(table, row.id, kind, {**row.settings, **opened, **values})
+
+
+async def test_connection(table: Table, row_id: int) -> str:
+    """The connection works; a line that says with whom. Raises what the connector raises."""
+    connector = await (catalog.channel(row_id) if table == "channels" else catalog.supplier(row_id))
+    return await connector.check()
+
+
+# --- the catalog ------------------------------------------------------------------------------------------------------
+
+
+async def add_product(sku: str, title: str, by: Actor, *, policy: str = Policy.PRIORITY) -> Product:
+    """The product exists. Raises Invalid for a SKU that is taken, or a policy there is not."""
+    if policy not in list(Policy):
+        raise Invalid(f"policy {policy!r} is not one of {', '.join(Policy)}", "policy")
+    if await Product.exists(sku=sku):
+        raise Invalid(f"there is already a product {sku}", "sku")
+    async with db.transaction():
+        product = await Product.create(sku=sku, title=title[:300], policy=policy, created_at=clock.now())
+        await settings_book.note(by, "product:add", sku, subject=f"product {product.id}", before={}, after={"sku": sku})
+    return product
+
+
+async def product_id(sku: str) -> int:
+    """The product's id; raises NotFound."""
+    found = await db.value("SELECT id FROM products WHERE sku = ?", sku)
+    if found is None:
+        raise NotFound(f"there is no product {sku!r}; `bluebook products ls` lists them")
+    return int(found)
+
+
+async def map_sku(
+    channel_id: int, sku: str, components: Mapping[str, int], by: Actor, *, title: str = "", recheck: bool = True
+) -> int:
+    """The channel's SKU stands for these products (SKU -> pieces); how many waiting orders became ready by it."""
+    if not sku.strip():
+        raise Invalid(
+            "an order line without SKU cannot be mapped for next time; choose its product on the order", "sku"
+        )
+    if not components or any(quantity < 1 for quantity in components.values()):
+        raise Invalid("say at least one product, and at least 1 piece of each", "components")
+    ids = {await product_id(product): quantity for product, quantity in components.items()}
+    async with db.transaction():
+        listing, made = await Listing.get_or_create(
+            channel_id=channel_id, sku=sku, defaults={"title": title[:300], "created_at": clock.now()}
+        )
+        before = (
+            {} if made else dict(await ListingComponent.filter(listing=listing).values_list("product__sku", "quantity"))
+        )
+        await ListingComponent.filter(listing=listing).delete()
+        for product, quantity in ids.items():
+            await ListingComponent.create(listing=listing, product_id=product, quantity=quantity)
+        await settings_book.note(
+            by, "listing:map", sku, subject=f"channel {channel_id}", before=before, after=dict(components)
+        )
+    return await check.recheck_cause(f"sku:{channel_id}:{sku}", by) if recheck else 0
+
+
+async def add_offer(
+    supplier_id: int, sku: str, supplier_sku: str, cost: int, by: Actor, **options: Any
+) -> SupplierProduct:
+    """The supplier offers the product: cost in minor units of the supplier's currency. An offer there was is replaced."""
+    product = await product_id(sku)
+    if cost < 0:
+        raise Invalid(f"a cost cannot be negative: {cost}", "cost")
+    values = {"sku": supplier_sku, "cost": cost, "accepted_cost": cost, **options}
+    async with db.transaction():
+        offer, _ = await SupplierProduct.update_or_create(values, supplier_id=supplier_id, product_id=product)
+        await settings_book.note(
+            by, "offer:set", f"{supplier_sku} for {sku}", subject=f"supplier {supplier_id}", before={}, after=values
+        )
+    return offer
+
+
+async def add_method(supplier_id: int, code: str, name: str, by: Actor, **options: Any) -> ShippingMethod:
+    """The supplier offers the shipping method under this code."""
+    async with db.transaction():
+        method, _ = await ShippingMethod.update_or_create({"name": name, **options}, supplier_id=supplier_id, code=code)
+        await settings_book.note(
+            by, "method:set", name, subject=f"supplier {supplier_id}", before={}, after={"code": code, "name": name}
+        )
+    return method
+
+
+async def map_shipping(
+    channel_id: int, rate: str, supplier_id: int, method_code: str, by: Actor, *, recheck: bool = True
+) -> int:
+    """Orders with this rate go by this method at this supplier; how many waiting orders became ready by it."""
+    method = await ShippingMethod.get_or_none(supplier_id=supplier_id, code=method_code)
+    if method is None:
+        offered = await ShippingMethod.filter(supplier_id=supplier_id, enabled=True).values_list("code", flat=True)
+        listed = ", ".join(str(code) for code in offered) or "none yet"
+        raise Invalid(f"this supplier offers no method {method_code!r}; it offers {listed}", "method")
+    async with db.transaction():
+        mapping = await ShippingMapping.get_or_none(channel_id=channel_id, rate=rate, supplier_id=supplier_id)
+        before = {"method": mapping.method_id} if mapping else {}  # type: ignore[attr-defined]
+        await ShippingMapping.update_or_create(
+            {"method_id": method.id, "created_at": clock.now(), "created_by": by.name},
+            channel_id=channel_id, rate=rate, supplier_id=supplier_id,
+        )  # fmt: skip
+        await settings_book.note(
+            by, "mapping:set", f"{rate} → {method.name}", subject=f"channel {channel_id}", before=before,
+            after={"rate": rate, "supplier": supplier_id, "method": method.id},
+        )  # fmt: skip
+    return await check.recheck_cause(f"rate:{channel_id}:{rate}:{supplier_id}", by) if recheck else 0
+
+
+async def add_rule(name: str, condition: str, supplier_id: int, by: Actor, *, position: int = 100) -> Rule:
+    """Lines for which the condition (CEL) holds go to the supplier. Raises Invalid when it cannot be read."""
+    conditions.compiled(condition)
+    async with db.transaction():
+        rule = await Rule.create(
+            name=name, condition=condition, supplier_id=supplier_id, position=position, created_at=clock.now()
+        )
+        await settings_book.note(
+            by,
+            "rule:add",
+            name,
+            subject=f"rule {rule.id}",
+            before={},
+            after={"condition": condition, "supplier": supplier_id},
+        )
+    return rule
