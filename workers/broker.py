@@ -25,6 +25,8 @@ Actor: TypeAlias = Callable[[list[int], str], Awaitable[None]]
 ACTORS: dict[str, Actor] = {}
 WAKE = threading.Event()
 """Set when something was done that may have made more work: the poller or the relay looks again at once."""
+STOPPING = threading.Event()
+"""Set when this process takes no more work."""
 
 
 def actor(task: str) -> Callable[[Actor], Actor]:
@@ -39,7 +41,9 @@ def actor(task: str) -> Callable[[Actor], Actor]:
 
 async def load(ids: Sequence[int], token: str) -> list[outbox.Job]:
     """The jobs a message names, as far as they are still to be done: word that comes twice finds none."""
-    return await (outbox.held(ids, token) if token else outbox.take(ids, tasks.new_token()))
+    if token:
+        return await outbox.held(ids, token)
+    return await tasks.screen(await outbox.take(ids, tasks.new_token()))
 
 
 def message(queue: str, task: str, ids: list[int], token: str = "") -> dramatiq.Message[Any]:

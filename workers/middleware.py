@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import Token
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from engine import db
 from engine.services import schedule, schema, tasks
 from engine.services.outbox import Job
 from workers import schedule as routines
-from workers.broker import WAKE
+from workers.broker import STOPPING, WAKE
 
 PATIENCE_SECONDS = 20.0  # for work that still runs beside the threads when the worker is told to stop
 
@@ -78,8 +79,10 @@ class Database(Middleware):
         self.context: TortoiseContext | None = None
         self.heartbeat = routines.Heartbeat()
         self.running: list[asyncio.Task[None]] = []
+        self._before: Token[TortoiseContext | None]
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        STOPPING.clear()
         try:
             _on_loop(self._open())
         except Exception as error:
@@ -93,11 +96,15 @@ class Database(Middleware):
     after_consumer_thread_boot = after_worker_thread_boot
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        STOPPING.set()
+        # The thread that stops the worker gives back what never started.
+        self._before = _current_context.set(self.context)
         _on_loop(self._calm())
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         if self.context is not None:
             _on_loop(self._close())
+            _current_context.reset(self._before)
 
     async def _open(self) -> None:
         self.context = await db.open_database()

@@ -14,7 +14,7 @@ from dramatiq.errors import BrokerConnectionError, QueueNotFound
 
 from engine.services import outbox, tasks
 from engine.settings import settings
-from workers.broker import WAKE, message
+from workers.broker import STOPPING, WAKE, message
 
 AHEAD = 1  # batches claimed beyond what the threads can start at once
 
@@ -56,7 +56,7 @@ class SqlConsumer(Consumer):
             WAKE.clear()
             with self._lock:
                 room = self._most - self._under_way.total()
-            if room > 0:
+            if room > 0 and not STOPPING.is_set():
                 self._claim(room)
         if self._ready:
             batch = self._ready.pop()
@@ -66,7 +66,7 @@ class SqlConsumer(Consumer):
 
     def _claim(self, room: int) -> None:
         size, token = settings().batch_size, tasks.new_token()
-        jobs = _on_loop(outbox.claim(limit=room * size, token=token))
+        jobs = _on_loop(_claim(room * size, token))
         found = tasks.batches(jobs, size)
         if found:
             tasks.hold(token, len(found))
@@ -98,6 +98,10 @@ class SqlConsumer(Consumer):
             MessageProxy(message(self.queue, batch[0].task, [job.id for job in batch], batch[0].token))
             for batch in left
         )  # fmt: skip
+
+
+async def _claim(limit: int, token: str) -> list[outbox.Job]:
+    return await tasks.screen(await outbox.claim(limit=limit, token=token))
 
 
 def _away(why: str) -> BrokerConnectionError:

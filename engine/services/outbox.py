@@ -18,6 +18,7 @@ from engine.errors import Invalid, NotFound
 from engine.settings import settings
 
 STOPPED = "the worker that had this job stopped without an answer"
+SUSPECT_AFTER = 2
 WINDOW = 2000  # how many waiting jobs the relay may have under way in a broker
 _MAX_ERROR = 4000
 
@@ -37,7 +38,7 @@ class NewJob(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A claimed job. ``suspect``: its last worker stopped without an answer, so it is run by itself."""
+    """A claimed job. ``suspect``: its workers stopped without an answer, twice or more, so it is run by itself."""
 
     id: int
     key: str
@@ -116,7 +117,12 @@ def _later(seconds: float) -> int:
 def _job(row: db.Row) -> Job:
     args = row[4]
     return Job(row[0], row[1], row[2], row[3], msgspec.json.decode(args) if args != "{}" else {}, row[5], row[6],
-               row[7] == STOPPED)  # fmt: skip
+               _suspect(row[7], row[5]))  # fmt: skip
+
+
+def _suspect(error: str, attempts: int) -> bool:
+    # Once is taken for a crash or a power cut, so that recovering from one is not slow.
+    return error == STOPPED and attempts >= SUSPECT_AFTER
 
 
 async def put(jobs: Sequence[NewJob]) -> None:
@@ -223,15 +229,15 @@ async def _finish_done(token: str, ids: Sequence[int]) -> None:
     )  # fmt: skip
 
 
-async def release(ids: Sequence[int], token: str) -> None:
-    """Those of the named jobs that ``token`` still holds are ready again, as if they had never been claimed."""
+async def release(ids: Sequence[int], token: str, after: float = 0.0) -> None:
+    """Those of the named jobs that ``token`` still holds are ready in ``after`` seconds, as if never claimed."""
     if not ids:
         return
     wanted = db.padded(ids)
     await db.run(
-        "UPDATE outbox SET state = 'ready', token = '', lease_until = NULL, relayed_at = NULL "
+        "UPDATE outbox SET state = 'ready', run_at = ?, token = '', lease_until = NULL, relayed_at = NULL "
         f"WHERE id IN ({db.marks(wanted)}) AND token = ? AND state = 'claimed'",
-        *wanted, token,
+        _later(after), *wanted, token,
     )  # fmt: skip
 
 
@@ -281,10 +287,11 @@ async def relay(*, limit: int, again_after: float) -> list[Waiting]:
     found = await db.rows(
         f"WITH near AS MATERIALIZED ({near}), due AS MATERIALIZED (SELECT id FROM outbox WHERE {stale} "
         f"AND state = 'ready' AND id IN (SELECT id FROM near) ORDER BY run_at, id LIMIT ? {locking}) "
-        "UPDATE outbox SET relayed_at = ? WHERE id IN (SELECT id FROM due) RETURNING id, task, error, run_at",
+        "UPDATE outbox SET relayed_at = ? WHERE id IN (SELECT id FROM due) RETURNING id, task, run_at, error, attempts",
         now, WINDOW, before, limit, now,
     )  # fmt: skip
-    return [Waiting(row[0], row[1], row[2] == STOPPED) for row in sorted(found, key=lambda row: (row[3], row[0]))]
+    ordered = sorted(found, key=lambda row: (row[2], row[0]))
+    return [Waiting(row[0], row[1], _suspect(row[3], row[4])) for row in ordered]
 
 
 async def purge(older_than: timedelta, limit: int = 5000) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import random
 import time
 import uuid
 from collections import Counter
@@ -56,6 +57,7 @@ _ALONE_AT_ONCE = 8
 
 _log = structlog.get_logger("bluebook.jobs")
 _running: Counter[str] = Counter()
+_isolated = ""  # the token of the one suspect this process may run
 finished = 0  # jobs this process has run, for its heartbeat
 
 
@@ -74,7 +76,7 @@ def new_token() -> str:
 
 
 def batches(jobs: Iterable[Job], size: int) -> list[list[Job]]:
-    """The jobs by task, at most ``size`` together; a job that may have stopped its last worker comes by itself."""
+    """The jobs by task, at most ``size`` together; a job that may be what stopped its workers comes by itself."""
     found: list[list[Job]] = []
     open_: dict[str, list[Job]] = {}
     for job in jobs:
@@ -95,9 +97,32 @@ def hold(token: str, count: int = 1) -> None:
 
 def let_go(token: str) -> None:
     """One holder less; see ``hold``."""
+    global _isolated
     _running[token] -= 1
     if _running[token] <= 0:
         del _running[token]
+        if token == _isolated:
+            _isolated = ""
+
+
+async def screen(jobs: Sequence[Job]) -> list[Job]:
+    """The claimed jobs this process may run now: one suspect at a time, so that a job that kills takes few with it.
+
+    The others are put back. Call it before ``hold``.
+    """
+    global _isolated
+    back = [job for job in jobs if job.suspect]
+    if not back:
+        return list(jobs)
+    if not _isolated:
+        _isolated = back.pop(0).token
+    if back:
+        try:
+            await outbox.release([job.id for job in back], back[0].token, after=random.uniform(0.1, 1.0))  # noqa: S311
+        except BaseException:
+            _isolated = ""
+            raise
+    return [job for job in jobs if job not in back]
 
 
 async def extend_leases() -> None:
@@ -224,7 +249,7 @@ async def _start_due(running: set[asyncio.Task[None]]) -> bool:
     await schedule.tick(clock.now())
     await outbox.reclaim()
     room = conf.worker_threads - len(running)
-    jobs = await outbox.claim(limit=room * conf.batch_size, token=new_token()) if room > 0 else []
+    jobs = await screen(await outbox.claim(limit=room * conf.batch_size, token=new_token())) if room > 0 else []
     running.update(asyncio.create_task(run(batch)) for batch in batches(jobs, conf.batch_size))
     return bool(jobs)
 
