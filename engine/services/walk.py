@@ -137,7 +137,7 @@ def _bound(amount: Decimal, sign: str, currency: str) -> Clause:
     return Clause(f"o.total {sign} CASE {' '.join(cases)} ELSE CAST(? AS BIGINT) END", (*values, whole(2)))
 
 
-def _ages(filters: Filters, now: int) -> list[Clause]:
+def ages(filters: Filters, now: int) -> list[Clause]:
     """When it was placed: conditions that an index by placed_at serves."""
     found = []
     if filters.placed_from:
@@ -210,18 +210,17 @@ def own(filters: Filters) -> list[Clause]:
 def _picks(filters: Filters, now: int) -> list[Clause]:
     """Queries for order ids, each of which has all that fit, by indexes made for it: worth it where they are few."""
     found = []
-    codes = filters.issue_codes or (LATE_ISSUES if filters.late else ())
-    issues = Clause(f"SELECT order_id FROM issues WHERE {_issues(codes).sql}", tuple(codes)) if codes else None
     if filters.late:
-        assert issues is not None
-        due = " UNION ALL ".join(
+        due = [
             f"SELECT order_id FROM purchase_orders WHERE {name} IS NOT NULL AND {name} < ?"
             for name in ("ack_due_at", "tracking_due_at")
-        )
-        late = _issues(LATE_ISSUES)
-        found.append(Clause(f"{due} UNION ALL SELECT order_id FROM issues WHERE {late.sql}", (now, now, *late.values)))
-    if filters.issue_codes and issues:
-        found.append(issues)
+        ]
+        waited = _issues(LATE_ISSUES)
+        union = " UNION ALL ".join([*due, f"SELECT order_id FROM issues WHERE {waited.sql}"])
+        found.append(Clause(union, (now, now, *waited.values)))
+    if filters.issue_codes:
+        issues = _issues(filters.issue_codes)
+        found.append(Clause(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values))
     elif filters.has_issue:
         found.append(Clause("SELECT order_id FROM issues WHERE closed_at IS NULL"))
     if filters.held:
@@ -298,7 +297,7 @@ async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
     """The cheapest way to walk a list from a cursor on."""
     now = clock.micros(clock.now())
     back = cursor is not None and cursor.back
-    limits = [*_ages(filters, now), *filter(None, [sort.beyond(cursor)])]
+    limits = [*ages(filters, now), *filter(None, [sort.beyond(cursor)])]
     tried = conditions(filters, now)
     narrow = own(filters)
     picks = _picks(filters, now)

@@ -1,0 +1,335 @@
+"""Lists of orders for both front ends: pages by key, in a fixed number of queries, however many orders there are.
+
+An order with all its parts is in ``order_page``, figures are in ``dashboard``, filters in ``filters``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from engine import clock, db
+from engine.domain.issues import ISSUES, IssueCode
+from engine.domain.states import DEAD, OPEN_STATUSES, OrderStatus, PurchaseState
+from engine.services import search, walk
+from engine.services.blue_book import Event, blue_book
+from engine.services.filters import Filters, from_text
+from engine.services.order_page import OrderPage, order_page
+from engine.services.walk import END, Cursor
+
+__all__ = [
+    "END",
+    "Cursor",
+    "Event",
+    "Filters",
+    "OrderPage",
+    "OrderRow",
+    "Page",
+    "blue_book",
+    "count_matching",
+    "counts",
+    "from_text",
+    "ids_matching",
+    "list_orders",
+    "order_page",
+    "queue",
+    "rows_of",
+    "waiting_with_cause",
+]
+
+LARGEST_PAGE = 500
+RESOLVE = (OrderStatus.FAILED, OrderStatus.ON_HOLD, OrderStatus.UNRESOLVED)
+Tab = Literal["ready", "resolve", "all"]
+TABS: dict[str, tuple[OrderStatus, ...]] = {"ready": (OrderStatus.READY,), "resolve": RESOLVE, "all": OPEN_STATUSES}
+
+
+class SupplierPart(msgspec.Struct, frozen=True):
+    """How many pieces of an order a supplier has or is to have, and where its purchase order stands. id 0: no supplier yet."""
+
+    id: int
+    code: str
+    quantity: int
+    state: str = ""
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list shows of an order. Money is minor units. ``release_at`` is when its first queued purchase order is sent.
+
+    ``issues`` are the short words of its open Issues, ``tracking`` its first two numbers of ``trackings``.
+    """
+
+    id: int
+    number: str
+    status: OrderStatus
+    placed_at: datetime
+    channel_id: int
+    channel: str
+    customer: str
+    country: str
+    quantity: int
+    lines: int
+    suppliers: tuple[SupplierPart, ...]
+    shipping_rate: str
+    methods: tuple[str, ...]
+    total: int
+    currency: str
+    issue_codes: tuple[str, ...]
+    issues: tuple[str, ...]
+    held: str
+    snoozed_until: datetime | None
+    release_at: datetime | None
+    tracking: tuple[str, ...]
+    trackings: int
+    version: int
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago it was placed."""
+        return clock.now() - self.placed_at
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of a list. ``next`` and ``previous`` ask for the neighbouring pages, None where there is none.
+
+    ``partial``: few orders fit the filters and not all were tried; ``next`` goes on to search older ones.
+    """
+
+    rows: list[OrderRow]
+    next: Cursor | None
+    previous: Cursor | None
+    partial: bool = False
+
+    @property
+    def ids(self) -> list[int]:
+        """The orders' ids, in the page's order."""
+        return [row.id for row in self.rows]
+
+
+class _Ids(msgspec.Struct, frozen=True):
+    ids: list[int]
+    next: Cursor | None
+    previous: Cursor | None
+    partial: bool
+
+
+async def list_orders(
+    filters: Filters | None = None, *, sort: str = "-placed", after: Cursor | None = None, limit: int = 50
+) -> Page:
+    """A page of the orders that fit. sort: placed, number or total, with - for the largest first.
+
+    With a text the newest come first, whatever the sort, and there is no way back but the cursors one came by.
+    """
+    found = await _ids(filters or Filters(), sort, after, max(1, min(limit, LARGEST_PAGE)))
+    return Page(await rows_of(found.ids), found.next, found.previous, found.partial)
+
+
+async def queue(
+    tab: Tab = "all",
+    filters: Filters | None = None,
+    *,
+    sort: str = "placed",
+    after: Cursor | None = None,
+    limit: int = 50,
+) -> Page:
+    """A page of the orders that wait for someone here, the oldest first; snoozed ones only where they are asked for."""
+    return await list_orders(in_queue(tab, filters), sort=sort, after=after, limit=limit)
+
+
+def in_queue(tab: Tab, filters: Filters | None = None) -> Filters:
+    """The filters, narrowed to a tab of the queue."""
+    filters = filters or Filters()
+    statuses = tuple(s for s in TABS[tab] if not filters.statuses or s in filters.statuses)
+    snoozed = False if filters.snoozed is None else filters.snoozed
+    if not statuses:  # none of the statuses asked for is in this tab, so nothing may fit
+        return msgspec.structs.replace(filters, statuses=TABS[tab], older_than=1, younger_than=0)
+    return msgspec.structs.replace(filters, statuses=statuses, snoozed=snoozed)
+
+
+async def _ids(filters: Filters, sort: str, after: Cursor | None, limit: int) -> _Ids:
+    if filters.text.strip():
+        return await _by_text(filters, after, limit)
+    by = walk.Sort.of(sort)
+    cursor, back = after, after is not None and after.back
+    found: list[tuple[int, int | str]] = []
+    rest: Cursor | None = None
+    for window in walk.WINDOWS:
+        planned = await walk.plan(filters, by, cursor)
+        exact = not planned.tried or not planned.bounded
+        found += await planned.page(limit + 1 if exact else window, limit + 1 - len(found))
+        if exact or len(found) > limit:
+            rest = None
+            break
+        rest = cursor = await planned.floor(window)
+        if rest is None:
+            break
+    more = len(found) > limit
+    found = found[:limit]
+    if back:
+        found.reverse()
+    ahead = Cursor(found[-1][1], found[-1][0]) if found else None
+    behind = msgspec.structs.replace(Cursor(found[0][1], found[0][0]), back=True) if found else None
+    if back:
+        previous = behind if more else rest
+        return _Ids([i for i, _ in found], ahead if after is not walk.END and after and after.id else None, previous,
+                    rest is not None)  # fmt: skip
+    return _Ids([i for i, _ in found], ahead if more else rest, behind if after else None, rest is not None)
+
+
+async def _by_text(filters: Filters, after: Cursor | None, limit: int) -> _Ids:
+    before = after.id if after is not None and after.id else None
+    channel = filters.channel_ids[0] if len(filters.channel_ids) == 1 else None
+    now = clock.micros(clock.now())
+    tried = [*walk.ages(filters, now), *walk.conditions(filters, now)]
+    if len(filters.channel_ids) > 1:
+        tried += walk.own(Filters(channel_ids=filters.channel_ids))
+    found: list[int] = []
+    page = None
+    for _ in range(4):
+        page = await search.find(
+            filters.text, before_id=before, limit=limit - len(found), statuses=filters.statuses, channel_id=channel
+        )
+        found += await _fitting(page.ids, tried) if tried and page.ids else page.ids
+        before = page.next_before
+        if before is None or len(found) >= limit or (not page.exhausted and len(page.ids) < limit and not tried):
+            break
+    partial = before is not None and len(found) < limit
+    return _Ids(found, Cursor(0, before) if before is not None else None, None, partial)
+
+
+async def _fitting(ids: list[int], tried: list[walk.Clause]) -> list[int]:
+    where = " AND ".join(c.sql for c in tried)
+    values = [v for c in tried for v in c.values]
+    wanted = db.padded(ids)
+    kept = await db.rows(
+        f"SELECT o.id FROM orders AS o WHERE o.id IN ({db.marks(wanted)}) AND {where}", *wanted, *values
+    )
+    fit = {int(r[0]) for r in kept}
+    return [i for i in ids if i in fit]
+
+
+async def ids_matching(filters: Filters, limit: int = 10_000, *, sort: str = "-placed") -> list[int]:
+    """The ids of the orders that fit, at most ``limit``: for what is done to all of them."""
+    found: list[int] = []
+    after: Cursor | None = None
+    while len(found) < limit:
+        page = await _ids(filters, sort, after, min(2_000, limit - len(found)))
+        found += page.ids
+        after = page.next
+        if after is None:
+            break
+    return found
+
+
+async def count_matching(filters: Filters, at_most: int = 1_000) -> tuple[int, bool]:
+    """How many orders fit, and whether that is all of them; counting stops at ``at_most``."""
+    found = len(await ids_matching(filters, at_most + 1))
+    return min(found, at_most), found <= at_most
+
+
+async def counts(channel_id: int | None = None) -> dict[str, int]:
+    """How many orders have each status, of one channel or of all; statuses that no order has are 0."""
+    where, values = ("WHERE channel_id = ?", (channel_id,)) if channel_id is not None else ("", ())
+    found = await db.rows(f"SELECT status, CAST(SUM(n) AS BIGINT) FROM order_counts {where} GROUP BY status", *values)
+    return {status.value: 0 for status in OrderStatus} | {str(r[0]): int(r[1]) for r in found}
+
+
+async def waiting_with_cause(cause: str) -> int:
+    """How many orders wait for the same fix."""
+    return int(
+        await db.value("SELECT COUNT(DISTINCT order_id) FROM issues WHERE cause = ? AND closed_at IS NULL", cause)
+    )
+
+
+# -- the rows of a page -------------------------------------------------------------------------------------------------
+
+
+async def rows_of(ids: Sequence[int]) -> list[OrderRow]:
+    """The rows of these orders, in this order; orders that are not there are left out. Five queries."""
+    if not ids:
+        return []
+    wanted = db.padded(list(ids))
+    these = db.marks(wanted)
+    orders = await db.rows(
+        "SELECT o.id, o.number, o.status, o.placed_at, o.channel_id, c.name, o.customer, o.country, o.shipping_rate, "
+        "o.total, o.currency, o.held, o.snoozed_until, o.version "
+        f"FROM orders AS o JOIN channels AS c ON c.id = o.channel_id WHERE o.id IN ({these})",
+        *wanted,
+    )
+    lines = _by_order(
+        await db.rows(
+            "SELECT order_id, id, quantity - canceled, supplier_id "
+            f"FROM order_lines WHERE order_id IN ({these})", *wanted
+        )
+    )  # fmt: skip
+    purchases = _by_order(
+        await db.rows(
+            "SELECT p.order_id, p.state, p.superseded, p.release_at, s.id, s.code, m.name, l.order_line_id, "
+            "l.quantity, l.per_unit, l.canceled, p.id "
+            "FROM purchase_orders AS p JOIN suppliers AS s ON s.id = p.supplier_id "
+            "LEFT JOIN shipping_methods AS m ON m.id = p.method_id "
+            f"LEFT JOIN purchase_order_lines AS l ON l.purchase_order_id = p.id WHERE p.order_id IN ({these}) ORDER BY p.id",
+            *wanted,
+        )
+    )
+    issues = _by_order(
+        await db.rows(f"SELECT order_id, code FROM issues WHERE order_id IN ({these}) AND closed_at IS NULL", *wanted)
+    )
+    parcels = _by_order(
+        await db.rows(
+            f"SELECT order_id, tracking_number FROM shipments WHERE order_id IN ({these}) ORDER BY id", *wanted
+        )
+    )
+    found = {
+        int(o[0]): _row(o, lines.get(o[0], []), purchases.get(o[0], []), issues.get(o[0], []), parcels.get(o[0], []))
+        for o in orders
+    }
+    return [found[i] for i in ids if i in found]
+
+
+def _by_order(rows: Sequence[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+def _row(order: Any, lines: list[Any], purchases: list[Any], issues: list[Any], parcels: list[Any]) -> OrderRow:
+    live = [p for p in purchases if p[1] not in DEAD and not p[2]]
+    codes = tuple(dict.fromkeys(str(i[1]) for i in issues))
+    queued = [p[3] for p in live if p[1] == PurchaseState.QUEUED and p[3] is not None]
+    numbers = tuple(dict.fromkeys(str(p[1]) for p in parcels))
+    return OrderRow(
+        id=int(order[0]), number=order[1], status=OrderStatus(order[2]), placed_at=clock.moment(order[3]),
+        channel_id=order[4], channel=order[5], customer=order[6], country=order[7],
+        quantity=sum(line[2] for line in lines), lines=len(lines), suppliers=_suppliers(lines, live),
+        shipping_rate=order[8], methods=tuple(dict.fromkeys(p[6] for p in live if p[6])), total=order[9],
+        currency=order[10], issue_codes=codes,
+        issues=tuple(dict.fromkeys(ISSUES[IssueCode(code)].short for code in codes)), held=order[11],
+        snoozed_until=None if order[12] is None else clock.moment(order[12]),
+        release_at=clock.moment(min(queued)) if queued else None, tracking=numbers[:2], trackings=len(numbers),
+        version=order[13],
+    )  # fmt: skip
+
+
+def _suppliers(lines: list[Any], live: list[Any]) -> tuple[SupplierPart, ...]:
+    """Pieces by supplier, in order of the purchase orders; what no purchase order covers comes last, as supplier 0."""
+    pieces: dict[tuple[int, int], int] = {}  # by purchase order and order line: a kit's parts are one piece together
+    about: dict[int, tuple[int, str, str]] = {}
+    for p in live:
+        about[p[11]] = (p[4], p[5], p[1])
+        if p[7] is not None:
+            key = (p[11], p[7])
+            pieces[key] = max(pieces.get(key, 0), (p[8] - p[10]) // max(p[9], 1))
+    covered: dict[int, int] = {}
+    parts: dict[int, SupplierPart] = {}
+    for (purchase, line), quantity in pieces.items():
+        supplier, code, state = about[purchase]
+        covered[line] = covered.get(line, 0) + quantity
+        before = parts.get(supplier)
+        parts[supplier] = SupplierPart(supplier, code, quantity + (before.quantity if before else 0), state)
+    missing = sum(max(line[2] - covered.get(line[1], 0), 0) for line in lines)
+    found = tuple(part for part in parts.values() if part.quantity)
+    return (*found, SupplierPart(0, "?", missing)) if missing else found
