@@ -1,0 +1,100 @@
+"""Notify: people are told by e-mail of orders that wait for them and of connections that are paused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from engine import clock, db
+from engine.domain.issues import ISSUES, IssueCode
+from engine.errors import Misconfigured, Refused, TryLater
+from engine.services import catalog
+from engine.services.outbox import Dead, Done, Job, Outcome, Retry
+from engine.settings import settings
+from engine.transports import smtp
+
+log = structlog.get_logger(__name__)
+MOST = 50
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """What is to be sent, and to whom."""
+
+    to: list[str]
+    subject: str
+    text: str
+
+
+async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """The mails the jobs ask for are sent. Without a mail server they are logged, and that is that."""
+    return {job.id: await _one(job) for job in jobs}
+
+
+async def _one(job: Job) -> Outcome:
+    now = clock.micros(clock.now())
+    alert = job.args.get("kind") == "auto_failed"
+    mail = await (_auto_failed(job.subject_id) if alert else _paused(job.subject_id, job.args))
+    if mail is None:
+        return Done()
+    try:
+        await smtp.send(settings(), mail.to, mail.subject, mail.text)
+    except Misconfigured as error:
+        log.warning("mail not sent", reason=error.message, to=mail.to, subject=mail.subject)
+        return Done()
+    except TryLater as error:
+        return Retry(error.retry_after, error.message)
+    except Refused as error:
+        return Dead(error.message)
+    if alert:
+        await db.run("UPDATE channels SET alerted_at = ? WHERE id = ?", now, job.subject_id)
+    return Done()
+
+
+async def _auto_failed(channel_id: int) -> Mail | None:
+    """The orders of a channel that stopped since the people were last told, with the reason of each."""
+    channel = (await catalog.channels()).get(channel_id)
+    if channel is None or not channel.alert_addresses:
+        return None
+    since = await db.value("SELECT alerted_at FROM channels WHERE id = ?", channel_id) or 0
+    found = await db.rows(
+        "SELECT o.number, i.code, i.message FROM issues i JOIN orders o ON o.id = i.order_id "
+        "WHERE i.closed_at IS NULL AND i.opened_at >= ? AND o.channel_id = ? AND o.status IN ('unresolved', 'failed') "
+        "ORDER BY i.id LIMIT ?",
+        since, channel_id, MOST + 1,
+    )  # fmt: skip
+    waiting = await db.rows(
+        "SELECT number FROM orders WHERE channel_id = ? AND status = 'ready' AND received_at >= ? ORDER BY id LIMIT ?",
+        channel_id, since, MOST + 1,
+    )  # fmt: skip
+    if not found and not waiting:
+        return None
+    lines = [f"Auto Order Processing of {channel.name} left these orders to a person.", ""]
+    for number, code, message in found[:MOST]:
+        kind = ISSUES[IssueCode(code)]
+        lines += [f"{number}  {kind.title}: {message}", f"    {kind.todo}"]
+    lines += [f"{r[0]}  above the channel's limits: look at it and process it" for r in waiting[:MOST]]
+    if len(found) > MOST or len(waiting) > MOST:
+        lines.append("… and more")
+    lines += ["", "They are in the queue under Resolve; `bluebook orders resolve NUMBER` shows what each needs."]
+    count = len({r[0] for r in found} | {r[0] for r in waiting})
+    subject = f"{channel.name}: {count} order{'s' if count > 1 else ''} failed to auto-process"
+    return Mail(channel.alert_addresses, subject, "\n".join(lines))
+
+
+async def _paused(row_id: int, args: dict[str, Any]) -> Mail | None:
+    """A connection was paused: everyone who gets alerts is told."""
+    table = "channels" if args.get("table") == "channels" else "suppliers"
+    name = await db.value(f"SELECT name FROM {table} WHERE id = ?", row_id)
+    addresses = sorted({a for channel in (await catalog.channels()).values() for a in channel.alert_addresses})
+    if name is None or not addresses:
+        return None
+    noun = table[:-1]
+    text = (
+        f"The {noun} {name} does not accept Bluebook's credentials, so its connection is paused.\n\n"
+        f"{args.get('reason', '')}\n\nNothing is lost: what is due waits. Give new credentials with "
+        f"`bluebook {table} set {name} …`, then `bluebook {table} resume {name}`.\n"
+    )
+    return Mail(addresses, f"{name}: credentials not accepted, connection paused", text)
