@@ -20,6 +20,10 @@ SETTLE = timedelta(seconds=15)
 UNREAD = timedelta(minutes=1)
 HEARTBEATS_KEPT = timedelta(hours=1)
 
+# In the words of the partial indexes, because SQLite uses one only where the query repeats its condition.
+_UNPUSHED = "push IN ('pending', 'pushing', 'failed') AND push <> 'failed'"
+_UNREAD = "state IN ('stored', 'parked') AND state = 'stored'"
+
 
 async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     """Lost work is found again and what is old is cleared away."""
@@ -43,9 +47,9 @@ async def restore() -> int:
         *await _due("purchase_orders", "submit", "purchases.submit", now, dead,
                     "state = 'submitting' AND lease_until < ?", at),
         *await _due("shipments", "push", "tracking.push", now, dead,
-                    "push IN ('pending', 'pushing') AND (lease_until IS NULL OR lease_until < ?)", at),
+                    f"{_UNPUSHED} AND (lease_until IS NULL OR lease_until < ?)", at),
         *await _due("inbound_messages", "inbound", "inbound.read", now, dead,
-                    "state = 'stored' AND received_at < ?", clock.micros(now - UNREAD), versioned=False),
+                    f"{_UNREAD} AND received_at < ?", clock.micros(now - UNREAD), versioned=False),
     ]  # fmt: skip
     for row in await db.rows("SELECT id FROM suppliers ORDER BY id"):
         # By supplier, because that is the index these rare states are found by.

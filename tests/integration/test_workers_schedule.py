@@ -163,6 +163,23 @@ async def test_what_ended_dead_waits_for_a_person(database: str) -> None:
     assert [job.key for job in await outbox.claim(limit=9, token="t")] == ["submit:1:4"]
 
 
+async def test_the_sweep_reads_by_index_only(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Sequence[object]]] = []
+    plain = db.rows
+
+    async def spy(sql: str, *values: object) -> Sequence[db.Row]:
+        asked.append((sql, values))
+        return await plain(sql, *values)
+
+    await fill("suppliers", poll_seconds=30)
+    monkeypatch.setattr(db, "rows", spy)
+    await sweep.restore()
+    assert len(asked) == 8
+    for sql, values in asked:
+        steps = [row[3] for row in await plain(f"EXPLAIN QUERY PLAN {sql}", *values)]
+        assert not [step for step in steps if "INDEX" not in step and step.startswith(("SCAN t", "SCAN outbox"))], sql
+
+
 async def test_the_sweep_comes_by_the_clock_and_clears_what_is_old(database: str) -> None:
     await fill("heartbeats", id="gone", seen_at=clock.micros(START) - 7200_000_000)
     await outbox.put([NewJob("old", "system.sweep")])
