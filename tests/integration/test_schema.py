@@ -85,14 +85,14 @@ async def test_the_blue_book_refuses_update_and_delete(database: str) -> None:
     await fill(database, 5)
     assert await db.value("SELECT COUNT(*) FROM audit_events") > 0
     for sql in ("UPDATE audit_events SET actor = 'me'", "DELETE FROM audit_events"):
-        with pytest.raises((IntegrityError, OperationalError), match="append-only"):
+        with pytest.raises(Exception, match="append-only"):
             await db.run(sql)
 
 
 async def test_quantities_that_do_not_add_up_are_refused(database: str) -> None:
     await fill(database, 5)
     for table in ("order_lines", "purchase_order_lines"):
-        with pytest.raises((IntegrityError, OperationalError), match="conserve|must equal"):
+        with pytest.raises((IntegrityError, OperationalError), match=r"conserve|must equal"):
             await db.run(f"UPDATE {table} SET shipped = quantity + 1")
 
 
