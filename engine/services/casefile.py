@@ -64,7 +64,8 @@ class LineRecord(Record):
     TABLE = "order_lines"
     COLUMNS = (
         "id", "order_id", "external_id", "position", "sku", "title", "quantity", "unit_price", "cancel_asked", "allocated",
-        "submitted", "acknowledged", "backordered", "shipped", "canceled", "returned", "supplier_id",
+        "submitted", "acknowledged", "backordered", "shipped", "canceled", "returned", "product_id",
+        "supplier_id",
     )  # fmt: skip
     TRACKED = COLUMNS[4:]
 
