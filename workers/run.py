@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import subprocess
@@ -35,6 +36,7 @@ def serve(processes: int = 1) -> int:
 
 
 def _serve_one(parent: int | None = None) -> int:
+    _log_to_stderr()
     stop = _stop_on_signal()
     try:
         worker = start()
@@ -53,6 +55,25 @@ def _serve_one(parent: int | None = None) -> int:
     worker.broker.close()
     _log.info("worker stopped", pid=os.getpid())
     return 0
+
+
+def _log_to_stderr() -> None:
+    # Only where the caller has not said where logs go: the children of ``serve`` begin here.
+    if structlog.is_configured():
+        return
+    level = logging.getLevelNamesMapping().get(settings().log_level.upper(), logging.INFO)
+    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)
+    shown = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *(shown if settings().log_json else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def start() -> Worker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -197,6 +198,36 @@ async def test_a_wiped_broker_loses_nothing(workers: Workers) -> None:
 async def _all_told() -> bool:
     left = await db.value("SELECT COUNT(*) FROM outbox WHERE task = 'test.note' AND relayed_at IS NULL")
     return bool(left == 0)
+
+
+@pytest.mark.parametrize("workers", BOTH[1:3], ids="-".join, indirect=True)
+async def test_a_worker_outlives_a_database_that_goes_away(workers: Workers) -> None:
+    async with db.database():
+        process = workers.start()
+        await outbox.put([NewJob("a", "test.note", 1)])
+        await until(lambda: over("test.note", 1))
+        for _ in range(3):
+            await db.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                          "WHERE datname = current_database() AND pid <> pg_backend_pid()")  # fmt: skip
+            await asyncio.sleep(0.1)
+        await outbox.put([NewJob("b", "test.note", 2)])
+        await until(lambda: over("test.note", 2))
+        assert process.poll() is None
+        assert workers.stop() == [0]
+
+
+async def test_what_went_wrong_is_logged_with_its_job(plain: Workers) -> None:
+    async with db.database():
+        plain.start(BLUEBOOK_LOG_JSON="1", BLUEBOOK_MAX_ATTEMPTS="1")
+        await outbox.put([NewJob("thirteen", "test.poison", 13)])
+        await until(lambda: over("test.poison", 1))
+        plain.stop()
+    lines = [json.loads(line) for line in plain.errors.read_text().splitlines() if line.startswith("{")]
+    told = next(line for line in lines if line["event"] == "job given up")
+    assert (told["task"], told["key"], told["subject"], told["error"]) == (
+        "test.poison", "thirteen", 13, "ValueError: thirteen",
+    )  # fmt: skip
+    assert 'raise ValueError("thirteen")' in told["exception"]
 
 
 async def test_a_job_that_kills_its_worker_ends_dead_and_its_neighbours_are_done(plain: Workers) -> None:
