@@ -15,7 +15,7 @@ from dramatiq.middleware import Middleware, MiddlewareError
 from tortoise.context import TortoiseContext, _current_context
 
 from engine import db
-from engine.services import schedule, schema, tasks
+from engine.services import catalog, schedule, schema, tasks
 from engine.services.outbox import Job
 from workers import schedule as routines
 from workers.broker import STOPPING, WAKE
@@ -125,6 +125,7 @@ class Database(Middleware):
             task.cancel()
         await asyncio.gather(*_beside, *self.running, return_exceptions=True)
         await self.heartbeat.stop()
+        await catalog.close_connectors()
         assert self.context is not None
         await self.context.close_connections()
 

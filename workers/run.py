@@ -69,11 +69,16 @@ def _log_to_stderr() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(shown if settings().log_json else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]),
+            *(shown if settings().log_json else [_console()]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    # Plain tracebacks: rich ones print local variables, and those can hold credentials and addresses.
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
 
 
 def start() -> Worker:

@@ -36,7 +36,7 @@ Handler: TypeAlias = Callable[[Sequence[Job]], Awaitable[Mapping[int, Outcome] |
 
 TASKS: dict[str, str] = {
     "orders.check": "engine.services.check:run_jobs",
-    "orders.auto": "engine.services.process:run_jobs",
+    "orders.auto": "engine.services.check:run_auto_jobs",
     "purchases.submit": "engine.services.submit:run_jobs",
     "purchases.find": "engine.services.submit:run_find_jobs",
     "purchases.cancel": "engine.services.cancel:run_jobs",
