@@ -244,7 +244,7 @@ async def order_page(which: int | str) -> OrderPage:
         which,
     )
     if found is None:
-        raise await _not_found(which)
+        raise await not_found(which)
     values = list(found)
     order = _read(values[: len(_ORDER)], _ORDER)
     number = int(order["id"])
@@ -383,7 +383,8 @@ async def _holds(order_id: int) -> tuple[HoldNote, ...]:
     return tuple(HoldNote(r[0], r[1], _time(r[2]), r[3], _time(r[4]), r[5]) for r in rows)
 
 
-async def _not_found(which: int | str) -> NotFound:
+async def not_found(which: int | str) -> NotFound:
+    """The error for an order that is not there, naming numbers that are close."""
     if isinstance(which, int):
         return NotFound(f"there is no order with the id {which}; look it up by its number")
     close: list[str] = []
