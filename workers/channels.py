@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.broker import actor, load
+from workers.actors import actor, load
 from workers.middleware import beside
 
 

@@ -18,7 +18,7 @@ from engine import db
 from engine.services import catalog, schedule, schema, tasks
 from engine.services.outbox import Job
 from workers import schedule as routines
-from workers.broker import STOPPING, WAKE
+from workers.actors import STOPPING, WAKE
 
 PATIENCE_SECONDS = 20.0  # for work that still runs beside the threads when the worker is told to stop
 

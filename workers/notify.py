@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.services import tasks
-from workers.broker import actor, load
+from workers.actors import actor, load
 
 
 @actor("notify.send")

@@ -18,7 +18,7 @@ from tortoise.context import TortoiseContext, _current_context
 
 from engine.services import outbox
 from engine.settings import settings
-from workers import broker as brokers
+from workers import actors
 from workers.middleware import Database
 
 AGAIN_SECONDS = 5.0
@@ -44,7 +44,7 @@ class Relay(Middleware):
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         self._stopping.set()
-        brokers.WAKE.set()
+        actors.WAKE.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
 
@@ -52,12 +52,12 @@ class Relay(Middleware):
         self, broker: Broker, message: MessageProxy, *, result: object = None, exception: BaseException | None = None
     ) -> None:
         # What was done may have made more work.
-        brokers.WAKE.set()
+        actors.WAKE.set()
 
     def _run(self, broker: Broker, context: TortoiseContext | None) -> None:
         _current_context.set(context)
         while not self._stopping.is_set():
-            brokers.WAKE.clear()
+            actors.WAKE.clear()
             try:
                 told = self._tell(broker)
             except (BrokerError, OSError, RuntimeError) as error:
@@ -68,7 +68,7 @@ class Relay(Middleware):
                 self._rest("jobs cannot be relayed", error)
                 continue
             if not told:
-                brokers.WAKE.wait(settings().poll_milliseconds / 1000)
+                actors.WAKE.wait(settings().poll_milliseconds / 1000)
 
     def _rest(self, what: str, error: Exception) -> None:
         _log.warning(f"{what}, to be tried again", error=str(error) or type(error).__name__)
@@ -86,5 +86,5 @@ class Relay(Middleware):
             groups.setdefault((job.task, job.id if job.suspect else 0), []).append(job.id)
         for (task, _), ids in groups.items():
             for start in range(0, len(ids), size):
-                broker.enqueue(brokers.message(self.queue, task, ids[start : start + size]))
+                broker.enqueue(actors.message(self.queue, task, ids[start : start + size]))
         return len(waiting)

@@ -14,7 +14,7 @@ import structlog
 from engine import clock, db
 from engine.services import outbox, schedule, tasks
 from engine.settings import settings
-from workers.broker import OTHER, actor, load
+from workers.actors import OTHER, actor, load
 
 TICK_SECONDS = 0.25
 RECLAIM_SECONDS = 1.0

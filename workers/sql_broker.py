@@ -14,7 +14,7 @@ from dramatiq.errors import BrokerConnectionError, QueueNotFound
 
 from engine.services import outbox, tasks
 from engine.settings import settings
-from workers.broker import STOPPING, WAKE, message
+from workers.actors import STOPPING, WAKE, message
 
 AHEAD = 1  # batches claimed beyond what the threads can start at once
 

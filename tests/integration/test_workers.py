@@ -23,6 +23,7 @@ from engine.errors import Misconfigured
 from engine.services import outbox
 from engine.services.outbox import NewJob
 from tests.support import jobs as support
+from workers import actors
 from workers import broker as brokers
 from workers.run import NOUNS
 
@@ -317,11 +318,11 @@ def test_every_task_has_its_actor_and_every_broker_its_queue() -> None:
     from engine.services import tasks
 
     known = set(tasks.TASKS) - set(support.TASKS)
-    assert known <= set(brokers.ACTORS)
+    assert known <= set(actors.ACTORS)
     made = brokers.make("sql://")
     assert known <= made.get_declared_actors()
     assert brokers.split("redis://host:1/2?queue=shop&ssl=no") == ("redis://host:1/2?ssl=no", "shop")
     with pytest.raises(NotImplementedError):
-        made.enqueue(brokers.message("bluebook", "orders.check", [1]))
+        made.enqueue(actors.message("bluebook", "orders.check", [1]))
     with pytest.raises(Misconfigured, match=r"smtp://u:\*\*\*@host"):
         brokers.make("smtp://u:secret@host")
