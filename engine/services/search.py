@@ -177,7 +177,11 @@ def _walk(words: list[_Word], statuses: Sequence[str] | None, channel_id: int | 
     if not driver.high:
         sql = "SELECT order_id FROM terms WHERE term = ? AND order_id < ? ORDER BY order_id DESC"
     elif driver.count < COUNTED:
-        sql = f"SELECT DISTINCT order_id FROM terms WHERE {driver.where} AND order_id < ? ORDER BY order_id DESC"
+        # The inner limit, never reached, keeps both databases from walking the index by order instead of the range.
+        sql = (
+            f"SELECT DISTINCT order_id FROM (SELECT order_id FROM terms WHERE {driver.where} LIMIT {COUNTED}) AS r "
+            "WHERE order_id < ? ORDER BY order_id DESC"
+        )
     else:
         # A beginning that very many words share: most orders have it, so walk the orders themselves.
         sql = "SELECT id AS order_id FROM orders WHERE id < ? ORDER BY id DESC"

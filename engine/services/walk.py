@@ -21,7 +21,7 @@ from engine.domain.states import OPEN_STATUSES
 from engine.errors import Invalid, Unreadable
 from engine.services.filters import LATE_ISSUES, Filters
 
-FEW = 2_000
+FEW = 5_000
 """Up to so many orders are picked and sorted."""
 MOST_BRANCHES = 16
 WINDOWS = (1_000, 9_000)

@@ -198,7 +198,7 @@ class _Maker:
         release = None
         if status == "processed" and self.rng.random() < 0.02:
             state, sent, release = "queued", None, self.now + 8 * SECOND
-        due = placed + 96 * 3600 * SECOND if state == "acknowledged" else None
+        due = placed + 96 * 3600 * SECOND if state == "acknowledged" and self.rng.random() < 0.1 else None
         supplier = self.rng.randrange(3)
         acknowledged = sent + 200 * SECOND if sent and state != "failed" else None
         found = self.add(
