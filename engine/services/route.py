@@ -134,7 +134,7 @@ def _new_draft(work: lifecycle.Work, case: Case, supplier_id: int, catalog: Cata
     taken = [int(po.po_number.removeprefix(prefix)) for po in case.purchases]
     po = PurchaseRecord(
         id=0, order_id=case.order.id, supplier_id=supplier_id, po_number=f"{prefix}{max(taken, default=0) + 1}",
-        state=PurchaseState.DRAFT, version=0, back_to="", method_id=None, method_chosen=False,
+        state="", version=0, back_to="", method_id=None, method_chosen=False,
         currency=catalog.suppliers[supplier_id].currency, release_at=None, attempt=0, lease_until=None, lease_token="",
         reference="", message="", superseded=False, created_at=work.now, sent_at=None, acknowledged_at=None,
         ack_due_at=None, tracking_due_at=None,
