@@ -110,6 +110,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """One shipment to tell a channel about. ``key`` is ours and the same on every attempt.
 
     ``lines`` are (channel line id, quantity). ``last`` is true when nothing of the order remains to be shipped after it.
+    ``also`` are the numbers of earlier parcels that the channel refused as INCOMPLETE_PARCEL and this one completes.
     """
 
     key: str
@@ -122,6 +123,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     shipped_at: datetime
     lines: tuple[tuple[str, int], ...]
     last: bool
+    also: tuple[str, ...] = ()
 
 
 class ChannelParcel(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from engine import clock, db
-from engine.errors import BluebookError, NotAuthorised, NotFound
+from engine.errors import BluebookError, NotAuthorised, NotFound, Unreadable
 from engine.ports import Supplier, SupplierUpdate, UpdateKind
 from engine.services import catalog, check, connections, inbox, intake, lifecycle, supplier_says
 from engine.services.catalog import SupplierRow
@@ -169,7 +169,8 @@ async def _apply(
                 try:
                     if supplier_says.apply(work, case, po, supplier, item.update, item.inbound_id):
                         freed.append(case)
-                except Unfit as error:
+                except (Unfit, Unreadable) as error:
+                    # It concerns this payload alone: the page's others go on.
                     found[item.inbound_id] = (error.message, "")
                     continue
                 known.add(key)

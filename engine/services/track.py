@@ -2,6 +2,9 @@
 
 Parcels of one order are pushed one after another, so that the last one can say that it is the last. A push carries the
 parcel's own key, so that pushing twice leaves one parcel; a lost answer is therefore read back, not feared.
+
+A kit's parts may come from several suppliers. A channel that counts only whole pieces refuses the parcel that completes
+none (INCOMPLETE_PARCEL); its number then travels with the parcel that completes the piece, so that the customer sees both.
 """
 
 from __future__ import annotations
@@ -16,10 +19,20 @@ import structlog
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import Push
-from engine.errors import BluebookError, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
+from engine.errors import (
+    BluebookError,
+    Invalid,
+    Misconfigured,
+    NotAuthorised,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    TryLater,
+    Unreadable,
+)
 from engine.ports import ChannelParcel, Parcel
 from engine.services import catalog, connections, lifecycle
-from engine.services.casefile import Case, ShipmentRecord
+from engine.services.casefile import Case, LineRecord, ShipmentRecord
 from engine.services.harvest import harvest
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Job, Outcome, Retry, backoff
@@ -27,7 +40,10 @@ from engine.settings import settings
 
 log = structlog.get_logger(__name__)
 NEXT_PARCEL_AFTER = 0.2
+NEXT_PARCEL_AT_MOST = 30.0
 INCOMPLETE = "INCOMPLETE_PARCEL"
+_DEFINITE = (Refused, Unreadable, Invalid, Misconfigured, NotFound)  # pushing again cannot end otherwise
+_PERHAPS_DONE = (OutcomeUnknown, Unreadable)
 _limits: dict[int, asyncio.Semaphore] = {}
 
 
@@ -40,6 +56,8 @@ class Telling(msgspec.Struct):
     token: str
     attempt: int
     parcel: Parcel
+    carried: tuple[int, ...] = ()  # the shipments whose numbers are in ``parcel.also``
+    others: frozenset[str] = frozenset()  # the channel's references of the order's other parcels
     reference: str = ""
     error: BluebookError | None = None
     confirmed: bool = False
@@ -49,7 +67,7 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     """Push the parcels the jobs name, and read them back."""
     by = Actor("worker", "worker", "tracking.push")
     wanted = {job.subject_id: job for job in jobs}
-    begun, later = await _begin(list(wanted), by)
+    begun, later = await _begin(wanted, by)
     results: dict[int, Outcome] = {wanted[i].id: Retry(wait, "another parcel first") for i, wait in later.items()}
     async for told in harvest([_push(telling) for telling in begun]):
         await _read_back(told)
@@ -57,8 +75,8 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     return results
 
 
-async def _begin(shipment_ids: Sequence[int], by: Actor) -> tuple[list[Telling], dict[int, float]]:
-    ids = db.padded(list(shipment_ids))
+async def _begin(wanted: Mapping[int, Job], by: Actor) -> tuple[list[Telling], dict[int, float]]:
+    ids = db.padded(list(wanted))
     found = await db.rows(
         f"SELECT id, order_id FROM shipments WHERE id IN ({db.marks(ids)}) AND push IN ('pending', 'pushing')", *ids
     )
@@ -75,7 +93,9 @@ async def _begin(shipment_ids: Sequence[int], by: Actor) -> tuple[list[Telling],
             for shipment in case.shipments:
                 if shipment.id not in due:
                     continue
-                wait = 60.0 if channel.paused_reason or not channel.enabled else _must_wait(work, case, shipment)
+                wait: float | None = 60.0
+                if channel.enabled and not channel.paused_reason:
+                    wait = _must_wait(work, case, shipment, wanted[shipment.id].attempts)
                 if wait is not None:
                     later[shipment.id] = wait
                 else:
@@ -83,13 +103,14 @@ async def _begin(shipment_ids: Sequence[int], by: Actor) -> tuple[list[Telling],
     return begun, later
 
 
-def _must_wait(work: Work, case: Case, shipment: ShipmentRecord) -> float | None:
+def _must_wait(work: Work, case: Case, shipment: ShipmentRecord, looked: int) -> float | None:
     if shipment.push == Push.PUSHING and shipment.lease_until is not None and shipment.lease_until > work.now:
         return (shipment.lease_until - work.now) / 1_000_000 + 0.1
     for other in case.shipments:
         earlier = other.push == Push.PENDING and other.id < shipment.id
         if other is not shipment and (other.push == Push.PUSHING or earlier):
-            return NEXT_PARCEL_AFTER
+            # The earlier one may be backing off from a store that is down for hours.
+            return float(min(NEXT_PARCEL_AT_MOST, NEXT_PARCEL_AFTER * 2 ** min(looked, 20)))
     return None
 
 
@@ -107,17 +128,41 @@ def _begin_one(work: Work, case: Case, shipment: ShipmentRecord) -> Telling:
         "tracking_pushes", ("shipment_id", "attempt", "started_at", "outcome", "message"),
         lambda: (shipment.id, attempt, work.now, "pending", ""),
     )  # fmt: skip
-    return Telling(shipment.id, case.order.id, case.order.channel_id, token, attempt, parcel(case, shipment))
+    carried = _carried(case, shipment)
+    return Telling(
+        shipment.id, case.order.id, case.order.channel_id, token, attempt, parcel(case, shipment),
+        carried=tuple(other.id for other in carried),
+        others=frozenset(s.channel_reference for s in case.shipments if s is not shipment and s.channel_reference),
+    )  # fmt: skip
 
 
-def parcel(case: Case, shipment: ShipmentRecord) -> Parcel:
-    """What the channel is told. A kit counts in the parcel that completes it."""
-    lines = []
+def _pieces(case: Case, shipment: ShipmentRecord) -> list[tuple[LineRecord, int]]:
+    """The whole pieces of order lines that this parcel ships or completes."""
+    found = []
     for line in case.lines:
         before = _whole(case, shipment, line.id, inclusive=False)
         pieces = _whole(case, shipment, line.id, inclusive=True) - before
         if pieces:
-            lines.append((line.external_id, pieces))
+            found.append((line, pieces))
+    return found
+
+
+def _carried(case: Case, shipment: ShipmentRecord) -> list[ShipmentRecord]:
+    """The earlier parcels without a whole piece that this one completes, as far as no other parcel told of them."""
+    completed = {line.id for line, _ in _pieces(case, shipment)}
+    return [
+        other
+        for other in case.shipments
+        if other.id < shipment.id and other.push == Push.SUPPRESSED and not other.channel_reference
+        and other.tracking_number and not _pieces(case, other)
+        and any(po_line.order_line_id in completed for po_line, _ in other.contents)
+    ]  # fmt: skip
+
+
+def parcel(case: Case, shipment: ShipmentRecord) -> Parcel:
+    """What the channel is told. A kit counts in the parcel that completes it."""
+    also = dict.fromkeys(other.tracking_number for other in _carried(case, shipment))
+    also.pop(shipment.tracking_number, None)
     others_told = all(s.push in (Push.CONFIRMED, Push.SUPPRESSED) for s in case.shipments if s is not shipment)
     return Parcel(
         key=f"bb-{shipment.id}",
@@ -128,8 +173,9 @@ def parcel(case: Case, shipment: ShipmentRecord) -> Parcel:
         tracking_url=shipment.tracking_url,
         service=shipment.service,
         shipped_at=clock.moment(shipment.shipped_at),
-        lines=tuple(lines),
+        lines=tuple((line.external_id, pieces) for line, pieces in _pieces(case, shipment)),
         last=others_told and all(line.open == 0 for line in case.lines),
+        also=tuple(also),
     )
 
 
@@ -169,7 +215,7 @@ async def _push(telling: Telling) -> Telling:
 async def _read_back(told: Sequence[Telling]) -> None:
     by_channel: dict[int, list[Telling]] = {}
     for telling in told:
-        if telling.error is None or isinstance(telling.error, OutcomeUnknown):
+        if telling.error is None or isinstance(telling.error, _PERHAPS_DONE):
             by_channel.setdefault(telling.channel_id, []).append(telling)
     for channel_id, tellings in by_channel.items():
         try:
@@ -181,11 +227,15 @@ async def _read_back(told: Sequence[Telling]) -> None:
                 telling.error = telling.error or TryLater(f"not read back: {error.message}")
             continue
         for telling in tellings:
-            telling.confirmed = _is_there(telling.parcel, answer.get(telling.parcel.order_external_id, ()))
+            telling.confirmed = _is_there(telling, answer.get(telling.parcel.order_external_id, ()))
 
 
-def _is_there(parcel: Parcel, found: Sequence[ChannelParcel]) -> bool:
-    return any(p.key == parcel.key if p.key else p.tracking_number == parcel.tracking_number for p in found)
+def _is_there(telling: Telling, found: Sequence[ChannelParcel]) -> bool:
+    if any(p.key == telling.parcel.key for p in found):
+        return True
+    # Two parcels may have one number: what is another parcel's at the channel proves nothing of this one.
+    mine = {p.tracking_number for p in found if not p.key and (not p.reference or p.reference not in telling.others)}
+    return {telling.parcel.tracking_number, *telling.parcel.also} <= mine
 
 
 async def _finish(told: Sequence[Telling], by: Actor) -> None:
@@ -221,19 +271,25 @@ def _finish_one(work: Work, case: Case, shipment: ShipmentRecord, telling: Telli
     error = telling.error
     if telling.confirmed:
         reference = telling.reference or shipment.channel_reference
-        work.move(case, shipment, "confirm_push", "read back from the channel", channel_reference=reference[:200],
-                  message="", **free)  # fmt: skip
-        for issue in [i for i in case.issues if i.cause == _cause(shipment)]:
+        with_it = [s for s in case.shipments if s.id in telling.carried]
+        said = ", with ".join(["read back from the channel", *(s.tracking_number for s in with_it)])
+        work.move(case, shipment, "confirm_push", said, channel_reference=reference[:200], message="", **free)
+        for other in with_it:
+            work.put(case, other, channel_reference=reference[:200] or "read back")
+        for issue in [i for i in case.issues if i.cause == cause(shipment)]:
             work.close_issue(case, issue, "confirmed")
         return
-    if isinstance(error, Refused):
+    if error is None and shipment.push_attempt >= settings().max_attempts:
+        error = Refused(f"pushed {shipment.push_attempt} times, and the channel still does not show it")
+    if isinstance(error, _DEFINITE):
         work.move(case, shipment, "refuse_push", error.message, source="channel", message=error.message, **free)
-        if error.code == INCOMPLETE:
-            work.move(case, shipment, "suppress_push", "the channel takes no parcel without a whole piece of a line")
+        if isinstance(error, Refused) and error.code == INCOMPLETE and not telling.parcel.lines:
+            said = "no whole piece is in it: its number goes with the parcel that completes one"
+            work.move(case, shipment, "suppress_push", said, message=said)
             return
         work.open_issue(
             case, IssueCode.TRACKING_REJECTED, f"{shipment.tracking_number}: {error.message}", purchase=shipment.purchase,
-            cause=_cause(shipment),
+            cause=cause(shipment),
         )  # fmt: skip
         return
     wait = error.retry_after if isinstance(error, TryLater) and error.retry_after is not None else None
@@ -243,7 +299,8 @@ def _finish_one(work: Work, case: Case, shipment: ShipmentRecord, telling: Telli
     work.move(case, shipment, "defer_push", message, run_at=run_at, message=message, **free)
 
 
-def _cause(shipment: ShipmentRecord) -> str:
+def cause(shipment: ShipmentRecord) -> str:
+    """What the Issue of a refused push is about."""
     return f"tracking:{shipment.po_number}:{shipment.key}"[:300]
 
 

@@ -13,12 +13,14 @@ import msgspec
 from engine.clock import EPOCH
 from engine.connectors.channels.vendure.client import Outcome, VendureClient
 from engine.connectors.channels.vendure.mapping import (
+    BETWEEN,
     FULFILLMENT_FIELDS,
     ON_ITS_WAY,
     ORDER_FIELDS,
     Fulfillment,
     quantities,
     read_order,
+    tracking_code,
 )
 from engine.errors import Invalid, Misconfigured, NotAuthorised, OutcomeUnknown, Refused
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
@@ -259,9 +261,10 @@ class Connector:
             answer = await self._client.ask(PARCELS, {"options": _by_id(chunk)}, _Parcels, effect=False)
             for order in answer.orders.items:
                 found[order.id] = tuple(
-                    ChannelParcel(tracking_number=one.tracking_code or "", reference=one.id)
+                    ChannelParcel(tracking_number=number, reference=one.id)
                     for one in order.fulfillments or ()
                     if one.state in ON_ITS_WAY
+                    for number in (one.tracking_code or "").split(BETWEEN)
                 )
         return found
 
@@ -324,7 +327,7 @@ class Connector:
     async def _add(self, parcel: Parcel) -> tuple[str, str]:
         arguments = [
             {"name": "method", "value": _method(parcel)},
-            {"name": "trackingCode", "value": parcel.tracking_number},
+            {"name": "trackingCode", "value": tracking_code(parcel)},
         ]
         given = {
             "lines": [{"orderLineId": key, "quantity": count} for key, count in quantities(parcel).items()],

@@ -105,7 +105,7 @@ class Fulfillment(_Model, frozen=True):
 
     def holds(self, parcel: Parcel) -> bool:
         """Whether this is that parcel: the same tracking code and the same quantities of the same lines."""
-        if self.state == "Cancelled" or (self.tracking_code or "") != parcel.tracking_number:
+        if self.state == "Cancelled" or (self.tracking_code or "") != tracking_code(parcel):
             return False
         mine: Counter[str] = Counter()
         for line in self.lines:
@@ -162,6 +162,14 @@ class VendureOrder(_Model, frozen=True):
     discounts: tuple[_Discount, ...]
     payments: tuple[_Payment, ...] | None
     fulfillments: tuple[Fulfillment, ...] | None
+
+
+BETWEEN = ", "
+
+
+def tracking_code(parcel: Parcel) -> str:
+    """What the customer reads. A fulfillment has one code, so the parts of a kit that came before are told with it."""
+    return BETWEEN.join((parcel.tracking_number, *parcel.also))
 
 
 def quantities(parcel: Parcel) -> Counter[str]:
