@@ -77,9 +77,10 @@ async def _about(order_id: int, line_id: int) -> tuple[set[str], int, set[str]]:
     if position is None:
         raise NotFound(f"order {order_id} has no line with the id {line_id}")
     rows = await db.rows(
-        "SELECT p.po_number, s.key, l.position FROM purchase_order_lines AS l "
-        "JOIN purchase_orders AS p ON p.id = l.purchase_order_id "
-        "LEFT JOIN shipment_lines AS t ON t.purchase_order_line_id = l.id LEFT JOIN shipments AS s ON s.id = t.shipment_id "
+        "SELECT p.po_number, CASE WHEN t.id IS NULL THEN NULL ELSE s.key END, l.position "
+        "FROM purchase_order_lines AS l JOIN purchase_orders AS p ON p.id = l.purchase_order_id "
+        "LEFT JOIN shipments AS s ON s.purchase_order_id = p.id "
+        "LEFT JOIN shipment_lines AS t ON t.shipment_id = s.id AND t.purchase_order_line_id = l.id "
         "WHERE l.order_line_id = ?",
         line_id,
     )

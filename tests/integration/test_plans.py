@@ -1,0 +1,154 @@
+"""No list, page, search or feed reads a whole big table: every query they ask is EXPLAINed on both databases.
+
+The queries are collected by a spy on ``engine.db``, so new ones are covered as soon as something below asks them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine import clock, db
+from engine.domain.issues import IssueCode
+from engine.domain.states import OrderStatus
+from engine.services import dashboard, feed, history, search
+from engine.services.filters import Filters
+from tests.support import bulk
+
+COUNT = 12_000
+"""Enough that PostgreSQL finds an index cheaper than a sequential scan wherever it can use one."""
+BIG = frozenset(
+    ("orders", "order_lines", "purchase_orders", "purchase_order_lines", "shipments", "shipment_lines", "submissions",
+     "audit_events", "terms", "issues", "outbox")
+)  # fmt: skip
+S = OrderStatus
+LISTS = [
+    Filters(),
+    Filters(statuses=(S.COMPLETED,), channel_ids=(2,)),
+    Filters(statuses=(S.COMPLETED, S.SHIPPED), channel_ids=(1, 2)),
+    Filters(statuses=(S.READY,)),
+    Filters(channel_ids=(3,)),
+    Filters(country="IS", currency="USD", total_min=Decimal(10)),
+    Filters(supplier_ids=(1,)),
+    Filters(not_supplier_ids=(1,), not_issue_codes=(IssueCode.UNMAPPED_SKU,)),
+    Filters(issue_codes=(IssueCode.UNMAPPED_SKU,)),
+    Filters(has_issue=True),
+    Filters(late=True),
+    Filters(held=True),
+    Filters(snoozed=True),
+    Filters(older_than=3600, younger_than=86_400),
+    Filters(text="reyes lamp", total_max=Decimal(1000)),
+]
+
+
+async def _ask_everything() -> None:
+    for filters in LISTS:
+        for sort in ("-placed", "placed", "-total", "number"):
+            page = await history.list_orders(filters, sort=sort)
+            if page.next:
+                page = await history.list_orders(filters, sort=sort, after=page.next)
+            if page.previous:
+                await history.list_orders(filters, sort=sort, after=page.previous)
+    for tab in ("ready", "resolve", "all"):
+        await history.queue(tab)
+        await history.queue(tab, Filters(channel_ids=(1,)))
+    row = (await history.list_orders(Filters(statuses=(S.COMPLETED,)))).rows[0]
+    page = await history.order_page(row.number)
+    await history.order_page(row.id)
+    with pytest.raises(Exception, match="no order"):
+        await history.order_page(row.number + "x")
+    await history.blue_book(row.id, line_id=page.lines[0].id)
+    for words in (
+        row.number,
+        row.number[:-2],
+        row.customer,
+        "example",
+        "e",
+        f"{row.customer.split()[0]} exam",
+        row.tracking[0],
+    ):
+        found = await search.find(words)
+        await search.find(words, before_id=found.next_before, statuses=(S.COMPLETED,), channel_id=1)
+    await history.counts(1)
+    await history.waiting_with_cause("unmapped_sku:1")
+    await feed.changes(await feed.latest())
+    await feed.changes(1 if not db.is_postgres() else await feed.latest() - 1)
+    await dashboard.status_bar()
+    await dashboard.issue_pareto(7)
+    await dashboard.supplier_lead_times(1)
+
+
+async def _asked(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Awaitable[None]]) -> dict[str, tuple[Any, ...]]:
+    """Every statement that was asked, with the values of its first time."""
+    asked: dict[str, tuple[Any, ...]] = {}
+    real = db.rows
+
+    async def spy(sql: str, *values: Any) -> Any:
+        asked.setdefault(sql, values)
+        return await real(sql, *values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(db, "rows", spy)
+        await ask()
+    return asked
+
+
+def _sqlite_scans(plan: list[Any], sql: str) -> list[str]:
+    """SCAN of a big table that no index orders and no LIMIT ends. A walk of an index in the list's order is a SCAN too."""
+    aliases = dict(re.findall(r"(?:FROM|JOIN)\s+(\w+)(?:\s+AS\s+(\w+))?", sql))
+    tables = {alias or table: table for table, alias in aliases.items()}
+    found = []
+    for row in plan:
+        match = re.match(r"SCAN (\w+)(.*)", row[3])
+        if match and (match[1] in BIG or tables.get(match[1]) in BIG):
+            walked = re.search(r"USING (?:COVERING )?INDEX|USING INTEGER PRIMARY KEY", match[2])
+            bounded = "LIMIT" in sql and "USE TEMP B-TREE FOR ORDER BY" not in " ".join(
+                r[3] for r in plan if r[1] == row[1]
+            )
+            if not (walked or match[2] == "") or not bounded:
+                found.append(row[3])
+    return found
+
+
+def _postgres_scans(node: dict[str, Any]) -> list[str]:
+    found = []
+    if node["Node Type"] == "Seq Scan" and node.get("Relation Name") in BIG:
+        found.append(f"Seq Scan on {node['Relation Name']} {node.get('Filter', '')}")
+    for child in node.get("Plans", []):
+        found += _postgres_scans(child)
+    return found
+
+
+async def test_no_big_table_is_read_whole(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bulk.fill(database, COUNT)
+    clock.use(lambda: bulk.NOW)
+    # In proportion to this many orders, or reading most of a table would rightly be the cheapest.
+    monkeypatch.setattr(history.walk, "FEW", 60)
+    monkeypatch.setattr(history.walk, "WINDOWS", (50, 200))
+    monkeypatch.setattr(search, "BUDGET", 400)
+    asked = await _asked(monkeypatch, _ask_everything)
+    assert len(asked) > 80
+    bad: dict[str, list[str]] = {}
+    for sql, values in asked.items():
+        if db.is_postgres():
+            plan = json.loads((await db.rows(f"EXPLAIN (FORMAT JSON) {sql}", *values))[0][0])
+            scans = _postgres_scans(plan[0]["Plan"])
+        else:
+            scans = _sqlite_scans(list(await db.rows(f"EXPLAIN QUERY PLAN {sql}", *values)), sql)
+        if scans:
+            bad[sql] = scans
+    assert not bad, "\n".join(f"{sql}\n    {scans}" for sql, scans in bad.items())
+
+
+async def test_a_missing_index_is_noticed(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> None:
+        await db.rows("SELECT id FROM orders WHERE customer = ?", "Dana")
+        await db.rows("SELECT id, total FROM orders ORDER BY customer LIMIT 50")
+
+    for sql, values in (await _asked(monkeypatch, ask)).items():
+        assert _sqlite_scans(list(await db.rows(f"EXPLAIN QUERY PLAN {sql}", *values)), sql)
