@@ -11,6 +11,7 @@ from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
 
 PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -32000,
@@ -25,7 +26,25 @@ class Client(SqliteClient):
         self.pragmas.update({name: value for name, value in PRAGMAS.items() if name not in kwargs})
 
     def _in_transaction(self) -> SqliteTransactionContext:
-        return SqliteTransactionContext(_Immediate(self), self._lock)
+        return _Context(_Immediate(self), self._lock)
+
+
+class _Context(SqliteTransactionContext):
+    async def __aenter__(self) -> Any:
+        # As Tortoise does it, but for the lock: Tortoise leaves it taken when BEGIN fails, and the process hangs for ever.
+        await self._trxlock.acquire()
+        try:
+            await self.ensure_connection()
+            self.token = get_connections().set(self.connection_name, self.connection)
+            try:
+                await self.connection.begin()
+            except BaseException:
+                get_connections().reset(self.token)
+                raise
+        except BaseException:
+            self._trxlock.release()
+            raise
+        return self.connection
 
 
 class _Immediate(SqliteTransactionWrapper):

@@ -1,0 +1,54 @@
+"""SQLite transactions take the write lock at their beginning, and a refused one leaves the process able to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+from tortoise.exceptions import OperationalError
+
+from engine import db
+
+
+async def test_a_transaction_that_cannot_begin_raises_and_the_next_one_works(sqlite_url: str) -> None:
+    path = sqlite_url.removeprefix("sqlite://")
+    async with db.database(f"{sqlite_url}?busy_timeout=50"):
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"):
+            async with db.transaction():
+                pass
+        other.execute("ROLLBACK")
+        async with asyncio.timeout(5), db.transaction():
+            await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
+        other.close()
+
+
+async def test_a_cancelled_wait_for_the_lock_leaves_it_with_its_holder(sqlite_url: str) -> None:
+    async with db.database(sqlite_url):
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        holder = asyncio.create_task(_hold(begun, go_on))
+        await begun.wait()
+        waiting = [asyncio.create_task(_write()) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        waiting[0].cancel()
+        await asyncio.gather(waiting[0], return_exceptions=True)
+        assert not waiting[1].done()
+        go_on.set()
+        async with asyncio.timeout(5):
+            await asyncio.gather(holder, waiting[1])
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == 2
+
+
+async def _hold(begun: asyncio.Event, go_on: asyncio.Event) -> None:
+    async with db.transaction():
+        begun.set()
+        await go_on.wait()
+        await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
+
+
+async def _write() -> None:
+    async with db.transaction():
+        await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
