@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ("tag", fields.CharField(description="source:subject:action", max_length=80)),
                 (
                     "subject",
-                    fields.CharField(description="order, line.5, po.7, shipment.9, or a setting", max_length=60),
+                    fields.CharField(description="order, line.5, po.7, shipment.9, or a setting", max_length=320),
                 ),
                 ("message", fields.TextField(default="", unique=False)),
                 (

@@ -21,7 +21,7 @@ class AuditEvent(Model):
     at = UtcField()
     actor = fields.CharField(max_length=120)
     tag = fields.CharField(max_length=80, description="source:subject:action")
-    subject = fields.CharField(max_length=60, description="order, line.5, po.7, shipment.9, or a setting")
+    subject = fields.CharField(max_length=320, description="order, line.5, po.7, shipment.9, or a setting")
     message = fields.TextField(default="")
     cause = fields.CharField(max_length=200, default="", description="what led to it: a job, a key, a payload")
     before = fields.TextField(default="{}")
