@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -214,14 +215,21 @@ async def _mappings(rates: Sequence[tuple[int, str]]) -> dict[tuple[int, str, in
 # --- connections ------------------------------------------------------------------------------------------------------
 
 _open: dict[tuple[str, int], tuple[str, Any]] = {}
+_looked_at: dict[tuple[str, int], float] = {}
+FRESH_SECONDS = 1.0
+"""How long a connector is used before its settings are looked at again; a batch asks for it once an order."""
 
 
 async def _connector(table: str, row_id: int) -> Any:
+    known = _open.get((table, row_id))
+    if known is not None and time.monotonic() - _looked_at[table, row_id] < FRESH_SECONDS:
+        return known[1]
     found = await db.row(f"SELECT connector, settings, secrets FROM {table} WHERE id = ?", row_id)
     if found is None:
         raise NotFound(f"there is no {table[:-1]} {row_id}")
     slug, settings, secrets = found
     fingerprint = f"{slug}\n{settings}\n{secrets}"
+    _looked_at[table, row_id] = time.monotonic()
     known = _open.get((table, row_id))
     if known is not None and known[0] == fingerprint:
         return known[1]
@@ -244,6 +252,11 @@ async def channel(channel_id: int) -> Channel:
 async def supplier(supplier_id: int) -> Supplier:
     """The supplier's connector with its present settings, one for each process; remade when they change."""
     return await _connector("suppliers", supplier_id)  # type: ignore[no-any-return]
+
+
+def forget(table: str, row_id: int) -> None:
+    """The settings are looked at again the next time, in this process; others notice within ``FRESH_SECONDS``."""
+    _looked_at[table, row_id] = float("-inf")
 
 
 async def close_connectors() -> None:

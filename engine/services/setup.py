@@ -112,6 +112,7 @@ async def update(
         await settings_book.note(by, f"{table[:-1]}:change", row.name, subject=subject, before=before, after=after)
         if any(key.startswith("auto_") for key in options) and row.auto_process:
             await outbox.put([NewJob(f"auto:{row_id}", "orders.auto", row_id)])
+    catalog.forget(table, row_id)
     await schedule.ensure()
 
 
