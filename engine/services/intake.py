@@ -57,7 +57,8 @@ class Read(msgspec.Struct, frozen=True):
 async def poll(channel_id: int, by: Actor) -> Pulled:
     """Everything the channel changed since the last walk, with an overlap, is in the database.
 
-    The cursor moves only at the end of a whole walk, to the newest change that was stored.
+    The cursor moves only at the end of a whole walk, to the newest change that was stored; never past our own clock,
+    since an order dated ahead would hide every order before that date.
     """
     channel = await _channel(channel_id)
     connector = await catalog.channel(channel_id)
@@ -76,7 +77,7 @@ async def poll(channel_id: int, by: Actor) -> Pulled:
             break
     await db.run(
         "UPDATE channels SET cursor_at = ?, pulled_at = ?, last_error = '' WHERE id = ?",
-        newest or None, clock.micros(clock.now()), channel_id,
+        min(newest, clock.micros(clock.now())) or None, clock.micros(clock.now()), channel_id,
     )  # fmt: skip
     return total
 
@@ -195,7 +196,9 @@ async def _save(channel: ChannelRow, connector: Channel, items: Sequence[Read], 
     changed = [
         item
         for item in items
-        if item.order.external_id in known and known[item.order.external_id][1] != item.fingerprint
+        if item.order.external_id in known
+        and known[item.order.external_id][1] != item.fingerprint
+        and known[item.order.external_id][3] <= clock.micros(item.order.updated_at)
     ]
     same = len(items) - len(fresh) - len(changed)
     if not fresh and not changed:
@@ -210,7 +213,9 @@ async def _save(channel: ChannelRow, connector: Channel, items: Sequence[Read], 
         cases = {case.order.external_id: case for case in work.cases}
         for item in changed:
             case = cases[item.order.external_id]
-            if case.order.fingerprint != item.fingerprint:
+            # Read late, an older state of the order would undo what the channel said since.
+            late = clock.micros(item.order.updated_at) < case.order.channel_updated_at
+            if case.order.fingerprint != item.fingerprint and not late:
                 old = before.get(case.order.inbound_id or 0)
                 merge.apply(work, case, old, item.order, item.fingerprint, item.stored.id)
         for item in fresh:
@@ -220,7 +225,7 @@ async def _save(channel: ChannelRow, connector: Channel, items: Sequence[Read], 
     return Pulled(new=len(fresh), changed=len(changed), same=same, order_ids=[case.order.id for case in work.cases])
 
 
-async def _settle(work: Work, items: Sequence[Read], known: Mapping[str, tuple[int, str, int]]) -> None:
+async def _settle(work: Work, items: Sequence[Read], known: Mapping[str, tuple[int, str, int, int]]) -> None:
     orders = {external_id: row[0] for external_id, row in known.items()}
     orders |= {case.order.external_id: case.order.id for case in work.cases}
     await inbox.settle(
@@ -228,16 +233,17 @@ async def _settle(work: Work, items: Sequence[Read], known: Mapping[str, tuple[i
     )
 
 
-async def _known(channel_id: int, external_ids: Sequence[str]) -> dict[str, tuple[int, str, int]]:
-    found: dict[str, tuple[int, str, int]] = {}
+async def _known(channel_id: int, external_ids: Sequence[str]) -> dict[str, tuple[int, str, int, int]]:
+    """Id, fingerprint, payload and last change of the orders that are in the database, by external id."""
+    found: dict[str, tuple[int, str, int, int]] = {}
     for start in range(0, len(external_ids), 500):
         chunk = external_ids[start : start + 500]
         for r in await db.rows(
-            "SELECT external_id, id, fingerprint, inbound_id FROM orders WHERE channel_id = ? "
+            "SELECT external_id, id, fingerprint, inbound_id, channel_updated_at FROM orders WHERE channel_id = ? "
             f"AND external_id IN ({db.marks(chunk)})",
             channel_id, *chunk,
         ):  # fmt: skip
-            found[r[0]] = (int(r[1]), r[2], int(r[3] or 0))
+            found[r[0]] = (int(r[1]), r[2], int(r[3] or 0), int(r[4]))
     return found
 
 

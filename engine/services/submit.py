@@ -12,7 +12,7 @@ Many purchase orders share their commits; their calls run side by side, as many 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,10 +22,10 @@ from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
-from engine.ports import Accepted, Purchase, PurchaseLine, Supplier
-from engine.services import cancel, catalog, connections, lifecycle, route
+from engine.ports import Accepted, Supplier
+from engine.services import cancel, catalog, connections, documents, lifecycle
 from engine.services.casefile import Case, PurchaseRecord
-from engine.services.catalog import Catalog, SupplierRow
+from engine.services.catalog import SupplierRow
 from engine.services.harvest import harvest
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Job, Outcome, Retry, backoff
@@ -33,7 +33,7 @@ from engine.settings import settings
 
 log = structlog.get_logger(__name__)
 _HOUR = 3_600_000_000
-_limits: dict[int, asyncio.Semaphore] = {}
+_limits: dict[tuple[int, int], asyncio.Semaphore] = {}
 
 
 class Attempt(msgspec.Struct):
@@ -44,31 +44,11 @@ class Attempt(msgspec.Struct):
     po_number: str
     supplier_id: int
     body: bytes
+    version: int | None = None  # of the purchase order the body was made of; None where it was frozen before
+    concurrency: int = 1
     token: str = ""
     attempt: int = 0
     answer: Accepted | BluebookError | None = None
-
-
-def document(case: Case, po: PurchaseRecord, known: Catalog) -> Purchase:
-    """The purchase order as it is to be sent."""
-    method = known.methods.get(po.method_id) if po.method_id is not None else None
-    return Purchase(
-        po_number=po.po_number,
-        order_number=case.order.number,
-        currency=po.currency,
-        ship_to=case.address(),
-        method_code=method.code if method else "",
-        method_name=method.name if method else "",
-        placed_at=clock.moment(case.order.placed_at),
-        lines=tuple(
-            PurchaseLine(
-                line=line.position, supplier_sku=line.supplier_sku, sku=line.sku, title=line.title,
-                quantity=line.quantity, unit_cost=line.unit_cost,
-            )
-            for line in po.lines
-        ),
-        note=case.order.note,
-    )  # fmt: skip
 
 
 async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
@@ -104,26 +84,36 @@ async def _prepare(po_ids: Sequence[int], by: Actor) -> list[Attempt]:
     if lost:
         await _lose(lost, by)
     due = [r for r in found if r[4] == PurchaseState.QUEUED and (r[6] is None or r[6] <= now)]
-    bare = {r[1] for r in due if r[5] is None}
-    documents = await _freeze(bare, {r[0] for r in due}, by) if bare else {}
-    return [
-        Attempt(r[0], r[1], r[2], r[3], bytes(r[5]) if r[5] is not None else documents[r[0]])
-        for r in due
-        if r[5] is not None or r[0] in documents
-    ]
+    bare = [r for r in due if r[5] is None]
+    fresh = documents.Rendered()
+    if bare:
+        fresh = await documents.render({r[1] for r in bare}, {r[0] for r in bare})
+        if fresh.broken:
+            # Trying again cannot end otherwise: to a person, with the reason.
+            await _give_back({r[1] for r in bare}, fresh.broken, by)
+    known = await catalog.suppliers()
+    attempts = []
+    for r in due:
+        body, version = (bytes(r[5]), None) if r[5] is not None else fresh.documents.get(r[0], (None, None))
+        if body is not None:
+            attempts.append(Attempt(r[0], r[1], r[2], r[3], body, version, known[r[3]].concurrency))
+    return attempts
 
 
-async def _freeze(order_ids: set[int], po_ids: set[int], by: Actor) -> dict[int, bytes]:
-    """The documents of the queued purchase orders, rendered but not yet stored; ``_begin`` stores them."""
-    cases = await lifecycle.load(sorted(order_ids))
-    known = await route.catalog_for(cases)
-    documents: dict[int, bytes] = {}
-    for case in cases:
-        for po in case.purchases:
-            if po.id in po_ids and po.state == PurchaseState.QUEUED:
-                connector = await catalog.supplier(po.supplier_id)
-                documents[po.id] = connector.render(document(case, po, known))
-    return documents
+async def _give_back(order_ids: Iterable[int], broken: Mapping[int, str], by: Actor) -> None:
+    suppliers = await catalog.suppliers()
+    refused: list[tuple[Any, ...]] = []
+    async with lifecycle.change(order_ids, by=by) as work:
+        for case in work.cases:
+            for po in case.purchases:
+                if po.id in broken and _still_due(work, case, po, suppliers[po.supplier_id]):
+                    said = f"it could not be written: {broken[po.id]}"
+                    attempt = Attempt(po.id, po.order_id, po.po_number, po.supplier_id, b"")
+                    _begin_one(work, case, po, attempt)
+                    failed(work, case, po, said)
+                    attempt.answer = Refused(said)
+                    refused.append(_submission(attempt, work.now))
+        work.finally_(lambda: _note_submissions(refused))
 
 
 async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, BluebookError | None]]:
@@ -161,10 +151,13 @@ async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, Blueboo
 async def _stage(attempt: Attempt) -> tuple[Attempt, BluebookError | None]:
     try:
         connector = await catalog.supplier(attempt.supplier_id)
-        async with _limit(attempt.supplier_id):
+        # It must be over when the reservation is: another worker may stage, and send, from then on.
+        async with asyncio.timeout(settings().lease_seconds * 0.8), _limit(attempt):
             await connector.stage(attempt.po_number, attempt.body)
     except BluebookError as error:
         return attempt, error
+    except TimeoutError:
+        return attempt, TryLater(f"{attempt.po_number} could not be prepared within the lease")
     return attempt, None
 
 
@@ -180,6 +173,10 @@ async def _begin(attempts: Sequence[Attempt], by: Actor) -> list[Attempt]:
             for po in case.purchases:
                 attempt = wanted.get(po.id)
                 if attempt is None or not _still_due(work, case, po, suppliers[po.supplier_id]):
+                    continue
+                if attempt.version not in (None, po.version):
+                    # Changed since its document was made: the next run makes another.
+                    work.job(case, "purchases.submit", po)
                     continue
                 _begin_one(work, case, po, attempt)
                 begun.append(attempt)
@@ -211,7 +208,8 @@ def _begin_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt) -> 
         case, po, "begin_submit", f"attempt {attempt.attempt}", attempt=attempt.attempt, lease_until=lease,
         lease_token=attempt.token,
     )  # fmt: skip
-    work.document(po, attempt.body)
+    if attempt.body:
+        work.document(po, attempt.body)
     work.row(
         "submissions",
         ("purchase_order_id", "attempt", "started_at", "outcome", "message"),
@@ -219,20 +217,28 @@ def _begin_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt) -> 
     )
 
 
-def _limit(supplier_id: int) -> asyncio.Semaphore:
-    return _limits.setdefault(supplier_id, asyncio.Semaphore(16))
+def _limit(attempt: Attempt) -> asyncio.Semaphore:
+    """As many calls at once as the supplier allows, in this process."""
+    key = (attempt.supplier_id, max(1, attempt.concurrency))
+    return _limits.setdefault(key, asyncio.Semaphore(key[1]))
 
 
 async def _send(attempt: Attempt) -> Attempt:
+    called = False
     try:
         connector = await catalog.supplier(attempt.supplier_id)
         # The lease covers waiting for a turn and the call: past it, another worker may ask and try again.
-        async with asyncio.timeout(settings().lease_seconds * 0.8), _limit(attempt.supplier_id):
+        async with asyncio.timeout(settings().lease_seconds * 0.8), _limit(attempt):
+            called = True
             attempt.answer = await connector.submit(attempt.po_number, attempt.body)
     except BluebookError as error:
         attempt.answer = error
     except TimeoutError:
-        attempt.answer = OutcomeUnknown(f"{attempt.po_number}: no answer within the lease")
+        attempt.answer = (
+            OutcomeUnknown(f"{attempt.po_number}: no answer within the lease")
+            if called
+            else TryLater(f"{attempt.po_number} had no turn at the supplier within the lease", 1.0)
+        )
     except Exception as error:
         log.exception("submit broke off", po=attempt.po_number)
         attempt.answer = OutcomeUnknown(f"{attempt.po_number}: the connector broke off ({type(error).__name__})")
@@ -390,10 +396,11 @@ async def _find(po_id: int, order_id: int, po_number: str, supplier_id: int) -> 
     """The attempt with its answer, and whether the supplier could be asked at all."""
     attempt = Attempt(po_id, order_id, po_number, supplier_id, b"")
     try:
+        attempt.concurrency = (await catalog.suppliers())[supplier_id].concurrency
         connector: Supplier = await catalog.supplier(supplier_id)
         if not connector.can_find:
             return attempt, False
-        async with _limit(supplier_id):
+        async with _limit(attempt):
             attempt.answer = await connector.find(po_number)
     except BluebookError as error:
         attempt.answer = error
