@@ -49,6 +49,18 @@ def minor(amount: str | int | Decimal, currency: str) -> int:
     Raises Unreadable for floats, text that is not a plain number with a decimal point ("1,234.50", "1e3", ""), NaN,
     more decimals than the currency has, and amounts that do not fit in 64 bits.
     """
+    # The same prices come again and again, and a Decimal is slow to take apart.
+    if type(amount) is str and type(currency) is str and len(amount) <= 20:
+        return _minor_of_text(amount, currency)
+    return _minor(amount, currency)
+
+
+@lru_cache(maxsize=8192)
+def _minor_of_text(amount: str, currency: str) -> int:
+    return _minor(amount, currency)
+
+
+def _minor(amount: str | int | Decimal, currency: str) -> int:
     places = exponent(currency)
     number = _decimal(amount)
     if not number.is_finite():
