@@ -10,7 +10,7 @@ import pytest
 from engine import clock
 from engine.ports import ChannelState, Page, Raw
 from engine.services import intake
-from tests.support.scripted import PERSON, desk
+from tests.support.desk import PERSON, desk
 
 LAMP = "BB-LAMP-01"
 

@@ -10,7 +10,7 @@ from engine import clock, db, settings
 from engine.errors import Misconfigured
 from engine.services import process, submit, sweep, tasks
 from engine.services.outbox import Job
-from tests.support.scripted import PERSON, Desk, desk
+from tests.support.desk import PERSON, Desk, desk
 
 LAMP = "BB-LAMP-01"
 

@@ -10,7 +10,7 @@ from engine import clock, db, settings
 from engine.errors import OutcomeUnknown, Refused, TryLater, Unreadable
 from engine.services import tasks, track
 from engine.services.outbox import Job, Retry
-from tests.support.scripted import desk
+from tests.support.desk import desk
 
 LAMP, KIT, MUG_AT_ACME, TEA_AT_NOVA = "BB-LAMP-01", "BB-KIT-TEATIME", "AC-2001", "NV-TEA-EG100"
 ONE, TWO, THREE = "1ZB000010300000296", "1ZW0REH50155704893", "1Z999AA10123456784"
