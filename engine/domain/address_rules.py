@@ -144,7 +144,7 @@ def us_zip(code: str) -> Zip | None:
     """The post office of these five digits, None where the US has no such ZIP code."""
     if not re.fullmatch(r"\d{5}", code, re.ASCII):
         return None
-    found = zipcodes.matching(code)
+    found = zipcodes.matching(code)  # type: ignore[no-untyped-call]
     return Zip(found[0]["city"], found[0]["state"]) if found else None
 
 

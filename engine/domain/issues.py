@@ -69,7 +69,8 @@ class IssueKind:
     resolutions: tuple[Resolution, ...]
 
 
-R, C = Resolution, IssueCode
+R = Resolution
+C = IssueCode
 
 
 def _kind(code: C, title: str, short: str, todo: str, checked: bool, *resolutions: R) -> IssueKind:

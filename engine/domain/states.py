@@ -99,7 +99,9 @@ class Transition:
         return frozenset(CANCELABLE) if self.target is None else frozenset({self.target})
 
 
-S, P, T = PurchaseState, Push, Transit
+S = PurchaseState
+P = Push
+T = Transit
 CANCELABLE: tuple[PurchaseState, ...] = (S.SUBMITTED, S.ACKNOWLEDGED, S.BACKORDERED)
 _SHIPPABLE = {S.SUBMITTED, S.ACKNOWLEDGED, S.BACKORDERED, S.PARTIALLY_SHIPPED, S.CANCEL_REQUESTED}
 
