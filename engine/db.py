@@ -106,7 +106,8 @@ def connection() -> BaseDBAsyncClient:
     context = _current_context.get()
     if context is None or context.default_connection is None:
         raise Misconfigured("the database is not open here; use engine.db.database()")
-    return connections.get(context.default_connection)
+    found: BaseDBAsyncClient = connections.get(context.default_connection)
+    return found
 
 
 def is_postgres() -> bool:

@@ -14,7 +14,7 @@ from engine.clock import micros, moment
 class UtcField(fields.BigIntField):
     """An aware UTC time, stored as microseconds since 1970 (docs/adr/0003-money-and-time.md)."""
 
-    field_type = datetime  # type: ignore[assignment]
+    field_type = datetime
 
     def to_db_value(self, value: Any, instance: Any) -> Any:
         return micros(value) if isinstance(value, datetime) else value
@@ -26,7 +26,7 @@ class UtcField(fields.BigIntField):
 class JsonField(fields.TextField):
     """A JSON document, stored as text, so that what was hashed is what is read."""
 
-    field_type = object  # type: ignore[assignment]
+    field_type = object
 
     def to_db_value(self, value: Any, instance: Any) -> Any:
         return None if value is None else msgspec.json.encode(value).decode()
