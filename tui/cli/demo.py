@@ -17,10 +17,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tui.cli.command import Noun
-
     from engine.demo.run import Demo
     from engine.demo.watch import Progress, Summary
+    from tui.cli.command import Noun
 
 MORE = 5
 EXAMPLES = ("bluebook demo", "bluebook demo --orders 200", "bluebook demo --fast --json")

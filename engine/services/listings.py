@@ -1,0 +1,388 @@
+"""Read models of what is set up: channels, suppliers, products, mappings and who does the work. Orders are in ``history``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine import clock, db
+from engine.domain.issues import IssueCode
+from engine.errors import Invalid, NotFound
+from engine.services import order_page
+from engine.services.inbox import InboxRow
+
+LARGEST_PAGE = 500
+ALIVE_SECONDS = 15.0
+"""A worker that was not seen for so long has stopped (it beats every two seconds)."""
+
+
+class _Connection(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    connector: str
+    enabled: bool
+    paused_reason: str
+    last_error: str
+    settings: dict[str, Any]
+    poll_seconds: int
+    created_at: datetime
+
+    @property
+    def state(self) -> str:
+        """In one word: disabled, paused, failing (it is tried again), or ok."""
+        if not self.enabled:
+            return "disabled"
+        return "paused" if self.paused_reason else "failing" if self.last_error else "ok"
+
+
+class ChannelView(_Connection, frozen=True, kw_only=True):
+    """A channel. Secrets are shown as ***; ``orders`` counts by status; ``auto_limit`` is minor units of ``auto_currency``."""
+
+    prefix: str
+    overlap_seconds: int
+    rescan_seconds: int
+    cursor_at: datetime | None
+    pulled_at: datetime | None
+    auto_process: bool
+    auto_limit: int | None
+    auto_currency: str
+    auto_condition: str
+    alert_addresses: list[str]
+    stale_days: int
+    margin_floor: int | None
+    orders: dict[str, int] = {}
+
+
+class SupplierView(_Connection, frozen=True, kw_only=True):
+    """A supplier. Secrets are shown as ***."""
+
+    code: str
+    currency: str
+    priority: int
+    cursor: str | None
+    polled_at: datetime | None
+    concurrency: int
+    settle_seconds: int
+    ack_hours: int
+    tracking_hours: int
+    po_box_allowed: bool
+    methods: int = 0
+    offers: int = 0
+
+
+class MethodView(msgspec.Struct, frozen=True):
+    """A shipping method as its supplier offers it."""
+
+    id: int
+    supplier: str
+    code: str
+    name: str
+    carrier: str
+    po_box_allowed: bool
+    enabled: bool
+
+
+class OfferView(msgspec.Struct, frozen=True):
+    """A supplier's offer of a product: cost in minor units of ``currency``; ``stock`` None: not told."""
+
+    supplier: str
+    sku: str
+    cost: int
+    currency: str
+    stock: int | None
+    enabled: bool
+    priority: int | None
+
+
+class ProductView(msgspec.Struct, frozen=True):
+    """A product and who offers it."""
+
+    id: int
+    sku: str
+    title: str
+    policy: str
+    offers: tuple[OfferView, ...] = ()
+
+
+class UnmappedRate(msgspec.Struct, frozen=True):
+    """A rate that has no method at a supplier, and how many orders wait for one."""
+
+    channel: str
+    rate: str
+    supplier: str
+    orders: int
+
+
+class UnmappedSku(msgspec.Struct, frozen=True):
+    """A channel's SKU that stands for no product, and how many orders wait for it."""
+
+    channel: str
+    sku: str
+    title: str
+    orders: int
+
+
+class MappingView(msgspec.Struct, frozen=True):
+    """A shipping mapping."""
+
+    channel: str
+    rate: str
+    supplier: str
+    method: str
+    method_code: str
+    created_at: datetime
+    created_by: str
+
+
+class ListingView(msgspec.Struct, frozen=True):
+    """A channel's SKU and what it stands for: product SKU -> pieces."""
+
+    channel: str
+    sku: str
+    title: str
+    components: dict[str, int]
+
+
+class WorkerView(msgspec.Struct, frozen=True):
+    """A worker process; ``alive``: seen within the last ``ALIVE_SECONDS``."""
+
+    host: str
+    pid: int
+    started_at: datetime
+    seen_at: datetime
+    jobs_done: int
+    version: str
+    alive: bool
+
+
+def _time(value: Any) -> Any:
+    return None if value is None else clock.moment(value)
+
+
+def _masked(settings: str, secrets: str) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.json.decode(settings)
+    return shown | dict.fromkeys(msgspec.json.decode(secrets), "***")
+
+
+_C = TypeVar("_C", bound=_Connection)
+
+
+async def _connections(table: str, kind: type[_C], derived: Mapping[int, dict[str, Any]]) -> list[_C]:
+    names = [n for n in kind.__struct_fields__ if n not in ("orders", "methods", "offers")]
+    found = []
+    for row in await db.rows(f"SELECT {', '.join(names)}, secrets FROM {table} ORDER BY name"):
+        values = dict(zip(names, tuple(row)[:-1], strict=True))
+        for name in names:
+            if name.endswith("_at"):
+                values[name] = _time(values[name])
+            elif name in ("enabled", "auto_process", "po_box_allowed"):
+                values[name] = bool(values[name])
+        if "alert_addresses" in values:
+            values["alert_addresses"] = msgspec.json.decode(values["alert_addresses"])
+        values["settings"] = _masked(values["settings"], row[-1])
+        found.append(kind(**values, **derived.get(values["id"], {})))
+    return found
+
+
+async def channels() -> list[ChannelView]:
+    """Every channel, by name."""
+    orders: dict[int, dict[str, Any]] = {}
+    for row in await db.rows("SELECT channel_id, status, CAST(SUM(n) AS BIGINT) FROM order_counts GROUP BY 1, 2"):
+        if row[2]:
+            orders.setdefault(int(row[0]), {"orders": {}})["orders"][str(row[1])] = int(row[2])
+    return await _connections("channels", ChannelView, orders)
+
+
+async def suppliers() -> list[SupplierView]:
+    """Every supplier, by name."""
+    derived: dict[int, dict[str, Any]] = {}
+    for name, table in (("methods", "shipping_methods"), ("offers", "supplier_products")):
+        for row in await db.rows(f"SELECT supplier_id, COUNT(*) FROM {table} GROUP BY supplier_id"):
+            derived.setdefault(int(row[0]), {})[name] = int(row[1])
+    return await _connections("suppliers", SupplierView, derived)
+
+
+async def channel(which: str) -> ChannelView:
+    """The channel with this name, or the only one whose name begins so; raises NotFound, Invalid naming those there are."""
+    return _one(which, [(c, (c.name,)) for c in await channels()], "channel")
+
+
+async def supplier(which: str) -> SupplierView:
+    """The supplier with this code or name, or the only one that begins so; raises NotFound, Invalid."""
+    return _one(which, [(s, (s.code, s.name)) for s in await suppliers()], "supplier")
+
+
+def _one(which: str, known: Sequence[tuple[_C, tuple[str, ...]]], noun: str) -> _C:
+    wanted = which.strip().casefold()
+    exact = [row for row, names in known if wanted in [name.casefold() for name in names]]
+    close = [row for row, names in known if wanted and any(name.casefold().startswith(wanted) for name in names)]
+    for found in (exact, close):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise Invalid(f"{which!r} may be {' or '.join(row.name for row in found)}: write more of the name", noun)
+    listed = ", ".join(row.name for row, _ in known) or f"none yet; `bluebook {noun}s add` adds one"
+    raise NotFound(f"there is no {noun} {which!r}; there are: {listed}")
+
+
+async def methods(supplier_id: int) -> list[MethodView]:
+    """The supplier's shipping methods, by name."""
+    found = await db.rows(
+        "SELECT m.id, s.code, m.code, m.name, m.carrier, m.po_box_allowed, m.enabled FROM shipping_methods AS m "
+        "JOIN suppliers AS s ON s.id = m.supplier_id WHERE m.supplier_id = ? ORDER BY m.name, m.id",
+        supplier_id,
+    )
+    return [MethodView(r[0], r[1], r[2], r[3], r[4], bool(r[5]), bool(r[6])) for r in found]
+
+
+async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[ProductView]:
+    """Products by SKU, after the SKU ``after``, with their offers; ``text``: only those whose SKU or title has it."""
+    where, values = "sku > ?", list[Any]([after])
+    if text.strip():
+        where += " AND (LOWER(sku) LIKE ? ESCAPE '!' OR LOWER(title) LIKE ? ESCAPE '!')"
+        values += [f"%{_like(text.strip().lower())}%"] * 2
+    rows = await db.rows(
+        f"SELECT id, sku, title, policy FROM products WHERE {where} ORDER BY sku LIMIT ?",
+        *values, max(1, min(limit, LARGEST_PAGE)),
+    )  # fmt: skip
+    if not rows:
+        return []
+    ids = db.padded([int(r[0]) for r in rows])
+    offers: dict[int, list[OfferView]] = {}
+    for r in await db.rows(
+        "SELECT p.product_id, s.code, p.sku, p.cost, s.currency, p.stock, p.enabled, p.priority FROM supplier_products AS p "
+        f"JOIN suppliers AS s ON s.id = p.supplier_id WHERE p.product_id IN ({db.marks(ids)}) ORDER BY s.code",
+        *ids,
+    ):
+        offers.setdefault(int(r[0]), []).append(OfferView(r[1], r[2], r[3], r[4], r[5], bool(r[6]), r[7]))
+    return [ProductView(r[0], r[1], r[2], r[3], tuple(offers.get(int(r[0]), ()))) for r in rows]
+
+
+def _like(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+async def _waiting(code: IssueCode) -> list[tuple[list[str], str, int]]:
+    """The causes of open Issues of a kind, split at their colons, one's message, and how many orders wait; most first."""
+    found = await db.rows(
+        "SELECT cause, MIN(message), COUNT(DISTINCT order_id) FROM issues WHERE code = ? AND closed_at IS NULL "
+        "GROUP BY cause ORDER BY 3 DESC, 1",
+        code.value,
+    )
+    return [(str(r[0]).split(":"), str(r[1]), int(r[2])) for r in found]
+
+
+async def _names(table: str, column: str) -> dict[int, str]:
+    return {int(r[0]): str(r[1]) for r in await db.rows(f"SELECT id, {column} FROM {table}")}
+
+
+async def unmapped_rates() -> list[UnmappedRate]:
+    """Rates that orders wait to have mapped, those that hold up most orders first."""
+    channels, suppliers = await _names("channels", "name"), await _names("suppliers", "code")
+    return [
+        UnmappedRate(channels.get(int(cause[1]), cause[1]), ":".join(cause[2:-1]),
+                     suppliers.get(int(cause[-1]), cause[-1]), orders)
+        for cause, _, orders in await _waiting(IssueCode.MISSING_SHIPPING_MAPPING)
+        if cause[0] == "rate" and len(cause) > 3
+    ]  # fmt: skip
+
+
+async def unmapped_skus() -> list[UnmappedSku]:
+    """Channel SKUs that orders wait to have mapped, those that hold up most orders first."""
+    channels = await _names("channels", "name")
+    found = []
+    for cause, _, orders in await _waiting(IssueCode.UNMAPPED_SKU):
+        if cause[0] != "sku" or len(cause) < 3:
+            continue
+        sku = ":".join(cause[2:])
+        title = await db.value(
+            "SELECT l.title FROM issues AS i JOIN order_lines AS l ON l.id = i.line_id "
+            "WHERE i.cause = ? AND i.closed_at IS NULL LIMIT 1",
+            ":".join(cause),
+        )
+        found.append(UnmappedSku(channels.get(int(cause[1]), cause[1]), sku, str(title or ""), orders))
+    return found
+
+
+async def mappings(channel_id: int | None = None) -> list[MappingView]:
+    """The shipping mappings, by channel, rate and supplier; of one channel or of all."""
+    where, values = ("WHERE m.channel_id = ?", (channel_id,)) if channel_id is not None else ("", ())
+    found = await db.rows(
+        "SELECT c.name, m.rate, s.code, t.name, t.code, m.created_at, m.created_by FROM shipping_mappings AS m "
+        "JOIN channels AS c ON c.id = m.channel_id JOIN suppliers AS s ON s.id = m.supplier_id "
+        f"JOIN shipping_methods AS t ON t.id = m.method_id {where} ORDER BY c.name, m.rate, s.code",
+        *values,
+    )
+    return [MappingView(r[0], r[1], r[2], r[3], r[4], _time(r[5]), r[6]) for r in found]
+
+
+async def listings(
+    channel_id: int | None = None, *, after: tuple[str, str] = ("", ""), limit: int = 50
+) -> list[ListingView]:
+    """The channels' SKUs with what they stand for, by channel and SKU, after the (channel, SKU) ``after``."""
+    where, values = ("AND c.id = ?", [channel_id]) if channel_id is not None else ("", list[Any]())
+    rows = await db.rows(
+        "SELECT l.id, c.name, l.sku, l.title FROM listings AS l JOIN channels AS c ON c.id = l.channel_id "
+        f"WHERE (c.name, l.sku) > (?, ?) {where} ORDER BY c.name, l.sku LIMIT ?",
+        *after, *values, max(1, min(limit, LARGEST_PAGE)),
+    )  # fmt: skip
+    if not rows:
+        return []
+    ids = db.padded([int(r[0]) for r in rows])
+    parts: dict[int, dict[str, int]] = {}
+    for r in await db.rows(
+        "SELECT t.listing_id, p.sku, t.quantity FROM listing_components AS t JOIN products AS p ON p.id = t.product_id "
+        f"WHERE t.listing_id IN ({db.marks(ids)}) ORDER BY p.sku",
+        *ids,
+    ):
+        parts.setdefault(int(r[0]), {})[str(r[1])] = int(r[2])
+    return [ListingView(r[1], r[2], r[3], parts.get(int(r[0]), {})) for r in rows]
+
+
+async def workers() -> list[WorkerView]:
+    """The worker processes that have not left in good order, those seen last first."""
+    now = clock.now()
+    found = await db.rows(
+        "SELECT host, pid, started_at, seen_at, jobs_done, version FROM heartbeats ORDER BY seen_at DESC"
+    )
+    return [
+        WorkerView(r[0], r[1], _time(r[2]), seen := _time(r[3]), r[4], r[5],
+                   (now - seen).total_seconds() < ALIVE_SECONDS)
+        for r in found
+    ]  # fmt: skip
+
+
+INBOX_STATES = ("parked", "stored", "done", "superseded", "ignored")
+
+
+async def inbox(state: str = "parked", *, limit: int = 50, before: int | None = None) -> list[InboxRow]:
+    """Payloads in a state, newest first, received before the payload ``before``; raises Invalid for a state there is not."""
+    if state not in INBOX_STATES:
+        raise Invalid(f"payloads are {', '.join(INBOX_STATES)}, not {state!r}", "state")
+    found = await db.rows(
+        "SELECT id, source, source_id, external_id, state, reason, field, received_at, order_id, LENGTH(body) "
+        "FROM inbound_messages WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        state, before or (1 << 62), max(1, min(limit, LARGEST_PAGE)),
+    )  # fmt: skip
+    return [InboxRow(*tuple(r)) for r in found]
+
+
+async def parked_count() -> int:
+    """How many payloads wait for a person."""
+    return int(await db.value("SELECT COUNT(*) FROM inbound_messages WHERE state = 'parked'"))
+
+
+async def order_ids(numbers: Sequence[str]) -> list[int]:
+    """The ids of the orders with these numbers, in this order; raises NotFound for the first that is not there."""
+    found: dict[str, int] = {}
+    for start in range(0, len(numbers), 512):
+        chunk = numbers[start : start + 512]
+        rows = await db.rows(f"SELECT number, id FROM orders WHERE number IN ({db.marks(chunk)})", *chunk)
+        found |= {str(r[0]): int(r[1]) for r in rows}
+    for number in numbers:
+        if number not in found:
+            raise await order_page.not_found(number)
+    return [found[number] for number in numbers]

@@ -1,0 +1,223 @@
+"""``bluebook channels``: where it is sold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tui.cli import connection
+from tui.cli.command import Noun, by
+from tui.cli.output import Column, Paper, Shown, ago, listing, said, words
+
+noun = Noun("channels", "Where orders come from and tracking goes back to.")
+Name = Annotated[str, typer.Argument(help="Its name, or the beginning of it.")]
+
+
+@noun.command("ls", "bluebook channels ls", "bluebook channels ls --json", reads=True)
+async def ls() -> Shown:
+    """List the channels with their state and how many orders wait in each."""
+    from engine.services import listings
+
+    rows = await listings.channels()
+    columns = [
+        Column("CHANNEL", lambda c: c.name, give=True),
+        Column("CONNECTOR", lambda c: c.connector),
+        Column("READY", lambda c: c.orders.get("ready", 0), right=True),
+        Column("RESOLVE", _resolve, right=True),
+        Column("AUTO", lambda c: "on" if c.auto_process else "off"),
+        Column("PULLED", lambda c: connection.last_heard(c.pulled_at), right=True),
+        Column("STATE", connection.condition, give=True),
+    ]
+    return listing("channels", rows, columns, empty="no channels yet; `bluebook channels add` adds one")
+
+
+def _resolve(channel: Any) -> int:
+    return sum(channel.orders.get(status, 0) for status in ("unresolved", "failed", "on_hold"))
+
+
+@noun.command("show", 'bluebook channels show "Demo store"', reads=True)
+async def show(channel: Name) -> Shown:
+    """Show a channel with its settings; secrets are masked."""
+    from engine.services import listings
+
+    view = await listings.channel(channel)
+
+    def draw(paper: Paper) -> None:
+        paper.line(view.name, "bold")
+        connection.about(view, paper)
+        paper.title("Orders")
+        paper.pairs(
+            [
+                ("last pull", connection.last_heard(view.pulled_at)),
+                ("newest change", ago(view.cursor_at) if view.cursor_at else ""),
+                ("prefix", view.prefix), ("stale after", f"{view.stale_days} days"),
+                ("margin floor", f"{view.margin_floor}%" if view.margin_floor is not None else ""),
+                *[(words(status), count) for status, count in sorted(view.orders.items())],
+            ]
+        )  # fmt: skip
+        paper.title("Auto Order Processing")
+        paper.pairs(_auto(view))
+
+    return Shown(view, draw)
+
+
+def _auto(view: Any) -> list[tuple[str, object]]:
+    from engine.domain import money
+
+    limit = money.show(view.auto_limit, view.auto_currency or "USD") if view.auto_limit is not None else "none"
+    return [
+        ("state", "on" if view.auto_process else "off"), ("value limit", limit), ("condition", view.auto_condition),
+        ("alerts to", ", ".join(view.alert_addresses)),
+    ]  # fmt: skip
+
+
+@noun.command(
+    "add",
+    "bluebook channels add Shop --connector woocommerce --set url=https://shop.example \\",
+    "    --set consumer_key=ck_1 --secret-from-env consumer_secret=WOO_SECRET",
+)
+async def add(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    connector: Annotated[str, typer.Option(help="Which connector: woocommerce, vendure, file …")],
+    set: connection.Set = None,
+    secret_from_env: connection.Secret = None,
+    option: connection.Option = None,
+) -> Shown:
+    """Add a channel: its settings are checked, its secrets sealed, and it is polled from now on.
+
+    What is needed and was not given is asked for, secrets without echo.
+    """
+    from engine.connectors import registry
+    from engine.services import setup
+
+    kind = registry.channel_type(connector)
+    values = connection.values(kind, set, secret_from_env, ask=True)
+    row = await setup.add_channel(name, connector, values, by(), **connection.options("channels", option))
+    return said(
+        f"{name} is added; test it with `bluebook channels test {name!r}`, then pull with `bluebook sync {name!r}`",
+        id=row.id, name=name,
+    )  # fmt: skip
+
+
+@noun.command(
+    "set", "bluebook channels set Shop --option poll_seconds=30", "bluebook channels set Shop --set timeout=60"
+)
+async def set_(
+    channel: Name,
+    set: connection.Set = None,
+    secret_from_env: connection.Secret = None,
+    option: connection.Option = None,
+) -> Shown:
+    """Change a channel: what is given is changed, the rest stays.
+
+    Options of ours: poll_seconds, rescan_seconds, overlap_seconds, prefix, enabled, stale_days, margin_floor …
+    """
+    return await change("channels", channel, set, secret_from_env, option)
+
+
+async def change(table: connection.Table, which: str, given: Any, secrets: Any, options: Any, **more: Any) -> Shown:
+    """The settings and options given are changed; what changed."""
+    from engine.connectors import registry
+    from engine.errors import Invalid
+    from engine.services import listings, setup
+
+    view: Any = await (listings.channel(which) if table == "channels" else listings.supplier(which))
+    kind: Any = (registry.channel_type if table == "channels" else registry.supplier_type)(view.connector)
+    values = connection.values(kind, given, secrets, ask=False)
+    changed = connection.options(table, options) | more
+    if not values and not changed:
+        raise Invalid("say what to change: --set, --secret-from-env or --option")
+    await setup.update(table, view.id, by(), values=values, **changed)
+    names = sorted([*values, *changed])
+    return said(f"{view.name}: changed {', '.join(names)}", name=view.name, changed=names)
+
+
+@noun.command("test", "bluebook channels test Shop")
+async def test(channel: Name) -> Shown:
+    """Ask the channel whether the connection works, and as whom."""
+    from engine.services import listings
+
+    return await connection.test("channels", await listings.channel(channel))
+
+
+@noun.command("pause", 'bluebook channels pause Shop --reason "moving servers"')
+async def pause(channel: Name, reason: Annotated[str, typer.Option(help="Why, for the others.")] = "") -> Shown:
+    """Stop using a channel until it is resumed: nothing is pulled, nothing pushed."""
+    from engine.services import listings
+
+    return await connection.pause("channels", await listings.channel(channel), reason, by())
+
+
+@noun.command("resume", "bluebook channels resume Shop")
+async def resume(channel: Name) -> Shown:
+    """Use a paused channel again."""
+    from engine.services import listings
+
+    return await connection.resume("channels", await listings.channel(channel), by())
+
+
+@noun.command("sync", "bluebook channels sync Shop")
+async def sync(channel: Name) -> Shown:
+    """Pull a channel's orders now; the same as `bluebook sync`."""
+    from tui.cli.system import pull
+
+    return await pull([channel])
+
+
+@noun.command(
+    "auto",
+    'bluebook channels auto Shop --on --limit "500 USD" --alert ops@example.com',
+    "bluebook channels auto Shop --on --condition 'order.country == \"US\"'",
+    "bluebook channels auto Shop --off",
+)
+async def auto(
+    channel: Name,
+    on: Annotated[bool | None, typer.Option("--on/--off", help="Process ready orders without a person.")] = None,
+    limit: Annotated[
+        str | None, typer.Option(help='A person processes what is above, as in "500 USD"; none lifts it.')
+    ] = None,
+    condition: Annotated[
+        str | None, typer.Option(help="Only orders for which this holds (CEL); empty for all.")
+    ] = None,
+    alert: Annotated[list[str] | None, typer.Option(help="Who is mailed about orders that need a person.")] = None,
+) -> Shown:
+    """Set Auto Order Processing; without options, show how it is set.
+
+    Orders that need a person still stop in Resolve, and the people given by --alert get an e-mail.
+    """
+    from engine.services import listings, setup
+
+    view = await listings.channel(channel)
+    changed: dict[str, Any] = {}
+    if on is not None:
+        changed["auto_process"] = on
+    if limit is not None:
+        changed |= _limit(limit)
+    if condition is not None:
+        changed["auto_condition"] = condition.strip()
+    if alert is not None:
+        changed["alert_addresses"] = [address for address in alert if address.strip()]
+    if changed:
+        await setup.update("channels", view.id, by(), **changed)
+        view = await listings.channel(view.name)
+    data = {name: getattr(view, name) for name in ("auto_process", "auto_limit", "auto_currency", "auto_condition")}
+    return Shown(
+        {"name": view.name, **data, "alert_addresses": view.alert_addresses}, lambda paper: paper.pairs(_auto(view))
+    )
+
+
+def _limit(text: str) -> dict[str, Any]:
+    from engine.domain import money
+    from engine.errors import Invalid, Unreadable
+
+    if text.strip().lower() in ("", "none"):
+        return {"auto_limit": None, "auto_currency": ""}
+    amount, _, currency = text.strip().partition(" ")
+    if not currency:
+        raise Invalid('a limit has a currency, as in --limit "500 USD"', "limit")
+    try:
+        minor = money.minor(amount.replace(",", ""), currency.strip().upper())
+    except Unreadable as error:
+        raise Invalid(error.message, "limit") from error
+    return {"auto_limit": minor, "auto_currency": currency.strip().upper()}

@@ -1,0 +1,72 @@
+"""``bluebook jobs``: what is due, what runs, and what was given up and waits for a person."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tui.cli.command import Noun
+from tui.cli.output import Column, Shown, ago, listing, many, said
+
+noun = Noun("jobs", "What is due, under way, or given up.")
+STATES = "ready, claimed, done or dead"
+
+
+@noun.command("ls", "bluebook jobs ls", "bluebook jobs ls ready --limit 20 --json", reads=True)
+async def ls(
+    state: Annotated[str, typer.Argument(help=STATES)] = "dead",
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
+    after: Annotated[int | None, typer.Option(help="Only those after this job.")] = None,
+) -> Shown:
+    """List jobs in a state; without one, those that were given up and wait for a person."""
+    from engine.services import outbox
+
+    rows = await outbox.list_jobs(state, limit, after)
+    counts = await outbox.counts()
+    columns = [
+        Column("ID", lambda j: j.id, right=True),
+        Column("TASK", lambda j: j.task),
+        Column("ABOUT", lambda j: j.subject_id or "", right=True),
+        Column("TRIES", lambda j: j.attempts, right=True),
+        Column("DUE", lambda j: ago(j.run_at), right=True),
+        Column("ERROR", lambda j: j.error, give=True),
+    ]
+    told = f"{counts['due']:,} due, {counts['claimed']:,} under way, {counts['dead']:,} dead"
+    last = str(rows[-1].id) if len(rows) == limit else None
+    return listing("jobs", rows, columns, empty=f"no job is {state}", after=last, remarks=[told])
+
+
+@noun.command("retry", "bluebook jobs retry 4711", "bluebook jobs retry --all")
+async def retry(
+    jobs: Annotated[list[int] | None, typer.Argument(help="Ids, as `bluebook jobs ls` shows them.")] = None,
+    all: Annotated[bool, typer.Option("--all", help="Every dead job.")] = False,
+) -> Shown:
+    """Run jobs again: those that were given up, or wait for their time, are due now."""
+    from engine.services import outbox
+
+    ids = await _chosen(jobs, all)
+    for job in ids:
+        await outbox.retry(job)
+    return said(f"{many(len(ids), 'job')} due now", jobs=ids)
+
+
+@noun.command("drop", "bluebook jobs drop 4711")
+async def drop(
+    jobs: Annotated[list[int], typer.Argument(help="Ids, as `bluebook jobs ls` shows them.")],
+) -> Shown:
+    """Give jobs up for good: they are over without having run."""
+    from engine.services import outbox
+
+    for job in jobs:
+        await outbox.drop(job)
+    return said(f"{many(len(jobs), 'job')} dropped", jobs=jobs)
+
+
+async def _chosen(jobs: list[int] | None, every: bool) -> list[int]:
+    from engine.errors import Invalid
+    from engine.services import outbox
+
+    if bool(jobs) == every:
+        raise Invalid("say which jobs, or --all", "jobs")
+    return jobs or [job.id for job in await outbox.list_jobs("dead", 10_000)]

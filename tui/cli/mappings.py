@@ -1,0 +1,206 @@
+"""``bluebook mappings``: what a channel's rates and SKUs stand for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tui.cli import sheets
+from tui.cli.command import Noun, by
+from tui.cli.output import Column, Paper, Shown, listing, many, said
+
+noun = Noun("mappings", "Rates to shipping methods, channel SKUs to products.")
+Channel = Annotated[str, typer.Argument(help="The channel's name, or the beginning of it.")]
+File = Annotated[str, typer.Argument(help="A CSV file; - is stdin or stdout.")]
+COLUMNS = ("kind", "channel", "rate", "supplier", "method", "sku", "product", "quantity")
+
+
+@noun.command("ls", "bluebook mappings ls", "bluebook mappings ls --skus --limit 20", reads=True)
+async def ls(
+    channel: Annotated[str | None, typer.Option(help="Only those of this channel.")] = None,
+    skus: Annotated[bool, typer.Option("--skus", help="List the SKUs that are mapped instead.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many SKUs.")] = 50,
+    after: Annotated[str, typer.Option(metavar="CHANNEL/SKU", help="With --skus: only those after this one.")] = "",
+) -> Shown:
+    """List what is not mapped and holds up orders, then the shipping mappings; with --skus, the SKUs instead."""
+    from engine.services import listings
+
+    view = await listings.channel(channel) if channel else None
+    if skus:
+        return await _skus(view, limit, after)
+    rates = [r for r in await listings.unmapped_rates() if view is None or r.channel == view.name]
+    unknown = [s for s in await listings.unmapped_skus() if view is None or s.channel == view.name]
+    mapped = await listings.mappings(view.id if view else None)
+
+    def draw(paper: Paper) -> None:
+        if rates:
+            paper.line("Rates that are not mapped", "bold")
+            paper.table(RATES, rates)
+        if unknown:
+            paper.title("SKUs that are not mapped")
+            paper.table(UNKNOWN, unknown)
+        if rates or unknown:
+            paper.title("Shipping mappings")
+        paper.table(MAPPED, mapped)
+
+    remarks = []
+    if rates:
+        first = rates[0]
+        remarks.append(f"map one: bluebook mappings ship {first.channel!r} {first.rate!r} {first.supplier} METHOD")
+    if unknown:
+        remarks.append(f"map one: bluebook mappings sku {unknown[0].channel!r} {unknown[0].sku!r} PRODUCT")
+    if not (rates or unknown or mapped):
+        remarks.append("no mappings yet, and none is missed")
+    return Shown({"unmapped_rates": rates, "unmapped_skus": unknown, "mappings": mapped}, draw, remarks=remarks)
+
+
+RATES = [
+    Column("ORDERS", lambda r: r.orders, right=True),
+    Column("CHANNEL", lambda r: r.channel, give=True),
+    Column("RATE", lambda r: r.rate, give=True),
+    Column("SUPPLIER", lambda r: r.supplier),
+]
+UNKNOWN = [
+    Column("ORDERS", lambda s: s.orders, right=True),
+    Column("CHANNEL", lambda s: s.channel, give=True),
+    Column("SKU", lambda s: s.sku, give=True),
+    Column("TITLE", lambda s: s.title, give=True),
+]
+MAPPED = [
+    Column("CHANNEL", lambda m: m.channel, give=True),
+    Column("RATE", lambda m: m.rate, give=True),
+    Column("SUPPLIER", lambda m: m.supplier),
+    Column("METHOD", lambda m: m.method, give=True),
+    Column("CODE", lambda m: m.method_code, give=True),
+    Column("BY", lambda m: m.created_by, give=True),
+]
+
+
+async def _skus(view: Any, limit: int, after: str) -> Shown:
+    from engine.services import listings
+
+    start = after.partition("/")
+    rows = await listings.listings(view.id if view else None, after=(start[0], start[2]), limit=limit)
+    columns = [
+        Column("CHANNEL", lambda r: r.channel, give=True),
+        Column("SKU", lambda r: r.sku, give=True),
+        Column("STANDS FOR", lambda r: _parts(r.components), give=True),
+        Column("TITLE", lambda r: r.title, give=True),
+    ]
+    last = f"{rows[-1].channel}/{rows[-1].sku}" if len(rows) == limit else None
+    return listing("listings", rows, columns, empty="no SKU is mapped yet", after=last)
+
+
+def _parts(components: dict[str, int]) -> str:
+    return ", ".join(sku if quantity == 1 else f"{quantity} × {sku}" for sku, quantity in components.items())
+
+
+@noun.command("ship", 'bluebook mappings ship Shop "Free Shipping" ACME UPS-GND')
+async def ship(
+    channel: Channel,
+    rate: Annotated[str, typer.Argument(help="The rate as the customer chose it.")],
+    supplier: Annotated[str, typer.Argument(help="Whose method: code or name.")],
+    method: Annotated[str, typer.Argument(help="The method's code, as `bluebook suppliers methods` shows it.")],
+) -> Shown:
+    """Map a rate to a supplier's shipping method, and check the orders again that wait for it."""
+    from engine.services import listings, setup
+
+    where, who = await listings.channel(channel), await listings.supplier(supplier)
+    freed = await setup.map_shipping(where.id, rate, who.id, method, by())
+    return said(
+        f"{where.name}: {rate} goes by {method} at {who.code}; {_freed(freed)}", channel=where.name, rate=rate,
+        supplier=who.code, method=method, ready=freed,
+    )  # fmt: skip
+
+
+@noun.command(
+    "sku", "bluebook mappings sku Shop LAMP-2PACK LAMP-BR=2", "bluebook mappings sku Shop DESK-SET DESK LAMP-BR=2"
+)
+async def sku(
+    channel: Channel,
+    sku: Annotated[str, typer.Argument(help="The channel's SKU.")],
+    products: Annotated[list[str], typer.Argument(metavar="PRODUCT[=PIECES]", help="What one piece of it stands for.")],
+) -> Shown:
+    """Say which products a channel's SKU stands for, and check the orders again that wait for it."""
+    from engine.services import listings, setup
+
+    where = await listings.channel(channel)
+    components = dict(map(_part, products))
+    freed = await setup.map_sku(where.id, sku, components, by())
+    return said(
+        f"{where.name}: {sku} stands for {_parts(components)}; {_freed(freed)}", channel=where.name, sku=sku,
+        components=components, ready=freed,
+    )  # fmt: skip
+
+
+def _part(text: str) -> tuple[str, int]:
+    from engine.errors import Invalid
+
+    name, equals, pieces = text.rpartition("=")
+    if not equals:
+        return text, 1
+    if not pieces.isdecimal():
+        raise Invalid(f"{text}: write it as PRODUCT=PIECES, as in LAMP-BR=2", "products")
+    return name, int(pieces)
+
+
+def _freed(count: int) -> str:
+    return f"{many(count, 'waiting order')} became ready" if count else "no waiting order became ready by it"
+
+
+@noun.command("import", "bluebook mappings import mappings.csv")
+async def import_(file: File) -> Shown:
+    """Map rates and SKUs from CSV: columns kind (rate or sku), channel, rate, supplier, method, sku, product, quantity.
+
+    A kit has a row for each of its products. A row that is wrong is named and the others are taken.
+    """
+    from engine.errors import BluebookError, Invalid
+    from engine.services import listings, setup
+
+    wrong, done, freed = [], 0, 0
+    kits: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}
+    for line, row in sheets.read(file, ("kind", "channel"), COLUMNS[2:]):
+        try:
+            if row["kind"] == "rate":
+                where, who = await listings.channel(row["channel"]), await listings.supplier(row.get("supplier", ""))
+                freed += await setup.map_shipping(where.id, row.get("rate", ""), who.id, row.get("method", ""), by())
+                done += 1
+            elif row["kind"] == "sku":
+                pieces = _part(f"{row.get('product', '')}={row.get('quantity') or 1}")
+                kits.setdefault((row["channel"], row.get("sku", "")), (line, {}))[1].update([pieces])
+            else:
+                raise Invalid(f"kind {row['kind']!r} is neither rate nor sku", "kind")
+        except BluebookError as error:
+            wrong.append(f"line {line}: {error.message}")
+    for (channel, listed), (line, components) in kits.items():
+        try:
+            freed += await setup.map_sku((await listings.channel(channel)).id, listed, components, by())
+            done += 1
+        except BluebookError as error:
+            wrong.append(f"line {line}: {error.message}")
+    return said(
+        f"{many(done, 'mapping')} set, {many(len(wrong), 'row')} wrong; {_freed(freed)}", code=3 if wrong else 0,
+        remarks=wrong, mappings=done, ready=freed, wrong=wrong,
+    )  # fmt: skip
+
+
+@noun.command("export", "bluebook mappings export", "bluebook mappings export mappings.csv", reads=True)
+async def export(file: File = "-") -> Shown | None:
+    """Write all mappings as CSV, as `bluebook mappings import` reads them."""
+    from engine.services import listings
+
+    rows: list[list[Any]] = [
+        ["rate", m.channel, m.rate, m.supplier, m.method_code, "", "", ""] for m in await listings.mappings()
+    ]
+    after = ("", "")
+    while page := await listings.listings(after=after, limit=listings.LARGEST_PAGE):
+        rows += [
+            ["sku", r.channel, "", "", "", r.sku, product, quantity]
+            for r in page
+            for product, quantity in r.components.items()
+        ]
+        after = (page[-1].channel, page[-1].sku)
+    with sheets.target(file) as out:
+        count = sheets.write(COLUMNS, rows, out)
+    return None if file == "-" else said(f"{many(count, 'row')} written to {file}", rows=count, file=file)

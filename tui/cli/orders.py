@@ -1,0 +1,167 @@
+"""``bluebook orders``: looking at them. What is done to them is in ``orders_act`` and ``orders_resolve``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import typer
+
+from tui.cli import order_view, sheets
+from tui.cli.command import Noun
+from tui.cli.output import Column, Paper, Shown, ago, json_text, listing, many, said, words
+
+noun = Noun("orders", "Look at orders, process, resolve, edit, cancel.")
+Filter = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILTER", help="st: ch: sup: err: is: cc: cur: total> age> placed> and plain words."),
+]  # fmt: skip
+Number = Annotated[str, typer.Argument(help="The order's number.")]
+EXPORTED = (
+    "number", "status", "placed_at", "channel", "customer", "country", "quantity", "suppliers", "shipping_rate",
+    "methods", "total", "currency", "issues", "tracking",
+)  # fmt: skip
+
+
+@noun.command(
+    "ls", "bluebook orders ls st:ready", "bluebook orders ls 'total>100' 'age>2h' '!sup:acme'",
+    "bluebook orders ls --tab resolve --limit 20 --json", reads=True,
+)  # fmt: skip
+async def ls(
+    filter: Filter = None,
+    tab: Annotated[str, typer.Option(help="Only what waits for someone: ready, resolve or all of it.")] = "",
+    sort: Annotated[str, typer.Option(help="placed, number or total; - before it for the largest first.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
+    after: Annotated[str, typer.Option(metavar="PLACE", help="Go on from here: what the last page said.")] = "",
+) -> Shown:
+    """List orders, the newest first; with --tab, those that wait for someone, the oldest first.
+
+    Filters combine: `st:ready ch:woo sup:acme err:sku total>100 age>2h placed>2026-11-01 cc:DE lamp`, ! before one
+    leaves those out.
+    """
+    from engine.errors import Invalid
+    from engine.services import history
+
+    filters = await history.from_text(" ".join(filter or ()))
+    if tab and tab not in history.TABS:
+        raise Invalid(f"there is no tab {tab!r}; there are {', '.join(history.TABS)}", "tab")
+    if tab:
+        filters = history.in_queue(tab, filters)  # type: ignore[arg-type]
+    cursor = history.Cursor.parse(after) if after else None
+    page = await history.list_orders(filters, sort=sort or ("placed" if tab else "-placed"), after=cursor, limit=limit)
+    remarks = ["few orders fit; older ones were not tried yet"] if page.partial else []
+    columns = [
+        Column("ORDER", lambda o: o.number),
+        Column("AGE", lambda o: ago(o.placed_at), right=True),
+        Column("CHANNEL", lambda o: o.channel, give=True),
+        Column("CUSTOMER", lambda o: o.customer, give=True),
+        Column("QTY", lambda o: o.quantity, right=True),
+        Column("SUPPLIERS", lambda o: " ".join(f"{p.code} {p.quantity}" for p in o.suppliers), give=True),
+        *([Column("SHIP", _ship, give=True)] if Paper().roomy else []),
+        Column("TOTAL", lambda o: order_view.amount(o.total, o.currency), right=True),
+        Column("STATE", state),
+    ]
+    return listing(
+        "orders", page.rows, columns, empty="no orders fit; `bluebook sync` pulls new ones",
+        after=page.next.text() if page.next else None, remarks=remarks,
+    )  # fmt: skip
+
+
+def _ship(order: Any) -> str:
+    return f"{order.shipping_rate or '-'} → {', '.join(order.methods) or '?'}"
+
+
+def state(order: Any) -> str:
+    """The status in a word or, where it needs a person, why."""
+    if order.status == "unresolved" and order.issues:
+        return " ".join(order.issues[:2]) + ("…" if len(order.issues) > 2 else "")
+    return words(order.status)
+
+
+@noun.command("show", "bluebook orders show 1001", "bluebook orders show 1001 --json", reads=True)
+async def show(order: Number) -> Shown:
+    """Show an order with everything: why it waits, lines, purchase orders, tracking, totals."""
+    from engine.services import history
+
+    page = await history.order_page(order)
+    return Shown(page, lambda paper: order_view.draw(paper, page))
+
+
+@noun.command("explain", "bluebook orders explain 1001", reads=True)
+async def explain(order: Number) -> Shown:
+    """Explain who would ship what is not sent yet: every supplier, and why it wins or loses."""
+    from engine.services import listings, route
+
+    [order_id] = await listings.order_ids([order])
+    rows = await route.explain(order_id)
+    columns = [
+        Column("LINE", lambda r: r["line"], right=True),
+        Column("SKU", lambda r: r["sku"], give=True),
+        Column("SUPPLIER", lambda r: r["supplier"]),
+        Column("SHIPS", lambda r: r["quantity"] or "-", right=True),
+        Column("WHY", lambda r: r["reason"], give=True),
+    ]
+    return listing(
+        "candidates", rows, columns, empty="nothing is left to route: all of it is sent, or no SKU is mapped"
+    )
+
+
+@noun.command(
+    "export", "bluebook orders export st:shipped --format csv", "bluebook orders export ch:woo --file orders.csv",
+    reads=True,
+)  # fmt: skip
+async def export(
+    filter: Filter = None,
+    format: Annotated[str, typer.Option(help="csv, json or jsonl (one order a line)")] = "csv",
+    file: Annotated[str, typer.Option(help="Where to; - is stdout.")] = "-",
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many at most.")] = 100_000,
+) -> Shown | None:
+    """Write all orders that fit, the newest first; in CSV no cell can be taken for a formula."""
+    from engine.errors import Invalid
+    from engine.services import history
+
+    if format not in ("csv", "json", "jsonl"):
+        raise Invalid(f"{format!r} is not csv, json or jsonl", "format")
+    filters = await history.from_text(" ".join(filter or ()))
+    rows = [row async for row in matching(filters, limit)]
+    with sheets.target(file) as out:
+        if format == "csv":
+            sheets.write(EXPORTED, map(_cells, rows), out)
+        elif format == "json":
+            out.write(json_text(rows) + "\n")
+        else:
+            import msgspec
+
+            out.writelines(msgspec.json.encode(row).decode() + "\n" for row in rows)
+    if len(rows) == limit:
+        print(f"stopped at {limit:,}: --limit", file=sys.stderr)
+    return None if file == "-" else said(f"{many(len(rows), 'order')} written to {file}", orders=len(rows), file=file)
+
+
+async def matching(filters: Any, limit: int) -> AsyncIterator[Any]:
+    """The rows of the orders that fit, the newest first, at most so many."""
+    from engine.services import history
+
+    after, left = None, limit
+    while left > 0:
+        page = await history.list_orders(filters, after=after, limit=min(left, history.LARGEST_PAGE))
+        for row in page.rows:
+            yield row
+        left -= len(page.rows)
+        after = page.next
+        if after is None:
+            return
+
+
+def _cells(order: Any) -> list[Any]:
+    from engine.domain import money
+
+    values = {name: getattr(order, name) for name in EXPORTED}
+    values |= {
+        "placed_at": order.placed_at.isoformat(),
+        "total": money.major(order.total, order.currency),
+        "suppliers": " ".join(f"{p.code}×{p.quantity}" for p in order.suppliers),
+        "methods": ", ".join(order.methods), "issues": ", ".join(order.issues), "tracking": " ".join(order.tracking),
+    }  # fmt: skip
+    return list(values.values())

@@ -1,0 +1,239 @@
+"""What a command shows: tables and text for people, one JSON document for programs; data on stdout, remarks on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+STYLES = {
+    "ready": "green", "ok": "green", "completed": "green", "shipped": "green", "closed": "green", "confirmed": "green",
+    "unresolved": "yellow", "on_hold": "yellow", "warn": "yellow", "queued": "cyan", "processed": "cyan",
+    "failing": "yellow", "paused": "red", "failed": "red", "fail": "red", "dead": "red", "rejected": "red",
+    "outcome_unknown": "red", "parked": "yellow", "canceled": "dim", "disabled": "dim",
+}  # fmt: skip
+"""Colour only repeats what the word already says."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The result of a command: ``data`` is printed as JSON, or ``draw`` draws it for people. ``code`` is the exit code.
+
+    ``remarks`` go to stderr either way.
+    """
+
+    data: Any
+    draw: Callable[[Paper], None]
+    code: int = 0
+    remarks: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. ``give``: it is shortened where the terminal is narrow; ``fold``: it goes on below."""
+
+    title: str
+    cell: Callable[[Any], Any]
+    right: bool = False
+    give: bool = False
+    fold: bool = False
+
+
+@dataclass
+class Paper:
+    """Where a command draws. ``wide``: nobody looks (a pipe), so nothing is shortened or wrapped."""
+
+    stream: IO[str] = field(default_factory=lambda: sys.stdout)
+
+    def __post_init__(self) -> None:
+        self.wide = not self.stream.isatty()
+        self._made: Console | None = None
+
+    @property
+    def roomy(self) -> bool:
+        """Is there room for columns that are only nice to have?"""
+        return self.wide or bool(self._console.width >= 100)
+
+    @property
+    def _console(self) -> Console:
+        if self._made is None:
+            from rich.console import Console
+
+            self._made = Console(
+                file=self.stream, width=10_000 if self.wide else None, no_color="NO_COLOR" in os.environ or None,
+                force_terminal=None if not self.wide else False, highlight=False, markup=False, emoji=False,
+            )  # fmt: skip
+        return self._made
+
+    def line(self, text: object = "", style: str = "") -> None:
+        """One line of text, wrapped at a terminal's edge."""
+        self._console.print(_text(text, style), soft_wrap=self.wide, style=style or None)
+
+    def findings(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
+        """State, what it is about, what was found, and what to do about it."""
+        from rich.table import Table
+
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for _ in range(2):
+            table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for state, about, what, todo in rows:
+            table.add_row(_text(state), _text(about), _text(f"{what}\n→ {todo}" if todo else what))
+        self._print(table)
+
+    def title(self, text: object) -> None:
+        """A heading, after an empty line."""
+        self._console.print()
+        self.line(text, "bold")
+
+    def pairs(self, rows: Iterable[tuple[str, object]]) -> None:
+        """Names and values beneath one another; empty values are left out."""
+        from rich.table import Table
+
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, style="dim")
+        table.add_column(overflow="fold")
+        for name, value in rows:
+            if value not in (None, ""):
+                table.add_row(name, _text(value))
+        self._print(table)
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Any]) -> None:
+        """The rows under their titles; columns that give are shortened where the terminal is narrow."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(
+                column.title, justify="right" if column.right else "left", no_wrap=not (column.give or column.fold),
+                overflow="fold" if column.fold else "ellipsis",
+            )  # fmt: skip
+        for row in rows:
+            table.add_row(*[_text(column.cell(row), one_line=not column.fold) for column in columns])
+        self._print(table)
+
+    def _print(self, table: Any) -> None:
+        if not self.wide:
+            self._console.print(table)
+            return
+        with self._console.capture() as taken:
+            self._console.print(table)
+        self.stream.write("".join(f"{line.rstrip()}\n" for line in taken.get().splitlines()))
+
+
+def _text(value: object, style: str = "", *, one_line: bool = False) -> Text:
+    from rich.text import Text
+
+    text = clean("" if value is None else str(value), one_line=one_line)
+    if not style:
+        style = STYLES.get(text.replace(" ", "_"), "")
+    return Text(text, style=style, no_wrap=one_line or None, overflow="ellipsis" if one_line else None)
+
+
+def clean(text: str, *, one_line: bool = False) -> str:
+    """The text without what would steer a terminal: names and messages come from customers and suppliers."""
+    if one_line:
+        text = " ".join(text.split())
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") or c in "\u200c\u200d" else "\ufffd"
+        for c in text
+    )
+
+
+# --- making what is shown ---------------------------------------------------------------------------------------------
+
+
+def listing(
+    key: str, rows: Sequence[Any], columns: Sequence[Column], *, empty: str, after: str | None = None,
+    data: Sequence[Any] | None = None, remarks: Sequence[str] = (),
+) -> Shown:  # fmt: skip
+    """A table. ``key`` names the rows in the JSON, beside ``next``: what ``--after`` takes to go on, or null."""
+    told = list(remarks)
+    if not rows:
+        told.insert(0, empty)
+    elif after is not None:
+        told.append(f"there is more: --after '{after}'")
+    document = {key: list(data if data is not None else rows), "next": after}
+    return Shown(document, lambda paper: paper.table(columns, rows) if rows else None, remarks=told)
+
+
+def said(text: str, *, code: int = 0, remarks: Sequence[str] = (), **data: Any) -> Shown:
+    """A sentence; in JSON it is the message, beside ``data``."""
+    return Shown({"message": text, **data}, lambda paper: paper.line(text), code, remarks)
+
+
+def show(shown: Shown, *, as_json: bool) -> None:
+    """The result is on stdout, its remarks on stderr."""
+    if as_json:
+        print_json(shown.data)
+    else:
+        shown.draw(Paper(sys.stdout))
+    sys.stdout.flush()
+    for remark in shown.remarks:
+        print(clean(remark), file=sys.stderr)
+
+
+def print_json(data: Any) -> None:
+    """The data is on stdout as one JSON document; times are UTC, money is minor units beside its currency."""
+    sys.stdout.write(json_text(data) + "\n")
+
+
+def json_text(data: Any) -> str:
+    """One JSON document, indented."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+
+
+# --- small words ------------------------------------------------------------------------------------------------------
+
+
+def local(moment: datetime | int | None, *, seconds: bool = False) -> str:
+    """The time in the zone of the person: ``2026-11-22 09:12``. Whole numbers are microseconds."""
+    if moment is None:
+        return ""
+    if isinstance(moment, int):
+        from engine import clock
+
+        moment = clock.moment(moment)
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def ago(moment: datetime | int | None) -> str:
+    """How long ago, in the largest unit: ``3h``; ``in 3h`` for what is to come; "never" for None."""
+    if moment is None:
+        return "never"
+    from engine import clock
+
+    if isinstance(moment, int):
+        moment = clock.moment(moment)
+    passed = (clock.now() - moment).total_seconds()
+    return span(passed) if passed >= 0 else f"in {span(-passed)}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit: 45s, 12m, 3h, 9d."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def many(count: int, noun: str) -> str:
+    """``1 order``, ``3 orders``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def words(name: str) -> str:
+    """An identifier as people read it: ``on hold``."""
+    return name.replace("_", " ")

@@ -1,0 +1,225 @@
+"""The commands of ``bluebook`` itself: setting up, running workers, pulling now, and looking whether all is well."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+
+from tui.cli.command import Noun, by, opened, sqlite_file
+from tui.cli.output import Column, Paper, Shown, listing, many, said
+
+db = Noun("db", "The database's schema.")
+config = Noun("config", "The settings in force.")
+
+
+def register(root: Noun) -> None:
+    """The commands are part of ``bluebook``."""
+    root.command("init", "bluebook init", database=False)(init)
+    root.command("worker", "bluebook worker", "bluebook worker --processes 4", database=False, logged=False)(worker)
+    root.command("sync", "bluebook sync", 'bluebook sync "Demo store"')(sync)
+    root.command("doctor", "bluebook doctor", "bluebook doctor --quick --json", database=False, reads=True)(doctor)
+    root.command("api", "bluebook api --port 8080", database=False, logged=False)(api)
+
+
+def register_demo(root: Noun) -> None:
+    """``bluebook demo`` is there too; its module registers itself, with what it needs."""
+    demo = importlib.import_module("tui.cli.demo")
+    demo.register(root)
+
+
+async def init() -> Shown:
+    """Make Bluebook's folder, key and database; safe to run again."""
+    from engine import db as database
+    from engine import vault
+    from engine.services import listings, schedule, schema
+    from engine.settings import masked_url, settings
+
+    conf = settings()
+    done = []
+    file = sqlite_file(conf.database)
+    fresh = file is not None and not _exists(file)
+    if not conf.secret_key:
+        made = not _exists(str(conf.home_path / "secret.key"))
+        path = vault.make_key_file()
+        done.append(f"{'made' if made else 'kept'} the key {path}: back it up, sealed credentials need it")
+    async with database.database():
+        applied = await schema.upgrade()
+        await schedule.ensure()
+        channels, suppliers = await listings.channels(), await listings.suppliers()
+    what = "made" if fresh else "brought up to date" if applied else "kept"
+    done.append(f"{what} the database {masked_url(conf.database)}")
+    steps = _next_steps(bool(channels), bool(suppliers))
+
+    def draw(paper: Paper) -> None:
+        for line in done:
+            paper.line(line)
+        paper.title("Next")
+        for step in steps:
+            paper.line(f"  {step}")
+
+    return Shown({"home": str(conf.home_path), "done": done, "applied": applied, "next": steps}, draw)
+
+
+def _exists(path: str) -> bool:
+    from pathlib import Path
+
+    return Path(path).exists()
+
+
+def _next_steps(channels: bool, suppliers: bool) -> list[str]:
+    steps = []
+    if not channels:
+        steps.append("bluebook channels add --help     connect a store")
+    if not suppliers:
+        steps.append("bluebook suppliers add --help    connect a supplier")
+    if channels and suppliers:
+        steps.append("bluebook sync                    pull the orders now")
+    steps.append("bluebook worker                  do the work in the background")
+    steps.append("bluebook doctor                  see whether all is well")
+    return steps
+
+
+def worker(
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+) -> int:
+    """Do the work in the background until told to stop: pull, send, listen, push tracking.
+
+    SIGTERM or Ctrl-C finishes what runs and leaves the rest ready; the log is on stderr.
+    """
+    code: int = importlib.import_module("workers.run").serve(processes)
+    return code
+
+
+async def sync(
+    channels: Annotated[list[str] | None, typer.Argument(metavar="CHANNEL", help="Which; all where not given.")] = None,
+) -> Shown:
+    """Pull orders now, and say what came."""
+    return await pull(channels or [])
+
+
+async def pull(names: list[str]) -> Shown:
+    """The channels named, or all in use, are pulled; what came from each. One that fails leaves the others alone."""
+    from engine.errors import BluebookError, Invalid, NotAuthorised, Refused
+    from engine.services import connections, intake, listings
+
+    if names:
+        chosen = [await listings.channel(name) for name in names]
+        for view in chosen:
+            if not view.enabled:
+                raise Invalid(f"{view.name} is disabled: `bluebook channels set {view.name!r} --option enabled=true`")
+            if view.paused_reason:
+                raise Refused(
+                    f"{view.name} is paused: {view.paused_reason}. Once that is put right: "
+                    f"`bluebook channels resume {view.name!r}`"
+                )
+    else:
+        chosen = [view for view in await listings.channels() if view.enabled and not view.paused_reason]
+        if not chosen:
+            raise Invalid("there is no channel to pull from; `bluebook channels ls` lists those there are")
+    rows: list[dict[str, Any]] = []
+    code = 0
+    for view in chosen:
+        row: dict[str, Any] = {"channel": view.name, "new": 0, "changed": 0, "same": 0, "parked": 0, "error": ""}
+        try:
+            pulled = await intake.poll(view.id, by())
+            row |= {"new": pulled.new, "changed": pulled.changed, "same": pulled.same, "parked": pulled.parked}
+        except BluebookError as error:
+            if isinstance(error, NotAuthorised):
+                await connections.pause("channels", view.id, error.message)
+            row["error"], code = error.message, max(code, error.exit_code)
+        rows.append(row)
+    remarks = ["parked payloads wait for a person: `bluebook inbox ls`"] if any(r["parked"] for r in rows) else []
+    shown = listing("channels", rows, _pulled(rows), empty="", remarks=remarks)
+    return Shown(shown.data, shown.draw, code, shown.remarks)
+
+
+def _pulled(rows: list[dict[str, Any]]) -> list[Column]:
+    columns = [
+        Column("CHANNEL", lambda r: r["channel"], give=True),
+        Column("NEW", lambda r: r["new"], right=True),
+        Column("CHANGED", lambda r: r["changed"], right=True),
+        Column("SAME", lambda r: r["same"], right=True),
+        Column("PARKED", lambda r: r["parked"], right=True),
+    ]
+    if any(row["error"] for row in rows):
+        columns.append(Column("ERROR", lambda r: r["error"], give=True))
+    return columns
+
+
+async def doctor(
+    quick: Annotated[bool, typer.Option("--quick", help="Look at the newest 1,000 orders only.")] = False,
+) -> Shown:
+    """Look whether all is well: database, key, broker, workers, connections, jobs, inbox, the orders themselves, disk.
+
+    Exit code 0: well or only warnings; 3: something needs a person; 4: a setting is wrong; 5: something does not answer.
+    """
+    from tui.cli import checkup
+
+    return await checkup.run(quick)
+
+
+async def api(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8080,
+) -> None:
+    """Serve the REST API and the webhooks until told to stop."""
+    from importlib.util import find_spec
+
+    from engine.errors import Misconfigured
+
+    if find_spec("engine.api.run") is None:
+        raise Misconfigured("this installation has no API (engine.api.run is missing)")
+    async with opened():
+        await importlib.import_module("engine.api.run").serve(host, port)
+
+
+@db.command("upgrade", "bluebook db upgrade", database=False)
+async def upgrade() -> Shown:
+    """Bring the database's schema up to this version; safe to run twice."""
+    from engine.services import schedule, schema
+
+    async with opened(checked=False):
+        applied = await schema.upgrade()
+        await schedule.ensure()
+    what = f"applied {', '.join(applied)}" if applied else "the schema is up to date"
+    return said(what, applied=applied)
+
+
+@db.command("check", "bluebook db check", database=False, reads=True)
+async def check() -> Shown:
+    """Say whether the schema fits this version; exit code 4 where it does not."""
+    from engine.services import schema
+
+    async with opened(checked=False):
+        state = await schema.state()
+        await schema.check()
+    return said(
+        f"the schema fits: {many(len(state.applied), 'migration')}, up to {state.applied[-1]}", applied=state.applied
+    )
+
+
+@config.command("show", "bluebook config show", "bluebook config show --json", database=False, reads=True)
+def show() -> Shown:
+    """Show the settings in force, secrets masked."""
+    from engine.settings import Settings, settings, shown
+
+    values = shown(settings())
+    mine, plain = settings(), Settings()
+
+    def draw(paper: Paper) -> None:
+        paper.table(
+            [
+                Column("SETTING", lambda name: name),
+                Column("VALUE", lambda name: _plain(values[name]), give=True),
+                Column("FROM", lambda name: "default" if getattr(mine, name) == getattr(plain, name) else "set"),
+            ],
+            list(values),
+        )
+
+    return Shown(values, draw, remarks=["set them by BLUEBOOK_<NAME> in the environment, or in bluebook.toml"])
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
