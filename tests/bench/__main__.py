@@ -1,0 +1,162 @@
+"""``make bench``: ours and its raw floor side by side in one run, as a table and as JSON under ``bench/results``.
+
+``--quick`` takes small numbers (two minutes); the full run reads 1,000,000 orders on each database (half an hour).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from engine import settings
+from tests.bench import intake, pipeline, reading
+from tests.support import databases
+
+ROOT = Path(__file__).parent.parent.parent
+PARTS = ("intake", "pipeline", "reading")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small numbers")
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be given again")
+    parser.add_argument("--no-postgres", action="store_true", help="SQLite only")
+    return parser.parse_args()
+
+
+@contextmanager
+def _postgres(wanted: bool) -> Iterator[str | None]:
+    """The URL of a new empty PostgreSQL database, dropped afterwards; None where there is no server."""
+    if not wanted or databases.elsewhere(databases.postgres_trouble()):
+        yield None
+        return
+    url = databases.elsewhere(databases.postgres_template())
+    try:
+        yield url
+    finally:
+        databases.elsewhere(databases.drop(url))
+
+
+def main() -> int:
+    """Every part was measured, printed and written down."""
+    options = _arguments()
+    parts = options.only or PARTS
+    folder = Path(tempfile.mkdtemp(prefix="bluebook-bench-"))
+    settings.force(settings.Settings(home=str(folder)))
+    results: dict[str, Any] = {"about": _about(options)}
+    try:
+        if "intake" in parts:
+            results["intake"] = _intake(folder, 1000 if options.quick else 5000, not options.no_postgres)
+        if "pipeline" in parts:
+            results["pipeline"] = _pipeline(folder, 500 if options.quick else 3000, not options.no_postgres)
+        if "reading" in parts:
+            results["reading"] = _reading(folder, options.quick, not options.no_postgres)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _show(results)
+    target = ROOT / "bench" / "results"
+    target.mkdir(parents=True, exist_ok=True)
+    file = target / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    file.write_text(json.dumps(results, indent=1))
+    print(f"written to {file.relative_to(ROOT)}")
+    return 0
+
+
+def _about(options: argparse.Namespace) -> dict[str, Any]:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit.stdout.strip(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": sys.version.split()[0],
+        "sqlite": sqlite3.sqlite_version,
+        "libraries": {name: version(name) for name in ("tortoise-orm", "aiohttp", "dramatiq", "msgspec")},
+        "quick": options.quick,
+    }
+
+
+def _intake(folder: Path, orders: int, postgres: bool) -> dict[str, Any]:
+    made = {"sqlite": asyncio.run(intake.run(f"sqlite:///{folder}/intake.db", f"sqlite:///{folder}/floor.db", orders))}
+    with _postgres(postgres) as ours, _postgres(postgres) as floor:
+        if ours and floor:
+            made["postgres"] = asyncio.run(intake.run(ours, floor, orders))
+    return made
+
+
+def _pipeline(folder: Path, orders: int, postgres: bool) -> dict[str, Any]:
+    home = folder / "pipeline"
+    home.mkdir()
+    settings.force(settings.Settings(home=str(home)))
+    made = {"sqlite": asyncio.run(pipeline.run(f"sqlite:///{home}/pipeline.db", home, orders))}
+    with _postgres(postgres) as url:
+        if url:
+            (home / "floor.sqlite3").unlink()
+            made["postgres"] = asyncio.run(pipeline.run(url, home, orders))
+    return made
+
+
+def _reading(folder: Path, quick: bool, postgres: bool) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for orders in (1_000, 20_000) if quick else (1_000, 100_000, 1_000_000):
+        url = f"sqlite:///{folder}/reading{orders}.db"
+        made[f"sqlite {orders}"] = msgspec.to_builtins(asyncio.run(reading.run(url, orders)))
+        Path(url.removeprefix("sqlite://")).unlink()
+        with _postgres(postgres) as server:
+            if server:
+                made[f"postgres {orders}"] = msgspec.to_builtins(asyncio.run(reading.run(server, orders)))
+    return made
+
+
+def _show(results: dict[str, Any]) -> None:
+    console = Console(width=110)
+    about = results["about"]
+    console.print(f"{about['at']}  commit {about['commit']}  {about['machine']}  Python {about['python']}")
+    for part in ("intake", "pipeline"):
+        if part in results:
+            table = Table(title=f"{part}: orders a second", title_justify="left")
+            for name in ("database", "orders", "ours", "floor", "ratio", "CPU ms/order", "memory MB"):
+                table.add_column(name, justify="left" if name == "database" else "right")
+            for database, found in results[part].items():
+                more = [f"{found[k]:.1f}" if k in found else "" for k in ("cpu_ms_per_order", "memory_mb")]
+                table.add_row(
+                    database, f"{found['orders']:,}", f"{found['ours_per_s']:,.0f}", f"{found['floor_per_s']:,.0f}",
+                    f"{found['ratio']:.2f}", *more,
+                )  # fmt: skip
+            console.print(table)
+    if "reading" in results:
+        table = Table(title="reading: p95 in ms", title_justify="left")
+        table.add_column("what")
+        for column in results["reading"]:
+            table.add_column(column, justify="right")
+        names = [one["name"] for one in next(iter(results["reading"].values()))]
+        for name in names:
+            cells = []
+            for found in results["reading"].values():
+                one = next(m for m in found if m["name"] == name)
+                cells.append(f"{one['p95']:.1f}" + (" !" if one["p95"] > one["goal"] else ""))
+            table.add_row(name, *cells)
+        console.print(table)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
