@@ -1,23 +1,21 @@
-"""A channel and suppliers that do and say what a test tells them, in this process; the engine around them is real."""
+"""A channel and suppliers that say exactly what a test tells them to, and remember what they were told."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
-from engine import clock, db
-from engine.demo.catalogue import BY_SKU
 from engine.demo.shop import Connection, Shop, furnish
-from engine.domain.addresses import Address
-from engine.errors import BluebookError, Refused
+from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater
 from engine.ports import (
     Accepted,
+    Address,
+    CancelAnswer,
     ChannelLine,
     ChannelOrder,
     ChannelParcel,
@@ -28,185 +26,144 @@ from engine.ports import (
     Purchase,
     Raw,
     SupplierUpdate,
-    UpdateKind,
-    UpdateLine,
 )
-from engine.services import catalog, inbox, intake, process, receive, tasks
-from engine.services.intake import Pulled
 from engine.services.lifecycle import Actor
-from engine.services.receive import Heard
 
-PERSON = Actor("dana", "person", "test")
-HOME = Address(
-    name="Ada Lovelace", line1="12 Example Street", city="Boston", region="MA", postal_code="02108", country="US"
-)
+BY = Actor("dana", "person", "test")
+SHIP_TO = Address(
+    name="Kim Lee", line1="12 Main Street", city="Springfield", region="IL", postal_code="62701", country="US",
+    phone="+12175550123", email="kim@example.com",
+)  # fmt: skip
+
+
+class Crash(BaseException):
+    """The worker's process ends here, as far as everything above can tell."""
+
+
+class ScriptedSupplier:
+    """Answers as ``answer``, ``finding`` and ``canceling`` say; ``book`` counts what it took on, by po number."""
+
+    slug, name, docs_url = "rest", "Scripted", ""
+    config_type: Any = None
+    secret_fields: frozenset[str] = frozenset()
+    can_find, can_cancel, stages = True, True, False
+
+    def __init__(self, ledger: Path | None = None) -> None:
+        self.book: Counter[str] = Counter()
+        self.documents: dict[str, Purchase] = {}
+        self.answer, self.finding, self.canceling = "accept", "truth", "canceled"
+        self.ledger = ledger
+        self.before: Callable[[str, Purchase], Awaitable[None]] | None = None
+
+    def render(self, purchase: Purchase) -> bytes:
+        return msgspec.json.encode(purchase)
+
+    async def submit(self, po_number: str, body: bytes) -> Accepted:
+        purchase = msgspec.json.decode(body, type=Purchase)
+        assert purchase.po_number == po_number
+        if self.before is not None:
+            await self.before(po_number, purchase)
+        match self.answer:
+            case "refuse":
+                raise Refused("no such product")
+            case "later":
+                raise TryLater("busy", 5.0)
+            case "auth":
+                raise NotAuthorised("the key was not accepted")
+            case "lost":
+                raise OutcomeUnknown("timed out")
+            case "crash":
+                raise Crash
+        self._take(po_number, purchase)
+        if self.answer == "accept and lose":
+            raise OutcomeUnknown("timed out after it arrived")
+        if self.answer == "accept and crash":
+            raise Crash
+        return Accepted(f"R-{po_number}")
+
+    def _take(self, po_number: str, purchase: Purchase) -> None:
+        self.book[po_number] += 1
+        self.documents[po_number] = purchase
+        if self.ledger is not None:
+            with self.ledger.open("ab", buffering=0) as file:
+                file.write(f"{po_number}\n".encode())
+
+    async def find(self, po_number: str) -> Accepted | None:
+        if self.finding == "later":
+            raise TryLater("busy", 5.0)
+        return Accepted(f"R-{po_number}") if self.book[po_number] else None
+
+    async def request_cancel(self, po_number: str) -> CancelAnswer:
+        if self.canceling == "later":
+            raise TryLater("busy", 5.0)
+        if self.canceling == "impossible":
+            raise Refused("cancellation is not offered")
+        return CancelAnswer(self.canceling)
+
+    def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
+        return msgspec.json.decode(raw.body, type=tuple[SupplierUpdate, ...])
+
+    async def close(self) -> None:
+        return None
 
 
 class ScriptedChannel:
-    """Counts only whole pieces, as Vendure does, and knows parcels by their number. ``trouble`` is raised by pushes."""
+    """Takes tracking as ``answer`` says; ``parcels`` is what it has, by order and key."""
+
+    slug, name, docs_url = "woocommerce", "Scripted", ""
+    config_type: Any = None
+    secret_fields: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
-        self.parcels: list[Parcel] = []
-        self.trouble: BluebookError | None = None
-        self.blind = False  # takes parcels and never shows them
-        self.pushes = 0
-        self.pages: list[Page] = []
+        self.answer = "yes"
+        self.parcels: dict[str, dict[str, Parcel]] = {}
 
     def read(self, raw: Raw) -> ChannelOrder:
         return msgspec.json.decode(raw.body, type=ChannelOrder)
 
-    async def pull(self, since: datetime | None, cursor: str | None) -> Page:
-        return self.pages.pop(0) if self.pages else Page()
-
-    async def finish(self, done: Sequence[str]) -> None: ...
-
     async def push_tracking(self, parcel: Parcel) -> str:
-        self.pushes += 1
-        if self.trouble is not None:
-            raise self.trouble
-        if not parcel.lines or not parcel.tracking_number:
-            raise Refused("no whole piece, or no number", code="INCOMPLETE_PARCEL")
-        if parcel not in self.parcels:
-            self.parcels.append(parcel)
-        return f"F{self.parcels.index(parcel) + 1}"
+        if self.answer == "refuse":
+            raise Refused("no such order")
+        if self.answer == "later":
+            raise TryLater("busy", 5.0)
+        if self.answer == "lost":
+            raise OutcomeUnknown("timed out")
+        self.parcels.setdefault(parcel.order_external_id, {})[parcel.key] = parcel
+        if self.answer == "yes and lose":
+            raise OutcomeUnknown("timed out after it arrived")
+        return f"T-{parcel.key}"
 
     async def read_tracking(self, external_ids: Sequence[str]) -> dict[str, tuple[ChannelParcel, ...]]:
         return {
-            order: tuple(
-                ChannelParcel(number, reference=f"F{n}")
-                for n, parcel in enumerate(self.parcels, 1)
-                if parcel.order_external_id == order and not self.blind
-                for number in (parcel.tracking_number, *parcel.also)
-            )
-            for order in external_ids
+            i: tuple(ChannelParcel(p.tracking_number, key) for key, p in self.parcels.get(i, {}).items())
+            for i in external_ids
         }
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        return None
 
 
-class ScriptedSupplier:
-    """Has what was submitted in ``sent``; ``trouble`` is raised by submits, ``unrenderable`` by rendering."""
-
-    can_find = True
-    stages = False
-
-    def __init__(self) -> None:
-        self.sent: list[Purchase] = []
-        self.trouble: BluebookError | None = None
-        self.unrenderable: BluebookError | None = None
-        self.slow = 0.0
-        self.at_once = self.most_at_once = 0
-
-    def render(self, purchase: Purchase) -> bytes:
-        if self.unrenderable is not None:
-            raise self.unrenderable
-        return msgspec.json.encode(purchase)
-
-    async def stage(self, po_number: str, body: bytes) -> None:
-        await asyncio.sleep(self.slow)
-
-    async def submit(self, po_number: str, body: bytes) -> Accepted:
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await asyncio.sleep(self.slow)
-        finally:
-            self.at_once -= 1
-        if self.trouble is not None:
-            raise self.trouble
-        self.sent.append(msgspec.json.decode(body, type=Purchase))
-        return Accepted(f"S{len(self.sent)}")
-
-    async def find(self, po_number: str) -> Accepted | None:
-        return Accepted("found") if any(p.po_number == po_number for p in self.sent) else None
-
-    def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
-        return (msgspec.json.decode(raw.body, type=SupplierUpdate),)
-
-    async def close(self) -> None: ...
+def order(number: str, lines: Sequence[ChannelLine], at: datetime, **more: Any) -> ChannelOrder:
+    """An order as the scripted channel tells it."""
+    values: dict[str, Any] = {
+        "state": ChannelState.OPEN, "payment": Payment.PAID, "currency": "USD", "ship_to": SHIP_TO,
+        "email": "kim@example.com", "shipping_rate": "Free Shipping",
+        "total": sum(line.unit_price * line.quantity for line in lines), **more,
+    }  # fmt: skip
+    return ChannelOrder(
+        external_id=f"x{number}", number=number, placed_at=at, updated_at=values.pop("updated_at", at),
+        lines=tuple(lines), **values,
+    )  # fmt: skip
 
 
-class Desk:
-    """The shop with its scripted partners, and short words for what tests do."""
-
-    def __init__(self, shop: Shop, channel: ScriptedChannel, suppliers: dict[str, ScriptedSupplier]) -> None:
-        self.shop, self.channel, self.suppliers = shop, channel, suppliers
-        self._keys = 0
-
-    def order(self, number: str, *lines: tuple[str, int], minutes: float = 0, **changes: Any) -> ChannelOrder:
-        """An order placed an hour ago and changed ``minutes`` after that."""
-        placed = clock.now().replace(microsecond=0) - timedelta(hours=1)
-        found = [
-            ChannelLine(f"{number}.{n}", sku, BY_SKU[sku].title, quantity, BY_SKU[sku].price)
-            for n, (sku, quantity) in enumerate(lines, 1)
-        ]
-        values: dict[str, Any] = {
-            "external_id": number, "number": number, "state": ChannelState.OPEN, "payment": Payment.PAID,
-            "placed_at": placed, "updated_at": placed + timedelta(minutes=minutes), "currency": "USD",
-            "total": sum(line.quantity * line.unit_price for line in found), "lines": tuple(found), "ship_to": HOME,
-            "email": f"{number}@example.com", "shipping_rate": "Free Shipping",
-        }  # fmt: skip
-        return ChannelOrder(**{**values, **changes})
-
-    async def told(self, order: ChannelOrder) -> Pulled:
-        """The channel tells of the order as it is."""
-        channel = (await catalog.channels())[self.shop.channel_id]
-        page = Page(items=(Raw(order.external_id, msgspec.json.encode(order)),))
-        return (await intake.take_page(channel, self.channel, page, PERSON))[0]  # type: ignore[arg-type]
-
-    async def send(self, *numbers: str) -> None:
-        """The orders are processed and sent."""
-        ids = [await self.value("SELECT id FROM orders WHERE number = ?", number) for number in numbers]
-        outcomes = await process.process(ids, PERSON, undo_seconds=0)
-        assert all(outcome.done for outcome in outcomes), outcomes
-        await tasks.drain()
-
-    def shipped(self, po_number: str, tracking: str, *lines: tuple[str, int]) -> SupplierUpdate:
-        """A parcel of (supplier SKU, quantity), or of all that is open."""
-        self._keys += 1
-        return SupplierUpdate(
-            kind=UpdateKind.SHIPPED, key=f"U{self._keys}", po_number=po_number, occurred_at=clock.now(), carrier="UPS",
-            tracking_number=tracking, lines=tuple(UpdateLine(sku, quantity) for sku, quantity in lines),
-        )  # fmt: skip
-
-    async def hear(self, code: str, *updates: SupplierUpdate) -> Heard:
-        """The supplier says all this at once."""
-        supplier = (await catalog.suppliers())[self.shop.suppliers[code]]
-        page = Page(items=tuple(Raw(update.key, msgspec.json.encode(update)) for update in updates))
-        stored = await inbox.store("supplier", supplier.id, page)
-        return await receive.take(supplier, self.suppliers[code], stored, PERSON)  # type: ignore[arg-type]
-
-    async def ships(self, po_number: str, tracking: str, *lines: tuple[str, int]) -> None:
-        """The purchase order's supplier says that a parcel is on its way."""
-        sql = "SELECT s.code FROM purchase_orders p JOIN suppliers s ON s.id = p.supplier_id WHERE po_number = ?"
-        heard = await self.hear(await db.value(sql, po_number), self.shipped(po_number, tracking, *lines))
-        assert heard.applied == 1, heard
-
-    async def value(self, sql: str, *values: Any) -> Any:
-        return await db.value(sql, *values)
-
-    async def status(self, number: str) -> str:
-        return str(await db.value("SELECT status FROM orders WHERE number = ?", number))
+def page(*orders: ChannelOrder) -> Page:
+    """The orders as one page of payloads."""
+    return Page(tuple(Raw(one.external_id, msgspec.json.encode(one)) for one in orders))
 
 
-@asynccontextmanager
-async def desk(monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[Desk]:
-    """The shop of the demo's catalogue, nothing scheduled; ``options`` are the suppliers'. Needs an open database."""
-    still = {"poll_seconds": 0, "settle_seconds": 0, **options}
-    rest = Connection("rest", {"base_url": "http://127.0.0.1:9", "api_key": "k"}, still)
-    woo = {"url": "http://127.0.0.1:9", "consumer_key": "k", "consumer_secret": "s"}
-    shop = await furnish(
-        Connection("woocommerce", woo, {"poll_seconds": 0, "rescan_seconds": 0}), {"ACME": rest, "NOVA": rest}, PERSON
-    )
-    channel, suppliers = ScriptedChannel(), {"ACME": ScriptedSupplier(), "NOVA": ScriptedSupplier()}
-    by_id = {shop.suppliers[code]: supplier for code, supplier in suppliers.items()}
-
-    async def _channel(_: int) -> Any:
-        return channel
-
-    async def _supplier(supplier_id: int) -> Any:
-        return by_id[supplier_id]
-
-    monkeypatch.setattr(catalog, "channel", _channel)
-    monkeypatch.setattr(catalog, "supplier", _supplier)
-    yield Desk(shop, channel, suppliers)
+async def shop() -> Shop:
+    """The demo's catalogue with connections that lead nowhere; give the scripted connectors in their place."""
+    nowhere = "http://127.0.0.1:9"
+    store = {"url": nowhere, "consumer_key": "ck_1", "consumer_secret": "cs_1"}
+    supplier = Connection("rest", {"base_url": nowhere, "api_key": "k"}, {"settle_seconds": 1})
+    return await furnish(Connection("woocommerce", store), {"ACME": supplier, "NOVA": supplier}, BY)
