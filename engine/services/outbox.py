@@ -254,6 +254,15 @@ async def extend(*tokens: str) -> None:
     )  # fmt: skip
 
 
+async def hasten(keys: Sequence[str]) -> None:
+    """The waiting jobs with these keys are due now: what they waited for has happened."""
+    now = _now()
+    await db.many(
+        "UPDATE outbox SET run_at = ?, relayed_at = NULL WHERE key = ? AND state = 'ready' AND run_at > ?",
+        [(now, key, now) for key in keys],
+    )
+
+
 async def reclaim(limit: int = 500) -> int:
     """Jobs whose lease ran out are ready again, the first time at once, and dead after ``max_attempts``; how many."""
     now = _now()

@@ -31,7 +31,7 @@ from engine.errors import (
     Unreadable,
 )
 from engine.ports import ChannelParcel, Parcel
-from engine.services import catalog, connections, lifecycle
+from engine.services import catalog, connections, lifecycle, outbox
 from engine.services.casefile import Case, LineRecord, ShipmentRecord
 from engine.services.harvest import harvest
 from engine.services.lifecycle import Actor, Work
@@ -91,8 +91,8 @@ async def _begin(wanted: Mapping[int, Job], by: Actor) -> tuple[list[Telling], d
         for case in work.cases:
             channel = channels[case.order.channel_id]
             for shipment in case.shipments:
-                if shipment.id not in due:
-                    continue
+                if shipment.id not in due or shipment.push not in (Push.PENDING, Push.PUSHING):
+                    continue  # another worker was quicker
                 wait: float | None = 60.0
                 if channel.enabled and not channel.paused_reason:
                     wait = _must_wait(work, case, shipment, wanted[shipment.id].attempts)
@@ -185,7 +185,7 @@ def _whole(case: Case, shipment: ShipmentRecord, line_id: int, *, inclusive: boo
     sent: dict[int, int] = {}
     for po in case.purchases:
         for po_line in po.lines:
-            if po_line.order_line_id == line_id and not po.superseded:
+            if po_line.order_line_id == line_id and po_line.per_unit:
                 need[po_line.product_id] = po_line.per_unit
     for other in case.shipments:
         if other.id > shipment.id or (other.id == shipment.id and not inclusive):
@@ -248,9 +248,21 @@ async def _finish(told: Sequence[Telling], by: Actor) -> None:
                     _finish_one(work, case, shipment, telling)
         rows = [_attempt(telling, work.now) for telling in told]
         work.finally_(lambda: _note_attempts(rows))
+        waiting = [f"push:{s.id}:{s.version}" for s in _unblocked(work.cases)]
+        work.finally_(lambda: outbox.hasten(waiting))
     for telling in told:
         if isinstance(telling.error, NotAuthorised):
             await connections.pause("channels", telling.channel_id, telling.error.message)
+
+
+def _unblocked(cases: Sequence[Case]) -> list[ShipmentRecord]:
+    """The parcels whose turn it is now. Their jobs may have waited often, and would look again only much later."""
+    found = []
+    for case in cases:
+        if not any(s.push == Push.PUSHING for s in case.shipments):
+            # One that was tried before waits as the channel asked.
+            found += [s for s in [s for s in case.shipments if s.push == Push.PENDING][:1] if not s.push_attempt]
+    return found
 
 
 def _attempt(telling: Telling, now: int) -> tuple[Any, ...]:
