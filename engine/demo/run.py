@@ -22,8 +22,7 @@ from engine.demo.parts import WRONG_ZIP, Opened, Place
 from engine.demo.shop import Connection, Shop, furnish
 from engine.demo.watch import Fix, Phase, Progress, Summary
 from engine.errors import Invalid, Unreachable
-from engine.ports import Address
-from engine.services import catalog, check, lifecycle, process, schema, setup
+from engine.services import catalog, process, resolve, schema
 from engine.services.lifecycle import Actor
 from engine.settings import Settings, force
 
@@ -201,7 +200,7 @@ class Demo:
             clerk = group.create_task(self._process_ready())
             for wave in waves(self.options.orders, self.options.fast):
                 await self.place(wave)
-                await self._pause(0.45)
+                await self._pause(0.35)
             await self._until(lambda now: now.pulled >= self.placed, "pulled")
             await self._resolve()
             self.note = "suppliers acknowledge and ship; the store is told"
@@ -240,37 +239,30 @@ class Demo:
     async def _resolve(self) -> None:
         if not await db.value("SELECT COUNT(*) FROM issues WHERE closed_at IS NULL"):
             return
-        assert self._shop is not None
         self.note = "some orders wait for a person"
-        await self._pause(1.0)
-        acme = self._shop.suppliers["ACME"]
-        cleared = await setup.map_shipping(self._shop.channel_id, COURIER, acme, "UPS-GND", DANA)
-        self._fixed(f"“{COURIER}” goes by UPS Ground at ACME", cleared, saved=True)
-        await self._pause(0.7)
-        cleared = await setup.map_sku(self._shop.channel_id, OLD_SKU, {NEW_SKU: 1}, DANA)
-        self._fixed(f"{OLD_SKU} is {NEW_SKU}", cleared, saved=True)
-        await self._pause(0.7)
-        for row in await db.rows(
-            "SELECT order_id FROM issues WHERE closed_at IS NULL AND field = 'ship_to.postal_code'"
-        ):
-            number = await correct_zip(int(row[0]), "97205")
-            self._fixed(f"ZIP of order {number}: 9720 → 97205", 1, saved=False)
+        await self._pause(0.8)
+        # The first Issue with a cause is resolved, the answer saved, and every other order with that cause looked at again.
+        await self._resolve_one(
+            "Local courier”", f"“{COURIER}” goes by UPS Ground at ACME", "map_shipping", method="UPS-GND"
+        )
+        await self._resolve_one(OLD_SKU, f"{OLD_SKU} is {NEW_SKU}", "map_sku", product=NEW_SKU)
+        await self._resolve_one("ZIP", "ZIP 9720 → 97205", "fix_address", postal_code="97205")
+
+    async def _resolve_one(self, about: str, what: str, resolution: str, **args: str) -> None:
+        found = await db.row(
+            "SELECT id FROM issues WHERE closed_at IS NULL AND message LIKE ? ORDER BY id LIMIT 1", f"%{about}%"
+        )
+        if found is None:
+            return
+        done = await resolve.resolve(int(found[0]), resolution, args, DANA)
+        saved = resolution != "fix_address"
+        self._fixed(
+            f"{what}{'' if saved else f' in order {done.number}'}",
+            done.became_ready + (not done.remaining),
+            saved=saved,
+        )
+        await self._pause(0.6)
 
     def _fixed(self, what: str, cleared: int, *, saved: bool) -> None:
         self.fixes.append(Fix(what, cleared, saved))
         self.note = f"resolved: {what}"
-
-
-async def correct_zip(order_id: int, postal_code: str) -> str:
-    """The order's address has this postal code and has been checked again; its number."""
-    async with lifecycle.change([order_id], by=DANA) as work:
-        case = work.cases[0]
-        address = msgspec.structs.replace(case.address(), postal_code=postal_code)
-        work.event(case, "order:edit", f"postal code corrected to {postal_code}")
-        work.put(case, case.order, ship_to=_text(address))
-        await check.check(work, [case])
-    return case.order.number
-
-
-def _text(address: Address) -> str:
-    return msgspec.json.encode(address).decode()

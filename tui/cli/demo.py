@@ -41,7 +41,9 @@ def demo(
     home: Annotated[
         Path | None, typer.Option("--home", help="The demo's own folder, wiped at the start. Default: HOME/demo.")
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Without the pauses that let people watch.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Without the pauses that let people watch; so it is in a pipe.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and end.")] = False,
 ) -> None:
     """Run a demo store and two demo suppliers here, and take orders from start to end.
@@ -59,11 +61,13 @@ def run(*, orders: int = 40, home: Path | None = None, fast: bool = False, as_js
 
     try:
         folder = (home or settings().home_path / "demo").expanduser().absolute()
-        made = Demo(Options(home=folder, orders=orders, fast=fast))
+        live = not as_json and sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        # Without a terminal nobody watches.
+        made = Demo(Options(home=folder, orders=orders, fast=fast or not live))
         with contextlib.ExitStack() as stack:
             stack.enter_context(_quiet())
             runner = stack.enter_context(asyncio.Runner(loop_factory=_loop_factory()))
-            return runner.run(_Show(made, as_json=as_json).run())
+            return runner.run(_Show(made, live=live, as_json=as_json).run())
     except BluebookError as error:
         print(f"bluebook demo: {error.message}", file=sys.stderr)
         return error.exit_code
@@ -95,9 +99,8 @@ def _quiet() -> Iterator[None]:
 class _Show:
     """The demo on a terminal, or in lines where there is none."""
 
-    def __init__(self, made: Demo, *, as_json: bool) -> None:
-        self.demo, self.as_json = made, as_json
-        self.live = not as_json and sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    def __init__(self, made: Demo, *, live: bool, as_json: bool) -> None:
+        self.demo, self.live, self.as_json = made, live, as_json
         self.keys: asyncio.Queue[str] = asyncio.Queue()
         self.task: asyncio.Task[Any] | None = None
         self.stops = 0
