@@ -138,7 +138,9 @@ def _available(offer: Offer, promised: dict[tuple[int, int], int]) -> int | None
 
 def _fill(need: Need, usable: list[Offer], promised: dict[tuple[int, int], int], result: Plan, disabled: str) -> None:
     # One parcel is better than two: the first that has all of it wins; only where none has is the need split.
-    whole = next((o for o in usable if (a := _available(o, promised)) is None or a >= need.quantity), None)
+    # A person's choice holds whatever the stock is said to be: the supplier will say when it ships.
+    chosen = need.chosen is not None
+    whole = next((o for o in usable if chosen or (a := _available(o, promised)) is None or a >= need.quantity), None)
     missing = need.quantity
     for offer in usable:
         free = _available(offer, promised)

@@ -174,7 +174,8 @@ def allowed(axis: Axis, state: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """What an order's status depends on, of one line. ``pending`` is open quantity no supplier has (or may have)."""
+    """What an order's status depends on, of one line. ``pending`` is open quantity that is not queued for a supplier, and
+    that none has (or may have)."""
 
     ordered: int
     shipped: int

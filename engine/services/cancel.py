@@ -8,7 +8,7 @@ from typing import Any
 
 from engine import db
 from engine.domain.issues import IssueCode
-from engine.domain.states import CANCELABLE, PurchaseState
+from engine.domain.states import CANCELABLE, DEAD, PurchaseState
 from engine.errors import BluebookError, NotFound, Refused, TryLater
 from engine.ports import CancelAnswer
 from engine.services import catalog, check, lifecycle
@@ -25,28 +25,49 @@ def unwanted(po: PurchaseRecord) -> bool:
     )
 
 
-def withdraw(work: Work, case: Case) -> None:
-    """What ``cancel_asked`` says is carried out as far as it can be: drafts follow at the next check, sent ones are asked for."""
+def withdraw(work: Work, case: Case, *, again: bool = False) -> None:
+    """What ``cancel_asked`` says is carried out as far as it can be: drafts follow at the next check, sent ones are asked for.
+
+    A supplier that refused once is asked another time only where a person wants it (``again``).
+    """
+    too_many = {line.position: beyond(case, line) for line in case.lines}
     for po in case.purchases:
-        touched = any(po_line.line is not None and po_line.line.cancel_asked for po_line in po.lines)
-        if not touched:
+        lines = [po_line.line for po_line in po.lines if po_line.line is not None]
+        if not any(too_many[line.position] for line in lines):
             continue
         if po.state == PurchaseState.QUEUED and po.attempt == 0:
             work.move(case, po, "undo", "canceled before it was sent", release_at=None)
-        elif po.state in CANCELABLE:
-            if unwanted(po):
+        elif po.state == PurchaseState.QUEUED and unwanted(po):
+            work.move(case, po, "drop", "canceled; the supplier does not have it", release_at=None)
+        elif po.state in CANCELABLE and unwanted(po):
+            if again or not po.back_to:
                 work.move(case, po, "request_cancel", "the order was canceled after this was sent")
-            else:
-                _tell(work, case, po)
+        elif po.state in CANCELABLE or (po.state == PurchaseState.PARTIALLY_SHIPPED and po.open):
+            _tell(work, case, po, {line.sku: too_many[line.position] for line in lines if too_many[line.position]})
 
 
-def _tell(work: Work, case: Case, po: PurchaseRecord) -> None:
-    lines = [p.line for p in po.lines if p.line is not None and p.line.cancel_asked]
-    what = ", ".join(f"{line.cancel_asked} × {line.sku}" for line in lines)
+def beyond(case: Case, line: LineRecord) -> int:
+    """How many pieces of the line more than are wanted suppliers have, or are about to get."""
+    pieces: dict[int, int] = {}
+    per_unit: dict[int, int] = {}
+    for po, po_line in case.serving(line):
+        if po.state not in DEAD and po.state != PurchaseState.DRAFT and not po.superseded:
+            quantity = po_line.quantity - po_line.canceled
+            pieces[po_line.product_id] = pieces.get(po_line.product_id, 0) + quantity
+            per_unit[po_line.product_id] = po_line.per_unit
+    most = max((-(-n // per_unit[product]) for product, n in pieces.items()), default=0)
+    return max(0, most - (line.quantity - min(line.cancel_asked, line.quantity)))
+
+
+def _tell(work: Work, case: Case, po: PurchaseRecord, too_many: dict[str, int]) -> None:
+    what = ", ".join(f"{quantity} × {sku}" for sku, quantity in too_many.items())
+    cause = f"changed:{po.po_number}:{what}"
+    if f"{IssueCode.CHANNEL_ORDER_CHANGED}:{cause}" in case.waived():
+        return
     work.open_issue(
         case, IssueCode.CHANNEL_ORDER_CHANGED,
         f"{what} canceled after {po.po_number} was sent; a supplier can only be asked for all of it", purchase=po,
-        cause=f"changed:{po.po_number}:{what}",
+        cause=cause,
     )  # fmt: skip
 
 
@@ -58,7 +79,8 @@ async def cancel_order(order_id: int, by: Actor, *, reason: str = "") -> str:
             raise NotFound(f"there is no order {order_id}")
         await cancel_lines(work, case, case.lines, reason or "canceled")
     asked = [po.po_number for po in case.purchases if po.state == PurchaseState.CANCEL_REQUESTED]
-    waiting = [po.po_number for po in case.purchases if po.state in ("submitting", "outcome_unknown") and unwanted(po)]
+    on_its_way = ("queued", "submitting", "outcome_unknown")
+    waiting = [po.po_number for po in case.purchases if po.state in on_its_way and unwanted(po)]
     parts = []
     if asked:
         parts.append(f"the supplier is asked to cancel {', '.join(asked)}")
@@ -74,12 +96,13 @@ async def cancel_lines(work: Work, case: Case, lines: Sequence[LineRecord], reas
     work.event(case, "order:cancel", reason)
     for line in lines:
         work.put(case, line, cancel_asked=max(line.cancel_asked, line.quantity - line.shipped))
-    withdraw(work, case)
-    _give_up_dead(work, case)
+    withdraw(work, case, again=True)
+    give_up_dead(work, case)
     await check.check(work, [case])
 
 
-def _give_up_dead(work: Work, case: Case) -> None:
+def give_up_dead(work: Work, case: Case) -> None:
+    """Refused and rejected purchase orders whose lines nobody wants any more no longer trouble the order."""
     for po in case.purchases:
         if po.state in (PurchaseState.FAILED, PurchaseState.REJECTED) and unwanted(po) and not po.superseded:
             work.put(case, po, superseded=True)
@@ -120,6 +143,8 @@ def agreed(work: Work, case: Case, po: PurchaseRecord, message: str, **more: Any
     work.move(case, po, "cancel", message, source="supplier", ack_due_at=None, tracking_due_at=None, **more)
     for po_line in po.lines:
         work.put(case, po_line, canceled=po_line.quantity - po_line.shipped)
+    for issue in [issue for issue in case.issues if issue.purchase is po]:
+        work.close_issue(case, issue, "the supplier canceled it")
 
 
 def refused(work: Work, case: Case, po: PurchaseRecord, message: str, **more: Any) -> None:

@@ -299,7 +299,7 @@ class OrderRecord(Record):
     TRACKED = (
         "channel_id", "external_id", "number", "status", "placed_at", "channel_state", "payment", "fraud", "currency",
         "total", "shipping_total", "tax_total", "discount_total", "customer", "email", "country", "ship_to", "bill_to",
-        "shipping_rate", "waived", "held", "snoozed_until", "auto",
+        "shipping_rate", "note", "waived", "held", "snoozed_until", "auto",
     )  # fmt: skip
 
     @property
@@ -386,26 +386,34 @@ def quantities(case: Case, line: LineRecord) -> Quantities:
     """The derived quantities of a line. A kit counts as shipped in as many pieces as its scarcest component."""
     sums: dict[int, list[int]] = {}
     for po, po_line in case.serving(line):
+        if not po_line.per_unit:
+            continue
+        total = sums.setdefault(po_line.product_id, [0, 0, 0, 0, 0, po_line.per_unit, 0])
         if po.superseded:
+            # Nobody ships it, and it is wanted all the same: a kit without it is not whole.
             continue
         live = po.state not in DEAD
         sent = po.state in COMMITTED
-        total = sums.setdefault(po_line.product_id, [0, 0, 0, 0, 0, po_line.per_unit])
         quantity = po_line.quantity - po_line.canceled
         total[0] += quantity if live else 0
         total[1] += quantity if sent else 0
         total[2] += po_line.acknowledged if sent else 0
         total[3] += po_line.backordered if sent else 0
         total[4] += po_line.shipped
+        # What is queued is not with the supplier yet, but nobody here needs to do anything about it.
+        total[6] += quantity if sent or po.state == PurchaseState.QUEUED else 0
     if not sums:
         canceled = min(line.cancel_asked, line.quantity)
         return Quantities(0, 0, 0, 0, 0, canceled, line.quantity - canceled)
     per_component = list(sums.values())
-    most_sent = max(-(-max(t[1], t[4]) // t[5]) for t in per_component)
+    touched = [-(-max(t[1], t[4]) // t[5]) for t in per_component]
+    on_its_way = (n for n, t in zip(touched, per_component, strict=True) if t[1] > t[4])
+    # A kit of which a part has gone and another never will is not whole: its piece can be canceled.
+    most_sent = max(min(touched), max(on_its_way, default=0))
     canceled = max(0, min(line.cancel_asked, line.quantity - most_sent))
-    floor = [[min(line.quantity, n // t[5]) for n in t[:5]] for t in per_component]
-    allocated, submitted, acknowledged, backordered, shipped = (min(f[i] for f in floor) for i in range(5))
-    pending = max(0, line.quantity - canceled - max(submitted, shipped))
+    floor = [[min(line.quantity, n // t[5]) for n in (*t[:5], t[6])] for t in per_component]
+    allocated, submitted, acknowledged, backordered, shipped, going = (min(f[i] for f in floor) for i in range(6))
+    pending = max(0, line.quantity - canceled - max(going, shipped))
     return Quantities(allocated, submitted, acknowledged, backordered, shipped, canceled, pending)
 
 

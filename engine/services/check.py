@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from engine import db
-from engine.domain import addresses
+from engine.domain import addresses, money
 from engine.domain.issues import ISSUES, IssueCode
-from engine.domain.states import COMMITTED, OrderStatus
+from engine.domain.states import COMMITTED, DEAD, OrderStatus
 from engine.ports import ChannelState, Payment
 from engine.services import lifecycle, process, route
 from engine.services.casefile import Case, LineRecord, OrderRecord, PurchaseRecord
@@ -55,7 +55,7 @@ class Alike(msgspec.Struct, frozen=True):
 
 async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = None) -> None:
     """Each order's drafts fit the plan, its Issues are those it has, and what may be sent by itself is queued."""
-    open_cases = [case for case in cases if _unsent_part(case)]
+    open_cases = [case for case in cases if unsent_part(case)]
     if not open_cases:
         for case in cases:
             _close_all_checked(work, case)
@@ -70,7 +70,7 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
             _close_all_checked(work, case)
 
 
-def _unsent_part(case: Case) -> bool:
+def unsent_part(case: Case) -> bool:
     """Is there a draft, or quantity that no purchase order covers?"""
     if case.drafts():
         return True
@@ -112,12 +112,14 @@ def _sync_issues(work: Work, case: Case, wanted: dict[tuple[str, str, int, str],
     for issue in list(case.issues):
         if not ISSUES[IssueCode(issue.code)].checked:
             continue
-        if wanted.pop(issue.same, None) is None:
+        found = wanted.pop(issue.same, None)
+        if found is None:
             work.close_issue(case, issue, "cleared")
-    for found in wanted.values():
+        else:
+            work.put(case, issue, message=found.message[:2000], field=found.field)
+    for new in wanted.values():
         work.open_issue(
-            case, found.code, found.message, cause=found.cause, field=found.field, line=found.line,
-            purchase=found.purchase,
+            case, new.code, new.message, cause=new.cause, field=new.field, line=new.line, purchase=new.purchase,
         )  # fmt: skip
 
 
@@ -234,27 +236,31 @@ def _is_twin(order: OrderRecord, other: Alike) -> bool:
 
 def _money_issues(case: Case, catalog: Catalog) -> list[Found]:
     found = []
-    cost = 0
-    same_currency = True
     for po in case.drafts():
-        same_currency = same_currency and po.currency == case.order.currency
         for po_line in po.lines:
-            cost += po_line.unit_cost * po_line.quantity
             agreed = catalog.accepted_costs.get((po.supplier_id, po_line.product_id))
             if agreed is not None and po_line.unit_cost > agreed:
-                message = (
-                    f"{po_line.supplier_sku} costs {po_line.unit_cost} instead of {agreed} (minor units, {po.currency})"
-                )
+                now, before = money.show(po_line.unit_cost, po.currency), money.show(agreed, po.currency)
+                message = f"{po_line.supplier_sku} costs {now} instead of {before}"
                 cause = f"cost:{po.supplier_id}:{po_line.product_id}:{po_line.unit_cost}"
                 found.append(Found(IssueCode.COST_CHANGED, message, cause, "", po_line.line, po))
     floor = catalog.channels[case.order.channel_id].margin_floor
-    items = sum(line.unit_price * line.quantity for line in case.lines) - case.order.discount_total
-    if floor is not None and same_currency and case.drafts() and items > 0:
-        margin = (items - cost) * 100 // items
-        if margin < floor:
-            cause = f"order:{case.order.channel_id}:{case.order.external_id}"
-            found.append(Found(IssueCode.MARGIN_BELOW_FLOOR, f"margin {margin}%, the floor is {floor}%", cause))
+    margin = _margin(case) if floor is not None and case.drafts() else None
+    if floor is not None and margin is not None and margin < floor:
+        cause = f"order:{case.order.channel_id}:{case.order.external_id}"
+        found.append(Found(IssueCode.MARGIN_BELOW_FLOOR, f"margin {margin}%, the floor is {floor}%", cause))
     return found
+
+
+def _margin(case: Case) -> int | None:
+    """What remains of the wanted items' price after what suppliers take, in percent rounded down; None where unknown."""
+    live = [po for po in case.purchases if po.state not in DEAD and not po.superseded]
+    wanted = sum(line.unit_price * max(0, line.quantity - line.cancel_asked) for line in case.lines)
+    items = wanted - case.order.discount_total
+    if items <= 0 or any(po.currency != case.order.currency for po in live):
+        return None
+    cost = sum(line.unit_cost * (line.quantity - line.canceled) for po in live for line in po.lines)
+    return (items - cost) * 100 // items
 
 
 async def _alike(cases: Sequence[Case]) -> dict[str, list[Alike]]:

@@ -34,6 +34,8 @@ async def resume(table: Table, row_id: int, by: Actor) -> int:
             for issue in [i for i in case.issues if i.code == IssueCode.CONNECTION_AUTH and i.cause == cause]:
                 work.close_issue(case, issue, "resumed")
             for po in case.purchases:
-                if po.state == "queued":
+                if table == "suppliers" and po.supplier_id == row_id and po.state == "queued":
+                    if po.attempt:
+                        work.put(case, po, release_at=work.now)
                     work.job(case, "purchases.submit", po)
     return len(found)

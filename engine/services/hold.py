@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from engine import db
 from engine.domain.states import PurchaseState
 from engine.errors import Invalid, NotFound
 from engine.services import check, lifecycle
@@ -17,15 +16,10 @@ async def hold(order_id: int, reason: str, by: Actor) -> None:
     async with lifecycle.change([order_id], by=by) as work:
         case = only(work, order_id)
         work.event(case, "order:hold", reason)
-        work.put(case, case.order, held=reason.strip()[:300])
+        work.hold(case, reason.strip())
         for po in case.purchases:
             if po.state == PurchaseState.QUEUED and po.attempt == 0:
                 work.move(case, po, "undo", "the order is on hold", release_at=None)
-        work.row(
-            "holds",
-            ("order_id", "reason", "placed_at", "placed_by", "released_by"),
-            lambda: (order_id, reason.strip()[:300], work.now, by.name, ""),
-        )
 
 
 async def release(order_id: int, by: Actor) -> None:
@@ -35,11 +29,7 @@ async def release(order_id: int, by: Actor) -> None:
         if not case.order.held:
             raise Invalid(f"order {case.order.number} is not on hold")
         work.event(case, "order:release", "released")
-        work.put(case, case.order, held="")
-        await db.run(
-            "UPDATE holds SET released_at = ?, released_by = ? WHERE order_id = ? AND released_at IS NULL",
-            work.now, by.name, order_id,
-        )  # fmt: skip
+        work.lift(case)
         await check.check(work, [case])
 
 

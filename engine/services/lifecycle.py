@@ -68,7 +68,7 @@ class Work:
         self.now = clock.micros(clock.now())
         self.cases: list[Case] = []
         self._rows: list[tuple[str, Sequence[str], Callable[[], Sequence[Any]]]] = []
-        self._documents: list[tuple[bytes, PurchaseRecord]] = []
+        self._documents: list[tuple[bytes | None, PurchaseRecord]] = []
         self._jobs: list[outbox.NewJob] = []
         self._closed: list[tuple[int, str, str, int]] = []
         self._last: list[Callable[[], Awaitable[None]]] = []
@@ -290,8 +290,29 @@ class Work:
         """The action runs as the last step of the same transaction, when every record has its id."""
         self._last.append(action)
 
-    def document(self, purchase: PurchaseRecord, body: bytes) -> None:
-        """The bytes that go out are frozen with the purchase order."""
+    def hold(self, case: Case, reason: str) -> None:
+        """The order is on hold for this reason until released; noted in the event that is open."""
+        self.put(case, case.order, held=reason[:300])
+        self.row(
+            "holds",
+            ("order_id", "reason", "placed_at", "placed_by", "released_by"),
+            lambda: (case.order.id, reason[:300], self.now, self.by.name, ""),
+        )
+
+    def lift(self, case: Case) -> None:
+        """The order is no longer on hold; noted in the event that is open."""
+        self.put(case, case.order, held="")
+
+        async def close() -> None:
+            await db.run(
+                "UPDATE holds SET released_at = ?, released_by = ? WHERE order_id = ? AND released_at IS NULL",
+                self.now, self.by.name, case.order.id,
+            )  # fmt: skip
+
+        self.finally_(close)
+
+    def document(self, purchase: PurchaseRecord, body: bytes | None) -> None:
+        """The bytes that go out are frozen with the purchase order; with None it is rendered anew when it is sent."""
         purchase.document = body
         self._documents.append((body, purchase))
 
@@ -362,7 +383,7 @@ class Work:
         await _write(shipments, versioned=True)
         contents = [(s.id, po_line.id, quantity) for s in fresh for po_line, quantity in s.contents]
         await db.insert("shipment_lines", ("shipment_id", "purchase_order_line_id", "quantity"), contents)
-        issues = [issue for case in cases for issue in case.issues if issue.is_new]
+        issues = [issue for case in cases for issue in case.issues if issue.is_new or issue.dirty]
         for case in cases:
             for issue in case.issues:
                 issue.order_id = case.order.id
@@ -407,7 +428,7 @@ def _chained(cases: list[Case]) -> list[list[Any]]:
 
 
 def _changed(case: Case) -> bool:
-    records: list[Record] = [case.order, *case.lines, *case.purchases, *case.shipments]
+    records: list[Record] = [case.order, *case.lines, *case.purchases, *case.shipments, *case.issues]
     if case.events or case.jobs or any(r.dirty or r.is_new for r in records):
         return True
     return any(line.dirty or line.is_new for po in case.purchases for line in po.lines)
@@ -547,6 +568,17 @@ async def change(order_ids: Iterable[int] = (), *, by: Actor) -> AsyncIterator[W
         work.cases = await load(sorted(set(order_ids)), lock=True)
         yield work
         await work.save()
+
+
+@asynccontextmanager
+async def rehearse(order_ids: Iterable[int], *, by: Actor) -> AsyncIterator[Work]:
+    """The orders are loaded within, and afterwards stand as ``change`` would leave them; nothing is saved."""
+    work = Work(by)
+    work.cases = await load(sorted(set(order_ids)))
+    yield work
+    for case in work.cases:
+        if _changed(case):
+            _settle(work, case)
 
 
 async def load(order_ids: Sequence[int], *, lock: bool = False) -> list[Case]:

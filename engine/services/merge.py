@@ -12,8 +12,9 @@ import msgspec
 
 from engine import clock, db
 from engine.domain import addresses
+from engine.domain.addresses import Address
 from engine.domain.issues import IssueCode
-from engine.domain.states import COMMITTED
+from engine.domain.states import COMMITTED, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Channel, ChannelLine, ChannelOrder, ChannelState, Raw
 from engine.services import cancel
@@ -69,11 +70,21 @@ def apply(
     if old is None or old.shipping_rate != new.shipping_rate:
         values["shipping_rate"] = new.shipping_rate[:200]
     work.put(case, order, **values)
-    sent = [po.po_number for po in case.purchases if po.state in COMMITTED]
     if old is not None and old.ship_to != new.ship_to:
-        _readdress(work, case, new, sent)
+        _readdress(work, case, new)
     _lines(work, case, old, new)
     cancel.withdraw(work, case)
+    if old is None or _wanted(old) != _wanted(new):
+        for po in case.purchases:
+            if po.state == PurchaseState.QUEUED and po.attempt == 0:
+                work.move(case, po, "undo", "it changed at the channel before it was sent", release_at=None)
+
+
+def _wanted(order: ChannelOrder) -> tuple[Any, ...]:
+    """What a purchase order that waits to be sent was checked and made for."""
+    stopped = order.state in (ChannelState.PENDING, ChannelState.CANCELED)
+    lines = [(line.external_id, line.sku, line.quantity, line.canceled) for line in order.lines]
+    return stopped, order.payment, order.fraud, order.ship_to, order.shipping_rate, lines
 
 
 def _what(old: ChannelOrder | None, new: ChannelOrder) -> str:
@@ -86,19 +97,27 @@ def _what(old: ChannelOrder | None, new: ChannelOrder) -> str:
     return "changed at the channel: " + ", ".join(name.replace("_", " ") for name in changed or ["details"])
 
 
-def _readdress(work: Work, case: Case, new: ChannelOrder, sent: list[str]) -> None:
+def _readdress(work: Work, case: Case, new: ChannelOrder) -> None:
     ship_to = addresses.normalise(new.ship_to)
+    fixed = [po for po in case.purchases if po.state in COMMITTED or (po.state == PurchaseState.QUEUED and po.attempt)]
+    sent = [po.po_number for po in fixed]
     if sent:
         work.open_issue(
             case, IssueCode.CHANNEL_ORDER_CHANGED,
             f"the address changed at the channel after {', '.join(sent)} was sent", field="ship_to",
             cause=f"changed:{case.order.channel_id}:{case.order.external_id}:address",
         )  # fmt: skip
-        if len(sent) == len(case.purchases):
+        if all(po in fixed or po.state in (PurchaseState.CANCELED, PurchaseState.REJECTED) for po in case.purchases):
             return
+    readdress(work, case, ship_to)
+
+
+def readdress(work: Work, case: Case, ship_to: Address) -> None:
+    """What is not sent yet ships to this (normalised) address; what was waived of the old one is no longer waived."""
+    kept = [waived for waived in sorted(case.waived()) if not waived.startswith(f"{IssueCode.INVALID_ADDRESS}:")]
     work.put(
         case, case.order, ship_to=msgspec.json.encode(ship_to).decode(), country=ship_to.country[:2],
-        customer=(ship_to.name or ship_to.company)[:200],
+        customer=(ship_to.name or ship_to.company)[:200], waived=msgspec.json.encode(kept).decode(),
     )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ async def undo(order_ids: Sequence[int], by: Actor) -> list[Outcome]:
                 message = "taken back" if held else _too_late(case)
                 if held and case.order.auto:
                     # A person took it back: it must not run off by itself at the next check.
-                    work.put(case, case.order, held="taken back from Auto Order Processing")
+                    work.hold(case, "taken back from Auto Order Processing")
                 outcomes[case.order.id] = Outcome(case.order.id, case.order.number, bool(held), message, numbers)
     missing = Outcome(0, "", False, "there is no such order")
     return [outcomes.get(i, msgspec.structs.replace(missing, order_id=i)) for i in order_ids]

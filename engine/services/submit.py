@@ -191,11 +191,16 @@ def _still_due(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow
         work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
         work.put(case, po, message=reason)
         return False
-    if case.order.held and po.attempt == 0:
-        work.move(case, po, "undo", "the order is on hold", release_at=None)
+    if cancel.unwanted(po):
+        # Also after an attempt: queued again means that nothing left, or a definite no was heard.
+        work.move(case, po, "drop", "canceled before the supplier had it", release_at=None)
         return False
-    if cancel.unwanted(po) and po.attempt == 0:
-        work.move(case, po, "drop", "canceled before it was sent", release_at=None)
+    if case.order.held:
+        if po.attempt == 0:
+            work.move(case, po, "undo", "the order is on hold", release_at=None)
+        else:
+            work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
+            work.put(case, po, message="the order is on hold")
         return False
     return True
 
@@ -326,6 +331,10 @@ def failed(work: Work, case: Case, po: PurchaseRecord, message: str) -> None:
     )  # fmt: skip
     for issue in [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]:
         work.close_issue(case, issue, "the supplier does not have it")
+    if cancel.unwanted(po):
+        # Canceled while it was on its way: the refusal is what was wanted.
+        work.put(case, po, superseded=True)
+        return
     work.open_issue(
         case,
         IssueCode.SUPPLIER_FAILED,
@@ -342,6 +351,22 @@ def lost(work: Work, case: Case, po: PurchaseRecord, message: str, supplier: Sup
         case, po, "lose_answer", message, run_at=ask_at, message=message, lease_until=None, lease_token="",
         release_at=None,
     )  # fmt: skip
+    work.open_issue(
+        case, IssueCode.SUBMISSION_UNKNOWN,
+        f"{po.po_number} may have reached {supplier.name} or not ({message}); {supplier.name} is asked in "
+        f"{supplier.settle_seconds} s, and it is not sent again before the answer",
+        purchase=po, cause=f"unknown:{po.po_number}:{po.attempt}",
+    )  # fmt: skip
+
+
+def reopen(work: Work, case: Case, po: PurchaseRecord, said: str) -> None:
+    """A refused purchase order is a draft again, under the same number, and can be changed.
+
+    Its bytes are forgotten: the supplier said a definite no to them, so nothing hangs on their being sent again, and
+    what is sent next must be what the draft says then.
+    """
+    work.move(case, po, "reopen", said, message="")
+    work.document(po, None)
 
 
 def _auth_issue(work: Work, case: Case, po: PurchaseRecord, error: NotAuthorised) -> None:
@@ -438,11 +463,13 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
 
 
 def _ask_a_person(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow) -> None:
-    work.open_issue(
-        case, IssueCode.SUBMISSION_UNKNOWN,
-        f"{po.po_number} may have reached {supplier.name} or not, and {supplier.name} cannot be asked by machine",
-        purchase=po, cause=f"unknown:{po.po_number}:{po.attempt}",
-    )  # fmt: skip
+    said = f"{po.po_number} may have reached {supplier.name} or not, and {supplier.name} cannot be asked by machine"
+    work.event(case, "purchase:ask", said, record=po)
+    for issue in case.issues:
+        if issue.purchase is po and issue.code == IssueCode.SUBMISSION_UNKNOWN:
+            work.put(case, issue, message=said)
+            return
+    work.open_issue(case, IssueCode.SUBMISSION_UNKNOWN, said, purchase=po, cause=f"unknown:{po.po_number}:{po.attempt}")
 
 
 async def ask(po_number: str, by: Actor) -> str:

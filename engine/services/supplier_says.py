@@ -128,6 +128,9 @@ def _rejected(work: Work, case: Case, po: PurchaseRecord, update: SupplierUpdate
     what = ", ".join(f"{quantity} × {line.supplier_sku}" for line, quantity in portions)
     said = f"{po.po_number}: the supplier will not ship {what}" + _colon(update.message)
     left = po.open - sum(min(quantity, line.open) for line, quantity in portions)
+    if left == 0 and po.state == S.CANCEL_REQUESTED and not any(line.shipped for line in po.lines):
+        cancel.agreed(work, case, po, update.message or what, inbound_id=inbound_id)
+        return True
     if left == 0 and _can(po, "reject") and not any(line.shipped for line in po.lines):
         work.move(
             case, po, "reject", update.message or what, source="supplier", inbound_id=inbound_id, message=update.message,
@@ -153,14 +156,21 @@ def _reject_part(
     for line, quantity in portions:
         work.put(case, line, canceled=line.canceled + min(quantity, line.open))
     # The freed part would be routed anew and, with Auto Order Processing, back to the one who refused it.
-    work.put(case, case.order, held=f"{po.po_number} was refused in part; choose who ships the rest")
+    if not case.order.held:
+        work.hold(case, rest_of(po))
+
+
+def rest_of(po: PurchaseRecord) -> str:
+    """Why an order is held whose supplier will not ship all of a purchase order."""
+    return f"{po.po_number} was refused in part; choose who ships the rest"
 
 
 def _shipped(work: Work, case: Case, po: PurchaseRecord, update: SupplierUpdate, inbound_id: int) -> bool:
     if any(s.purchase is po and s.key == update.key[:200] for s in case.shipments):
         return False
-    portions = [(line, min(quantity, line.open)) for line, quantity in _portions(po, update)]
-    portions = [(line, quantity) for line, quantity in portions if quantity]
+    said = _portions(po, update)
+    too_many = ", ".join(f"{n} × {line.supplier_sku} of {line.open}" for line, n in said if n > line.open)
+    portions = [(line, min(quantity, line.open)) for line, quantity in said if min(quantity, line.open)]
     if not _can(po, "ship_some") or not portions:
         if po.state in (S.CANCELED, S.REJECTED, S.DRAFT):
             work.event(case, "purchase:shipped", f"shipped though {po.state}", record=po, source="supplier")
@@ -177,7 +187,8 @@ def _shipped(work: Work, case: Case, po: PurchaseRecord, update: SupplierUpdate,
     left = po.open - sum(quantity for _, quantity in portions)
     work.move(
         case, po, "ship_some" if left else "ship_all",
-        f"{parcel.carrier_name or 'parcel'} {parcel.number}", source="supplier", inbound_id=inbound_id, ack_due_at=None,
+        f"{parcel.carrier_name or 'parcel'} {parcel.number}" + (f"; more than open: {too_many}" if too_many else ""),
+        source="supplier", inbound_id=inbound_id, ack_due_at=None, data={"more_than_open": too_many} if too_many else None,
         **({} if left else {"tracking_due_at": None}),
     )  # fmt: skip
     for line, quantity in portions:
@@ -257,4 +268,12 @@ async def inventory(supplier: SupplierRow, updates: Sequence[SupplierUpdate], by
         )  # fmt: skip
         for r in found:
             await check.recheck_cause(f"stock:{r[0]}", by)
+        # Drafts at another cost than the supplier's present one would be sent with a price it no longer takes.
+        stale = await db.rows(
+            "SELECT DISTINCT p.order_id FROM supplier_products s JOIN purchase_order_lines l ON l.product_id = s.product_id "
+            "JOIN purchase_orders p ON p.id = l.purchase_order_id AND p.supplier_id = s.supplier_id "
+            f"WHERE s.supplier_id = ? AND s.sku IN ({db.marks(chunk)}) AND p.state = 'draft' AND l.unit_cost <> s.cost",
+            supplier.id, *chunk,
+        )  # fmt: skip
+        await check.recheck([int(r[0]) for r in stale], by)
     return len(lines)
