@@ -45,15 +45,18 @@ def order_facts(case: Case, catalog: Catalog) -> dict[str, Any]:
 
 
 def covered(case: Case, line: LineRecord) -> dict[int, tuple[int, int]]:
-    """By product, the pieces and pieces per unit that purchase orders beyond draft already cover.
+    """By product, the pieces and pieces per unit that purchase orders beyond draft already cover; 0 where they no longer do.
 
     Failed and rejected ones count until a person has dealt with them, or the refusal would be repeated elsewhere unasked.
     """
     found: dict[int, tuple[int, int]] = {}
     for po, po_line in case.serving(line):
-        if po.state not in (PurchaseState.DRAFT, PurchaseState.CANCELED) and not po.superseded:
-            sum_so_far = found.get(po_line.product_id, (0, 0))[0]
-            found[po_line.product_id] = (sum_so_far + po_line.quantity - po_line.canceled, po_line.per_unit)
+        if po.state == PurchaseState.DRAFT or not po_line.per_unit:
+            continue
+        counts = po.state != PurchaseState.CANCELED and not po.superseded
+        sum_so_far = found.get(po_line.product_id, (0, 0))[0]
+        pieces = po_line.quantity - po_line.canceled if counts else 0
+        found[po_line.product_id] = (sum_so_far + pieces, po_line.per_unit)
     return found
 
 
@@ -80,7 +83,7 @@ def plan(case: Case, catalog: Catalog, taken: dict[tuple[int, int], int]) -> Rou
         parts = components(case, line, catalog)
         fixed = covered(case, line)
         if not parts:
-            if not fixed:
+            if not any(pieces for pieces, _ in fixed.values()):
                 unmapped.append(line)
             continue
         ruled, rule = _ruled(line, facts, catalog, broken)
@@ -127,6 +130,16 @@ def apply(work: lifecycle.Work, case: Case, routed: Routed, catalog: Catalog) ->
         _fit_lines(work, case, po, assignments, titles)
     for po in drafts.values():
         work.move(case, po, "drop", "nothing is left for this supplier to ship", source="rule")
+    _forget_former_parts(work, case, catalog)
+
+
+def _forget_former_parts(work: lifecycle.Work, case: Case, catalog: Catalog) -> None:
+    """What never came and is no longer part of what was sold (another product, another kit) is not waited for: 0 a unit."""
+    for line in case.lines:
+        parts = {part.product_id: part.quantity for part in components(case, line, catalog)}
+        for po, po_line in case.serving(line):
+            if parts and not po_line.shipped and (po.superseded or po.state == PurchaseState.CANCELED):
+                work.put(case, po_line, per_unit=parts.get(po_line.product_id, 0))
 
 
 def _new_draft(work: lifecycle.Work, case: Case, supplier_id: int, catalog: Catalog) -> PurchaseRecord:

@@ -18,6 +18,7 @@ from engine.domain.addresses import Address
 from engine.errors import BluebookError, Refused
 from engine.ports import (
     Accepted,
+    CancelAnswer,
     ChannelLine,
     ChannelOrder,
     ChannelParcel,
@@ -119,6 +120,9 @@ class ScriptedSupplier:
 
     async def find(self, po_number: str) -> Accepted | None:
         return Accepted("found") if any(p.po_number == po_number for p in self.sent) else None
+
+    async def request_cancel(self, po_number: str) -> CancelAnswer:
+        return CancelAnswer.CANCELED
 
     def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
         return (msgspec.json.decode(raw.body, type=SupplierUpdate),)
