@@ -8,7 +8,7 @@ import typer
 
 from tui.cli import connection
 from tui.cli.command import Noun, by
-from tui.cli.output import Column, Paper, Shown, ago, listing, said, words
+from tui.cli.output import Column, Paper, Shown, listing, said, words
 
 noun = Noun("channels", "Where orders come from and tracking goes back to.")
 Name = Annotated[str, typer.Argument(help="Its name, or the beginning of it.")]
@@ -49,8 +49,8 @@ async def show(channel: Name) -> Shown:
         paper.title("Orders")
         paper.pairs(
             [
-                ("last pull", connection.last_heard(view.pulled_at)),
-                ("newest change", ago(view.cursor_at) if view.cursor_at else ""),
+                ("last pull", connection.long_ago(view.pulled_at)),
+                ("newest change", connection.long_ago(view.cursor_at)),
                 ("prefix", view.prefix), ("stale after", f"{view.stale_days} days"),
                 ("margin floor", f"{view.margin_floor}%" if view.margin_floor is not None else ""),
                 *[(words(status), count) for status, count in sorted(view.orders.items())],
@@ -74,8 +74,9 @@ def _auto(view: Any) -> list[tuple[str, object]]:
 
 @noun.command(
     "add",
-    "bluebook channels add Shop --connector woocommerce --set url=https://shop.example \\",
-    "    --set consumer_key=ck_1 --secret-from-env consumer_secret=WOO_SECRET",
+    "bluebook channels add Shop --connector woocommerce \\",
+    "    --set url=https://shop.example --set consumer_key=ck_1 \\",
+    "    --secret-from-env consumer_secret=WOO_SECRET",
 )
 async def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],

@@ -42,7 +42,11 @@ _running: contextvars.ContextVar[str] = contextvars.ContextVar("command", defaul
 class Command(TyperCommand):
     """A command whose help says what to write (N, TEXT) where typer would name Python's types."""
 
-    def format_options(self, ctx: typer.Context, formatter: Any) -> None:
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line's parts, arguments in capitals."""
+        return [piece.strip("{}").upper() if piece[:1] == "{" else piece for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
         """The help's arguments and options."""
         found: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for param in self.get_params(ctx):

@@ -136,6 +136,11 @@ def last_heard(moment: Any) -> str:
     return "never" if moment is None else ago(moment)
 
 
+def long_ago(moment: Any) -> str:
+    """The same in a sentence."""
+    return "never" if moment is None else f"{ago(moment)} ago ({local(moment)})"
+
+
 async def test(table: Table, view: Any) -> Shown:
     """The connection answers; what it said."""
     from engine.services import setup

@@ -96,6 +96,6 @@ def set_up() -> None:
         cache_logger_on_first_use=False,
     )
     # Libraries log by themselves; only their warnings matter, and they belong in the file too.
-    handler = logging.StreamHandler(file)  # type: ignore[type-var]
+    handler = logging.StreamHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s [%(levelname)s] %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -108,7 +108,7 @@ async def explain(order: Number) -> Shown:
 
 
 @noun.command(
-    "export", "bluebook orders export st:shipped --format csv", "bluebook orders export ch:woo --file orders.csv",
+    "export", "bluebook orders export st:shipped --format csv", "bluebook orders export ch:demo --file orders.csv",
     reads=True,
 )  # fmt: skip
 async def export(

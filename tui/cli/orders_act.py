@@ -188,7 +188,8 @@ async def edit(
 
     def draw(paper: Paper) -> None:
         paper.line(f"{edited.message}; it is {words(edited.status)}")
-        draw_diffs(paper, edited.diffs)
+        if yes:  # else it was just shown
+            draw_diffs(paper, edited.diffs)
         for issue in edited.issues:
             paper.line(f"  {issue.title}: {issue.message}", "yellow")
 
@@ -207,14 +208,33 @@ def _by_line(given: Sequence[str] | None, option: str) -> dict[int, str]:
 
 
 def draw_diffs(paper: Paper, diffs: Sequence[Any]) -> None:
-    """What changes, value by value; what only counts along is left out."""
-    shown = [diff for diff in diffs if not diff.path.endswith(("version", "lease_until"))]
+    """What changes, value by value."""
+    rows = [row for diff in diffs for row in _by_field(diff.path, _opened(diff.before), _opened(diff.after))]
     columns = [
-        Column("WHAT", lambda d: d.path, give=True),
-        Column("BEFORE", lambda d: _value(d.before), give=True),
-        Column("AFTER", lambda d: _value(d.after), give=True),
+        Column("WHAT", lambda r: r[0], give=True),
+        Column("BEFORE", lambda r: _value(r[1]), give=True),
+        Column("AFTER", lambda r: _value(r[2]), give=True),
     ]
-    paper.table(columns, shown)
+    paper.table(columns, rows)
+
+
+def _by_field(path: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
+    """One row a field where the value is an address or the like."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [(path, before, after)]
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return [(f"{path}.{name}", before.get(name), after.get(name)) for name in names]
+
+
+def _opened(value: Any) -> Any:
+    import msgspec
+
+    if isinstance(value, str) and value[:1] == "{":
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return value
+    return value
 
 
 def _value(value: Any) -> str:

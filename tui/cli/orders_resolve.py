@@ -125,7 +125,8 @@ def _listed(order: str, numbers: list[int], issues: list[Any], told: list[Any]) 
             paper.line(f"   {issue.todo}")
             if help_.choices:
                 paper.table(CHOICES, list(enumerate(help_.choices, 1)))
-            ways = [shorter.get(way) or NAMES.get(way, way) for way in issue.resolutions]
+            names = NAMES | ({"fix_address": f"{issue.field.rpartition('.')[2]}=VALUE"} if issue.field else {})
+            ways = [shorter.get(way) or names.get(way, way) for way in issue.resolutions]
             one = f" --issue {number}" if len(issues) > 1 else ""
             paper.line(
                 f"   bluebook orders resolve {order}{one} --with {' | '.join((['1'] if help_.choices else []) + ways)}"

@@ -107,17 +107,20 @@ class Paper:
         self._print(table)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Any]) -> None:
-        """The rows under their titles; columns that give are shortened where the terminal is narrow."""
+        """The rows under their titles; columns that give are shortened where the terminal is narrow, empty ones left out."""
         from rich.table import Table
 
+        cells = [[column.cell(row) for column in columns] for row in rows]
+        # A column in which nothing is said only takes room.
+        used = [n for n in range(len(columns)) if n == 0 or any(line[n] not in (None, "") for line in cells)]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for column in columns:
+        for column in (columns[n] for n in used):
             table.add_column(
                 column.title, justify="right" if column.right else "left", no_wrap=not (column.give or column.fold),
                 overflow="fold" if column.fold else "ellipsis",
             )  # fmt: skip
-        for row in rows:
-            table.add_row(*[_text(column.cell(row), one_line=not column.fold) for column in columns])
+        for line in cells:
+            table.add_row(*[_text(line[n], one_line=not columns[n].fold) for n in used])
         self._print(table)
 
     def _print(self, table: Any) -> None:

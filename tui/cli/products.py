@@ -57,7 +57,7 @@ async def add(
     return said(f"{sku} is added; say who ships it with `{hint}`", id=row.id, sku=sku)
 
 
-@noun.command("offer", "bluebook products offer LAMP-BR --supplier ACME --sku A-1001 --cost 19.20 --stock 84")
+@noun.command("offer", "bluebook products offer LAMP-BR --supplier ACME --sku A-1 --cost 19.20")
 async def offer(
     product: Annotated[str, typer.Argument(help="Your own SKU.")],
     supplier: Annotated[str, typer.Option(help="Who offers it: code or name.")],

@@ -51,7 +51,7 @@ async def show(supplier: Name) -> Shown:
                 ("currency", view.currency), ("priority", f"{view.priority} (the lowest comes first)"),
                 ("acknowledges within", f"{view.ack_hours} h"), ("ships within", f"{view.tracking_hours} h"),
                 ("to post boxes", "yes" if view.po_box_allowed else "no"),
-                ("at once", f"{view.concurrency} requests"), ("last heard", connection.last_heard(view.polled_at)),
+                ("at once", f"{view.concurrency} requests"), ("last heard", connection.long_ago(view.polled_at)),
             ]
         )  # fmt: skip
         paper.title("Methods")
@@ -71,8 +71,8 @@ METHODS = [
 
 @noun.command(
     "add",
-    "bluebook suppliers add Acme --code ACME --connector rest --set base_url=https://api.acme.example \\",
-    "    --secret-from-env api_key=ACME_KEY",
+    "bluebook suppliers add Acme --code ACME --connector rest \\",
+    "    --set base_url=https://api.acme.example --secret-from-env api_key=ACME_KEY",
 )
 async def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
@@ -95,7 +95,7 @@ async def add(
     return said(
         f"{code} is added; test it with `bluebook suppliers test {code}`, then say how it ships with "
         f"`bluebook suppliers methods {code} --add CODE=NAME`",
-        id=row.id, code=code,
+        id=row.id, supplier=code,
     )  # fmt: skip
 
 

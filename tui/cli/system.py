@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ def register(root: Noun) -> None:
     root.command("worker", "bluebook worker", "bluebook worker --processes 4", database=False, logged=False)(worker)
     root.command("sync", "bluebook sync", 'bluebook sync "Demo store"')(sync)
     root.command("doctor", "bluebook doctor", "bluebook doctor --quick --json", database=False, reads=True)(doctor)
-    root.command("api", "bluebook api --port 8080", database=False, logged=False)(api)
+    root.command("api", "bluebook api", "bluebook api --port 8080", database=False)(api)
 
 
 def register_demo(root: Noun) -> None:
@@ -162,17 +163,13 @@ async def doctor(
 
 async def api(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8741,
 ) -> None:
-    """Serve the REST API and the webhooks until told to stop."""
-    from importlib.util import find_spec
+    """Take suppliers' callbacks and channels' webhooks by HTTP until told to stop; GET /health says how things are."""
+    from engine.api import app
 
-    from engine.errors import Misconfigured
-
-    if find_spec("engine.api.run") is None:
-        raise Misconfigured("this installation has no API (engine.api.run is missing)")
     async with opened():
-        await importlib.import_module("engine.api.run").serve(host, port)
+        await app.serve(host, port, lambda url: print(f"listening on {url}", file=sys.stderr, flush=True))
 
 
 @db.command("upgrade", "bluebook db upgrade", database=False)
