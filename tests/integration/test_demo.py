@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "tui.cli.demo"]
+COMMAND = [str(Path(sys.executable).with_name("bluebook")), "demo"]
 ROOT = Path(__file__).parents[2]
 
 

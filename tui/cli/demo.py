@@ -244,12 +244,3 @@ def _keys(into: asyncio.Queue[str]) -> Iterator[None]:
     finally:
         loop.remove_reader(descriptor)
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
-
-
-def main() -> None:
-    """The demo by itself: ``python -m tui.cli.demo``."""
-    typer.run(demo)
-
-
-if __name__ == "__main__":
-    main()

@@ -29,9 +29,12 @@ def frame(progress: Progress, width: int, height: int, lines: Sequence[str] = ()
     top: list[RenderableType] = [_head(progress, width), Text(f" {progress.note}", "italic", no_wrap=True), Text()]
     if progress.phase == "starting":
         return Group(*top)
-    top += [*_stages(progress, width), *_fixes(progress.fixes)]
-    if progress.phase == "open":
-        top += [Text(), *(_line(line) for line in lines)]
+    to_try = [Text(), *(_line(line) for line in lines)] if progress.phase == "open" else []
+    # In a low terminal what to try counts for more than what was done.
+    for part in (_stages(progress, width), _fixes(progress.fixes)):
+        if len(top) + len(part) + len(to_try) <= height:
+            top += part
+    top += to_try
     left = height - len(top) - 2
     if left >= 2:
         top += [Text(), Rule("the blue book, as it is written", style="dim", characters="─"), *_events(progress, left)]
