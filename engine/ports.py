@@ -10,10 +10,10 @@ Money is integer minor units of ``currency``. Times are aware UTC. Errors are th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
@@ -47,6 +47,32 @@ class Page(msgspec.Struct, frozen=True):
     next: str | None = None
     rejected: tuple[Rejected, ...] = ()
     done: tuple[str, ...] = ()
+
+
+# --- What comes in by HTTP --------------------------------------------------------------------------------------------
+
+
+class Hook(msgspec.Struct, frozen=True):
+    """What a genuine call to our address means. Nothing in it: a ping, to be answered and no more.
+
+    ``raw`` is a payload to store and read. ``refresh`` are external ids of a channel's orders to be read again from it;
+    ``delivery_id`` then tells a delivery that was seen before.
+    """
+
+    raw: Raw | None = None
+    refresh: tuple[str, ...] = ()
+    delivery_id: str = ""
+
+
+@runtime_checkable
+class TakesHooks(Protocol):
+    """A connector of either kind whose other side can call us; optional."""
+
+    def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Hook:
+        """What the call means, once its signature over the raw body was found right in constant time. Pure.
+
+        Raises Refused for a call that is not genuine or too old, Unreadable, and Misconfigured without a secret.
+        """
 
 
 # --- Channels ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.services import tasks
 from workers.actors import actor, load
 from workers.middleware import beside
 
@@ -14,3 +15,9 @@ async def poll(ids: list[int], token: str) -> None:
 @actor("channels.rescan")
 async def rescan(ids: list[int], token: str) -> None:
     beside(await load(ids, token))
+
+
+@actor("channels.refresh")
+async def refresh(ids: list[int], token: str) -> None:
+    # Not beside: a bulk edit at the store brings hundreds at once, and a batch reads them in one call.
+    await tasks.run(await load(ids, token))

@@ -12,14 +12,14 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock, db
 from engine.domain import addresses
-from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState
+from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState, TryLater
 from engine.ports import Channel, ChannelOrder, Page
 from engine.services import catalog, check, connections, inbox, lifecycle, merge
 from engine.services.casefile import LineRecord, OrderRecord
 from engine.services.catalog import ChannelRow
 from engine.services.inbox import Stored
 from engine.services.lifecycle import Actor, Work
-from engine.services.outbox import Done, Job, Outcome
+from engine.services.outbox import Done, Job, Outcome, Retry
 from engine.services.search import terms_of
 
 log = structlog.get_logger(__name__)
@@ -338,4 +338,34 @@ async def _run(job: Job, *, rescanning: bool) -> Outcome:
     except BluebookError as error:
         # The schedule asks again by itself; the channel shows what is wrong meanwhile.
         await db.run("UPDATE channels SET last_error = ? WHERE id = ?", error.message, job.subject_id)
+    return Done()
+
+
+async def run_refresh_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """The orders the jobs name are read again from their channels, those of one channel together."""
+    by_channel: dict[int, list[Job]] = {}
+    for job in jobs:
+        by_channel.setdefault(job.subject_id, []).append(job)
+    results: dict[int, Outcome] = {}
+    for channel_id, group in by_channel.items():
+        outcome = await _refresh(channel_id, [str(job.args["external_id"]) for job in group])
+        results |= {job.id: outcome for job in group}
+    return results
+
+
+async def _refresh(channel_id: int, external_ids: Sequence[str]) -> Outcome:
+    channel = (await catalog.channels()).get(channel_id)
+    if channel is None or not channel.enabled or channel.paused_reason:
+        return Done()
+    try:
+        connector = await catalog.channel(channel_id)
+        page = await connector.pull_ids(external_ids)
+        await take_page(channel, connector, page, Actor("worker", "channel", "webhook"))
+    except NotAuthorised as error:
+        await connections.pause("channels", channel_id, error.message)
+    except TryLater as error:
+        return Retry(error.retry_after, error.message)
+    except BluebookError as error:
+        # The next poll brings the same orders; the channel shows what is wrong meanwhile.
+        await db.run("UPDATE channels SET last_error = ? WHERE id = ?", error.message, channel_id)
     return Done()

@@ -43,6 +43,7 @@ TASKS: dict[str, str] = {
     "tracking.push": "engine.services.track:run_jobs",
     "channels.poll": "engine.services.intake:run_poll_jobs",
     "channels.rescan": "engine.services.intake:run_rescan_jobs",
+    "channels.refresh": "engine.services.intake:run_refresh_jobs",
     "suppliers.poll": "engine.services.receive:run_poll_jobs",
     "inbound.read": "engine.services.receive:run_inbound_jobs",
     "notify.send": "engine.services.notify:run_jobs",

@@ -55,10 +55,17 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, *, ship_after: float | None = 0.1, **behaviour: Any) -> AsyncIterator[World]:
-    """The world runs within; ``ship_after`` None means that suppliers ship only when told. The database must be open."""
+async def world(
+    folder: Path, *, ship_after: float | None = 0.1, callback_url: str = "", callback_secret: str = "", **behaviour: Any
+) -> AsyncIterator[World]:
+    """The world runs within; ``ship_after`` None means that suppliers ship only when told. The database must be open.
+
+    With ``callback_url`` the HTTP supplier also calls there, signed with ``callback_secret``.
+    """
     store = DemoStore(seed=1)
-    http = DemoHttpSupplier(Behaviour(ship_after=ship_after, **behaviour))
+    http = DemoHttpSupplier(
+        Behaviour(ship_after=ship_after, **behaviour), callback_url=callback_url, callback_secret=callback_secret
+    )
     sftp = DemoSftpSupplier(folder / "sftp", ship_after=ship_after if ship_after is not None else 1e9, tick=0.05)
     store_url, http_url = await store.start(), await http.start()
     fast = {"poll_seconds": 1, "settle_seconds": 1}

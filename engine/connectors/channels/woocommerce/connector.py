@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from engine.connectors.channels.woocommerce import mapping
+from engine.connectors.channels.woocommerce import mapping, webhook
 from engine.connectors.channels.woocommerce.client import Client, header_number
 from engine.errors import Invalid, NotAuthorised, Refused, TryLater, Unreadable
-from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
+from engine.ports import ChannelOrder, ChannelParcel, Hook, Page, Parcel, Raw, Rejected
 from engine.transports.http import Answer
 
 _SECOND = timedelta(seconds=1)
@@ -23,7 +23,10 @@ _TRIES = 3
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """``url`` is the store's home address; the key pair needs Read/Write permission. ``timeout`` is in seconds."""
+    """``url`` is the store's home address; the key pair needs Read/Write permission. ``timeout`` is in seconds.
+
+    ``webhook_secret`` is the Secret of the store's webhooks; without one no webhook is believed.
+    """
 
     url: str
     consumer_key: Annotated[str, msgspec.Meta(min_length=1)]
@@ -31,6 +34,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     page_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
     timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 30.0
     customer_note: bool = True
+    webhook_secret: str = ""
 
 
 class _Cursor(msgspec.Struct, omit_defaults=True):
@@ -56,7 +60,7 @@ class Connector:
     name: ClassVar[str] = "WooCommerce"
     docs_url: ClassVar[str] = "https://woocommerce.github.io/woocommerce-rest-api-docs/"
     config_type: ClassVar[type[msgspec.Struct]] = Config
-    secret_fields: ClassVar[frozenset[str]] = frozenset({"consumer_secret"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"consumer_secret", "webhook_secret"})
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``. Raises Misconfigured when its url is none."""
@@ -137,6 +141,10 @@ class Connector:
     def read(self, raw: Raw) -> ChannelOrder:
         """What the envelope says; raises Unreadable with the path of the field that is wrong."""
         return mapping.read(raw)
+
+    def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Hook:
+        """The order that a genuine webhook is about, to be read again; nothing for the unsigned first ping."""
+        return webhook.hook(headers, body, self._config.webhook_secret)
 
     async def push_tracking(self, parcel: Parcel) -> str:
         """The order has this parcel among its tracking entries; returns the entry's id, which is ``parcel.key``.

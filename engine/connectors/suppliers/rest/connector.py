@@ -13,7 +13,7 @@ from engine import clock
 from engine.connectors.suppliers.rest.client import Declined, SupplierClient
 from engine.connectors.suppliers.rest.mapping import Config, SupplierMapping, text
 from engine.errors import Misconfigured, OutcomeUnknown, Refused, TryLater, Unreadable
-from engine.ports import Accepted, CancelAnswer, Page, Purchase, Raw, SupplierUpdate
+from engine.ports import Accepted, CancelAnswer, Hook, Page, Purchase, Raw, SupplierUpdate
 from engine.transports.http import Answer
 
 CALLBACK_MAX_AGE = 300  # seconds, to either side of our clock
@@ -146,6 +146,11 @@ class Connector:
             return self._mapping.separate(msgspec.json.decode(body))
         except msgspec.DecodeError as error:
             raise Unreadable(f"{self._client.peer}: the callback is not JSON: {error}") from error
+
+    def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Hook:
+        """The callback's payload, to be stored and read; errors as in ``verify_callback``."""
+        raw = self.verify_callback(headers, body)
+        return Hook(raw, delivery_id=raw.delivery_id or "")
 
     async def finish(self, done: Sequence[str]) -> None:
         """Nothing to move: the supplier keeps its updates and the cursor is ours."""

@@ -1,0 +1,118 @@
+"""Hooks: what channels and suppliers tell us by HTTP, kept before it is answered, and read by jobs afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import structlog
+
+from engine import db
+from engine.errors import BluebookError, NotFound, Unreachable, Unreadable
+from engine.ports import Hook, Page, Raw, TakesHooks
+from engine.services import catalog, inbox, outbox
+from engine.services.inbox import Kind
+from engine.services.outbox import NewJob
+
+TOGETHER = 256  # calls in one commit at most, so that the write lock is never held for long
+_MAX_ID = 100
+_RECEIPT = "a webhook: the orders it names were read again from the channel"
+
+_log = structlog.get_logger(__name__)
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A genuine call, and whose address it came to."""
+
+    kind: Kind
+    source_id: int
+    hook: Hook
+
+
+async def verify(kind: Kind, source_id: int, headers: Mapping[str, str], body: bytes) -> Hook:
+    """What the call means. Raises NotFound, Refused where it is not genuine, Unreadable, Misconfigured."""
+    connector = await (catalog.channel(source_id) if kind == "channel" else catalog.supplier(source_id))
+    if not isinstance(connector, TakesHooks):
+        raise NotFound(f"{kind} {source_id} is connected by {connector.name}, which takes no calls from outside")
+    # Servers hand on undecodable bytes as lone surrogates, which no connector expects.
+    plain = {name: value.encode("utf-8", "replace").decode() for name, value in headers.items()}
+    try:
+        hook = connector.verify_hook(plain, body)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"the body of the call cannot be read: {error}") from error
+    named = [*hook.refresh, hook.delivery_id, *([hook.raw.external_id] if hook.raw else [])]
+    if any("\0" in name for name in named) or any(len(name) > _MAX_ID for name in hook.refresh):
+        raise Unreadable("the call names an order by a text that cannot be an id")
+    return hook
+
+
+async def keep(arrived: Sequence[Arrived]) -> None:
+    """All of it is stored with the jobs that read it, in one commit; what came before brings nothing new."""
+    calls: dict[tuple[Kind, int], list[Hook]] = {}
+    for one in arrived:
+        calls.setdefault((one.kind, one.source_id), []).append(one.hook)
+    jobs: list[NewJob] = []
+    async with db.transaction():
+        for (kind, source_id), hooks in sorted(calls.items()):
+            jobs += await _payloads(kind, source_id, hooks)
+            jobs += await _refreshes(kind, source_id, hooks)
+        await outbox.put(jobs)
+
+
+async def _payloads(kind: Kind, source_id: int, hooks: Sequence[Hook]) -> list[NewJob]:
+    stored = await inbox.store(kind, source_id, Page(tuple(hook.raw for hook in hooks if hook.raw)))
+    return [NewJob(f"inbound:{item.id}", "inbound.read", item.id) for item in stored if item.state == "stored"]
+
+
+async def _refreshes(kind: Kind, source_id: int, hooks: Sequence[Hook]) -> list[NewJob]:
+    # Of these calls only a receipt is kept: the order is, as it is read, and a second copy of the customer's data
+    # helps nobody.
+    asked = {_receipt(hook): hook.refresh for hook in hooks if hook.refresh}
+    stored = await inbox.store(kind, source_id, Page(tuple(asked)))
+    fresh = [item for item in stored if item.fresh]
+    await inbox.settle([(item.id, "ignored", _RECEIPT, "", None) for item in fresh])
+    names = sorted({name for item in fresh for name in asked[item.raw]})
+    return [
+        NewJob(f"refresh:{source_id}:{name}", "channels.refresh", source_id, None, {"external_id": name})
+        for name in names
+    ]
+
+
+def _receipt(hook: Hook) -> Raw:
+    body = msgspec.json.encode({"delivery_id": hook.delivery_id, "refresh": hook.refresh})
+    return Raw(f"webhook:{','.join(hook.refresh)}", body)
+
+
+class Keeper:
+    """Keeps calls as they come, those that come while a commit runs in one commit after it. For one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Arrived, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def keep(self, arrived: Arrived) -> None:
+        """The call is kept and its job written; returns after the commit. Raises Unreachable where it was not kept."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((arrived, kept))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await kept
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+            trouble = ""
+            try:
+                await keep([arrived for arrived, _ in batch])
+            except Exception as error:
+                # The loop must outlive whatever the database raises; each sender is told and calls again.
+                _log.error("calls could not be kept", calls=len(batch), exc_info=error)
+                trouble = error.message if isinstance(error, BluebookError) else "the database did not take the call"
+            for _, kept in batch:
+                if kept.done():
+                    continue
+                if trouble:
+                    kept.set_exception(Unreachable(trouble))
+                else:
+                    kept.set_result(None)
