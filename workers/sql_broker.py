@@ -101,7 +101,7 @@ class SqlConsumer(Consumer):
 
 
 async def _claim(limit: int, token: str) -> list[outbox.Job]:
-    return await tasks.screen(await outbox.claim(limit=limit, token=token))
+    return await tasks.claim(limit, token)
 
 
 def _away(why: str) -> BrokerConnectionError:

@@ -20,10 +20,13 @@ from engine.settings import settings
 STOPPED = "the worker that had this job stopped without an answer"
 SUSPECT_AFTER = 2
 WINDOW = 2000  # how many waiting jobs the relay may have under way in a broker
+NEAR = 200  # among how many of the oldest a suspect is looked for
+SUSPECTS_TOLD = 4  # how many of them the brokers may have under way, so that the others do not queue behind them
 _MAX_ERROR = 4000
 
 _COLUMNS = ("key", "task", "subject_id", "args", "state", "run_at", "created_at", "attempts", "token", "error")
 _LIVE_KEY = "ON CONFLICT (key) WHERE state IN ('ready', 'claimed') DO NOTHING"
+_SUSPECT = "(error = ? AND attempts >= ?)"
 _JOB = "id, key, task, subject_id, args, attempts, token, error"
 
 
@@ -136,8 +139,11 @@ async def put(jobs: Sequence[NewJob]) -> None:
     await db.insert("outbox", _COLUMNS, values, _LIVE_KEY)
 
 
-async def claim(*, limit: int, token: str, tasks: Sequence[str] | None = None) -> list[Job]:
-    """Up to ``limit`` due jobs, oldest first, now leased to ``token``. Idle, it only reads."""
+async def claim(*, limit: int, token: str, tasks: Sequence[str] | None = None, suspects: int = NEAR) -> list[Job]:
+    """Up to ``limit`` due jobs, oldest first, now leased to ``token``; among them at most so many suspects.
+
+    Idle, it only reads.
+    """
     now = _now()
     where, values = "state = 'ready' AND run_at <= ?", list[Any]([now])
     if tasks is not None:
@@ -145,11 +151,16 @@ async def claim(*, limit: int, token: str, tasks: Sequence[str] | None = None) -
     if limit < 1 or await db.value(f"SELECT 1 FROM outbox WHERE {where} ORDER BY run_at LIMIT 1", *values) is None:
         return []
     locking = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
+    # Suspects are left where they are until one may be run: claiming them to put them back would cost all others.
+    # They are looked for among the oldest only, so that a long queue is not read from end to end at every turn.
     found = await db.rows(
-        f"WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE {where} ORDER BY run_at, id LIMIT ? {locking}) "
-        f"UPDATE outbox SET state = 'claimed', token = ?, lease_until = ? WHERE id IN (SELECT id FROM due) "
-        f"RETURNING {_JOB}, run_at",
-        *values, limit, token, _lease(),
+        f"WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE {where} AND NOT {_SUSPECT} "
+        f"ORDER BY run_at, id LIMIT ? {locking}), "
+        f"near AS MATERIALIZED (SELECT id, attempts, error FROM outbox WHERE {where} ORDER BY run_at, id LIMIT ?), "
+        f"odd AS MATERIALIZED (SELECT id FROM near WHERE {_SUSPECT} LIMIT ?) "
+        "UPDATE outbox SET state = 'claimed', token = ?, lease_until = ? WHERE state = 'ready' "
+        f"AND id IN (SELECT id FROM due UNION ALL SELECT id FROM odd) RETURNING {_JOB}, run_at",
+        *values, STOPPED, SUSPECT_AFTER, limit, *values, NEAR, STOPPED, SUSPECT_AFTER, suspects, token, _lease(),
     )  # fmt: skip
     return [_job(row) for row in sorted(found, key=lambda row: (row[8], row[0]))]
 
@@ -289,16 +300,21 @@ async def relay(*, limit: int, again_after: float) -> list[Waiting]:
     """Due jobs a broker was not told of for ``again_after`` seconds, now marked as told. Idle, it only reads."""
     now, before = _now(), _later(-again_after)
     # Only the oldest are looked at, so that a long queue is not read from end to end at every turn.
-    near = "SELECT id, relayed_at FROM outbox WHERE state = 'ready' AND run_at <= ? ORDER BY run_at, id LIMIT ?"
-    stale = "(relayed_at IS NULL OR relayed_at < ?)"
+    columns = "id, relayed_at, run_at, error, attempts"
+    near = f"SELECT {columns} FROM outbox WHERE state = 'ready' AND run_at <= ? ORDER BY run_at, id LIMIT ?"
+    stale, suspect = "(relayed_at IS NULL OR relayed_at < ?)", (STOPPED, SUSPECT_AFTER)
     if await db.value(f"SELECT 1 FROM ({near}) AS near WHERE {stale} LIMIT 1", now, WINDOW, before) is None:
         return []
     locking = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
     found = await db.rows(
-        f"WITH near AS MATERIALIZED ({near}), due AS MATERIALIZED (SELECT id FROM outbox WHERE {stale} "
-        f"AND state = 'ready' AND id IN (SELECT id FROM near) ORDER BY run_at, id LIMIT ? {locking}) "
-        "UPDATE outbox SET relayed_at = ? WHERE id IN (SELECT id FROM due) RETURNING id, task, run_at, error, attempts",
-        now, WINDOW, before, limit, now,
+        f"WITH near AS MATERIALIZED ({near}), "
+        f"due AS MATERIALIZED (SELECT id FROM outbox WHERE {stale} AND state = 'ready' AND NOT {_SUSPECT} "
+        f"AND id IN (SELECT id FROM near) ORDER BY run_at, id LIMIT ? {locking}), "
+        f"odd AS MATERIALIZED (SELECT id FROM near WHERE {stale} AND {_SUSPECT} ORDER BY run_at, id LIMIT "
+        f"(SELECT CASE WHEN COUNT(*) < ? THEN ? - COUNT(*) ELSE 0 END FROM near WHERE NOT {stale} AND {_SUSPECT})) "
+        "UPDATE outbox SET relayed_at = ? WHERE state = 'ready' "
+        "AND id IN (SELECT id FROM due UNION ALL SELECT id FROM odd) RETURNING id, task, run_at, error, attempts",
+        now, WINDOW, before, *suspect, limit, before, *suspect, SUSPECTS_TOLD, SUSPECTS_TOLD, before, *suspect, now,
     )  # fmt: skip
     ordered = sorted(found, key=lambda row: (row[2], row[0]))
     return [Waiting(row[0], row[1], _suspect(row[3], row[4])) for row in ordered]

@@ -58,7 +58,7 @@ _ALONE_AT_ONCE = 8
 
 _log = structlog.get_logger("bluebook.jobs")
 _running: Counter[str] = Counter()
-_isolated = ""  # the token of the one suspect this process may run
+_isolated: tuple[int, str] | None = None  # id and token of the one suspect this process may run
 finished = 0  # jobs this process has run, for its heartbeat
 
 
@@ -102,8 +102,13 @@ def let_go(token: str) -> None:
     _running[token] -= 1
     if _running[token] <= 0:
         del _running[token]
-        if token == _isolated:
-            _isolated = ""
+        if _isolated is not None and token == _isolated[1]:
+            _isolated = None
+
+
+async def claim(limit: int, token: str) -> list[Job]:
+    """Due jobs, now leased to ``token``, all of which this process may run now; see ``screen``."""
+    return await screen(await outbox.claim(limit=limit, token=token, suspects=0 if _isolated else 1))
 
 
 async def screen(jobs: Sequence[Job]) -> list[Job]:
@@ -116,12 +121,13 @@ async def screen(jobs: Sequence[Job]) -> list[Job]:
     if not back:
         return list(jobs)
     if not _isolated:
-        _isolated = back.pop(0).token
+        one = back.pop(0)
+        _isolated = (one.id, one.token)
     if back:
         try:
             await outbox.release([job.id for job in back], back[0].token, after=random.uniform(0.1, 1.0))  # noqa: S311
         except BaseException:
-            _isolated = ""
+            _isolated = None
             raise
     return [job for job in jobs if job not in back]
 
@@ -158,6 +164,16 @@ async def _held(jobs: Sequence[Job]) -> AsyncIterator[None]:
 
 
 async def _run_batch(batch: Sequence[Job]) -> None:
+    try:
+        await _run_to_end(batch)
+    finally:
+        global _isolated
+        # Its token may hold other batches for long; the next suspect need not wait for those.
+        if any((job.id, job.token) == _isolated for job in batch):
+            _isolated = None
+
+
+async def _run_to_end(batch: Sequence[Job]) -> None:
     global finished
     if len(batch) == 1:
         results = await _run_alone(batch[0])
@@ -250,7 +266,7 @@ async def _start_due(running: set[asyncio.Task[None]]) -> bool:
     await schedule.tick(clock.now())
     await outbox.reclaim()
     room = conf.worker_threads - len(running)
-    jobs = await screen(await outbox.claim(limit=room * conf.batch_size, token=new_token())) if room > 0 else []
+    jobs = await claim(room * conf.batch_size, new_token()) if room > 0 else []
     running.update(asyncio.create_task(run(batch)) for batch in batches(jobs, conf.batch_size))
     return bool(jobs)
 
