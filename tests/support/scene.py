@@ -199,7 +199,7 @@ class Scene:
 
     def fault(self, *faults: Fault, route: Route = Route.SUBMIT, desk: str = "ACME") -> None:
         """The next requests meet these faults."""
-        self.desks[desk].faults.use(FaultPlan(script={route: list(faults)}, late=5.0, retry_after=1))
+        self.desks[desk].faults.use(FaultPlan(script={route: list(faults)}, slow=0.8, retry_after=1))
 
     async def say(
         self, po_number: str, status: str, *lines: tuple[int, str, int], desk: str = "ACME", **more: Any
