@@ -32,6 +32,7 @@ class ChannelRow(msgspec.Struct, frozen=True, array_like=True):
     auto_condition: str
     stale_days: int
     margin_floor: int | None
+    created_at: int
     alert_addresses: list[str]
 
 
@@ -101,10 +102,10 @@ async def channels() -> dict[int, ChannelRow]:
     """Every channel by id."""
     found = await db.rows(
         "SELECT id, connector, name, prefix, enabled, paused_reason, overlap_seconds, cursor_at, auto_process, auto_limit, "
-        "auto_currency, auto_condition, stale_days, margin_floor, alert_addresses FROM channels"
+        "auto_currency, auto_condition, stale_days, margin_floor, created_at, alert_addresses FROM channels"
     )
     return {
-        r[0]: msgspec.convert([*tuple(r)[:14], msgspec.json.decode(r[14])], ChannelRow, strict=False)
+        r[0]: msgspec.convert([*tuple(r)[:15], msgspec.json.decode(r[15])], ChannelRow, strict=False)
         for r in found
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError
 from engine import clock, db
 from engine.domain import addresses
 from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState, TryLater
-from engine.ports import Channel, ChannelOrder, Page
+from engine.ports import Channel, ChannelOrder, ChannelState, Page
 from engine.services import catalog, check, connections, inbox, lifecycle, merge
 from engine.services.casefile import LineRecord, OrderRecord
 from engine.services.catalog import ChannelRow
@@ -192,6 +192,27 @@ async def _save_alone(channel: ChannelRow, connector: Channel, item: Read, by: A
 
 async def _save(channel: ChannelRow, connector: Channel, items: Sequence[Read], by: Actor) -> Pulled:
     known = await _known(channel.id, [item.order.external_id for item in items])
+    past = [item for item in items if item.order.external_id not in known and _is_past(channel, item.order)]
+    if past:
+        async with db.transaction():
+            await inbox.settle([(item.stored.id, "ignored", _PAST, "", None) for item in past])
+        items = [item for item in items if item not in past]
+    return await _save_known(channel, connector, items, known, by, len(past))
+
+
+_PAST = "over before this channel was connected"
+
+
+def _is_past(channel: ChannelRow, order: ChannelOrder) -> bool:
+    """Was it placed and finished before we came? A store that is connected brings years of those, and none needs anyone."""
+    over = order.state in (ChannelState.SHIPPED, ChannelState.CANCELED)
+    return over and clock.micros(order.placed_at) < channel.created_at
+
+
+async def _save_known(
+    channel: ChannelRow, connector: Channel, items: Sequence[Read], known: Mapping[str, tuple[int, str, int, int]], by: Actor,
+    past: int,
+) -> Pulled:  # fmt: skip
     fresh = [item for item in items if item.order.external_id not in known]
     changed = [
         item
@@ -200,7 +221,7 @@ async def _save(channel: ChannelRow, connector: Channel, items: Sequence[Read], 
         and known[item.order.external_id][1] != item.fingerprint
         and known[item.order.external_id][3] <= clock.micros(item.order.updated_at)
     ]
-    same = len(items) - len(fresh) - len(changed)
+    same = past + len(items) - len(fresh) - len(changed)
     if not fresh and not changed:
         unsettled = [i for i in items if i.stored.state == "stored"]
         if unsettled:

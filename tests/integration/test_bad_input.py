@@ -151,3 +151,24 @@ async def test_orders_that_are_only_odd_go_in(database: str, tmp_path: Path) -> 
         assert address.line1 == "12 High Street"
         note = await db.value("SELECT note FROM orders WHERE id = ?", ids[twice.external_id])
         assert note == "newer"
+
+
+async def test_orders_that_were_over_before_the_channel_was_connected_stay_in_the_inbox(
+    database: str, tmp_path: Path
+) -> None:
+    async with world(tmp_path) as w:
+        old_shipped, old_canceled, old_open, new_shipped = await _raws(w, 4)
+        past, future = "2020-01-01T00:00:00", "2099-01-01T00:00:00"
+        raws = [
+            _changed(old_shipped, _set(status="completed", date_created_gmt=past)),
+            _changed(old_canceled, _set(status="cancelled", date_created_gmt=past)),
+            _changed(old_open, _set(date_created_gmt=past)),
+            _changed(new_shipped, _set(status="completed", date_created_gmt=future)),
+        ]
+        pulled = await _take(w, raws)
+        assert (pulled.new, pulled.same, pulled.parked) == (2, 2, 0)
+        again = await _take(w, raws)
+        assert (again.new, again.same) == (0, 4)
+        assert await db.value("SELECT COUNT(*) FROM inbound_messages WHERE state = 'ignored'") == 2
+        codes = {r[0] for r in await db.rows("SELECT code FROM issues")}
+        assert {"stale_order", "already_fulfilled"} <= codes
