@@ -26,5 +26,5 @@ def moment(value: int) -> datetime:
 
 def use(source: Callable[[], datetime]) -> None:
     """From here on ``now`` asks ``source``; for tests and for replaying."""
-    global _source  # noqa: PLW0603
+    global _source
     _source = source

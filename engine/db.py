@@ -6,7 +6,6 @@ are, times as ``clock.micros``, documents as JSON text.
 
 from __future__ import annotations
 
-
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache

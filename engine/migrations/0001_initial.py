@@ -1,9 +1,9 @@
-from tortoise import migrations
-from tortoise.migrations import operations as ops
-from engine.models.fields import JsonField, UtcField
+from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
-from tortoise import fields
 from tortoise.indexes import Index
+from tortoise.migrations import operations as ops
+
+from engine.models.fields import JsonField, UtcField
 
 
 class Migration(migrations.Migration):

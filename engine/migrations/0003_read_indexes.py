@@ -20,6 +20,6 @@ POSTGRES = ["CREATE INDEX audit_events_xid ON audit_events (xid)"]
 class Migration(migrations.Migration):
     """Plain SQL only, so nothing on SQLite is rebuilt."""
 
-    dependencies = [("models", "0002_indexes_triggers_and_terms")]  # noqa: RUF012
+    dependencies = [("models", "0002_indexes_triggers_and_terms")]
     initial = False
-    operations = [PerDialect(sqlite=INDEXES, postgres=[*INDEXES, *POSTGRES])]  # noqa: RUF012
+    operations = [PerDialect(sqlite=INDEXES, postgres=[*INDEXES, *POSTGRES])]

@@ -16,7 +16,7 @@ import msgspec
 
 from engine import clock, db, vault
 from engine.errors import BluebookError, Invalid
-from engine.services import lifecycle, order_page
+from engine.services import loading, order_page
 from engine.services.blue_book import Event, blue_book
 from engine.services.casefile import Case, snapshot
 from engine.services.lifecycle import EVENT_COLUMNS, event_hash
@@ -197,7 +197,7 @@ def _close(order: int, chain: _Chain, case: Case | None, inspect: Inspect | None
 async def _again(order: int, inspect: Inspect | None) -> list[Problem]:
     """What is wrong with one order while nobody can change it: what was seen before may have been a change under way."""
     async with db.transaction():
-        cases = {case.order.id: case for case in await lifecycle.load([order], lock=True)}
+        cases = {case.order.id: case for case in await loading.load([order], lock=True)}
         _, wrong = await _page(cases, order - 1, order, inspect)
     number = cases[order].order.number if order in cases else f"id {order}"
     return [Problem(number, seq, what) for chain in wrong.values() for seq, what in chain.problems]
@@ -242,7 +242,7 @@ async def verify(
     while True:
         ids = await _ids(after, last)
         end = ids[-1] if len(ids) == _ORDERS_A_PAGE else last
-        cases = {case.order.id: case for case in await lifecycle.load(ids)}
+        cases = {case.order.id: case for case in await loading.load(ids)}
         count, wrong = await _page(cases, after, end, inspect)
         found.events += count
         found.orders += len(cases)

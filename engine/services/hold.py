@@ -43,6 +43,7 @@ async def snooze(order_id: int, seconds: float, by: Actor) -> None:
 
 
 def only(work: Work, order_id: int) -> Case:
+    """The case of the one order that is being changed; raises NotFound."""
     case = work.case(order_id)
     if case is None:
         raise NotFound(f"there is no order {order_id}")

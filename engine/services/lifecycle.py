@@ -24,8 +24,8 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import INITIAL, TRANSITIONS, Axis, PurchaseState, order_status
-from engine.errors import IllegalTransition, StaleState
-from engine.services import counters, outbox, search
+from engine.errors import IllegalTransition
+from engine.services import counters, loading, outbox, search, writing
 from engine.services.casefile import (
     BOOLEAN,
     Case,
@@ -323,7 +323,7 @@ class Work:
         touched = [case for case in self.cases if _changed(case)]
         for case in touched:
             _settle(self, case)
-        await _assign([case.order for case in touched], OrderRecord.TABLE)
+        await writing.assign([case.order for case in touched], OrderRecord.TABLE)
         events = _chained(touched)
         await self._insert_and_update(touched)
         await db.insert("audit_events", EVENT_COLUMNS, events)
@@ -354,13 +354,13 @@ class Work:
                 line.order_id = case.order.id
             for po in case.purchases:
                 po.order_id = case.order.id
-        await _write([case.order for case in cases], versioned=True)
+        await writing.write([case.order for case in cases], versioned=True)
         lines = [line for case in cases for line in case.lines]
-        await _assign(lines, LineRecord.TABLE)
-        await _write(lines)
+        await writing.assign(lines, LineRecord.TABLE)
+        await writing.write(lines)
         purchases = [po for case in cases for po in case.purchases]
-        await _assign(purchases, PurchaseRecord.TABLE)
-        await _write(purchases, versioned=True)
+        await writing.assign(purchases, PurchaseRecord.TABLE)
+        await writing.write(purchases, versioned=True)
         removed = [po_line.id for case in cases for po_line in case.removed]
         await db.many("DELETE FROM purchase_order_lines WHERE id = ?", [(i,) for i in removed])
         po_lines = []
@@ -370,8 +370,8 @@ class Work:
                 if po_line.line is not None:
                     po_line.order_line_id = po_line.line.id
                 po_lines.append(po_line)
-        await _assign(po_lines, PurchaseLineRecord.TABLE)
-        await _write(po_lines)
+        await writing.assign(po_lines, PurchaseLineRecord.TABLE)
+        await writing.write(po_lines)
         shipments = [shipment for case in cases for shipment in case.shipments]
         for case in cases:
             for shipment in case.shipments:
@@ -379,8 +379,8 @@ class Work:
                 if shipment.purchase is not None:
                     shipment.purchase_order_id = shipment.purchase.id
         fresh = [shipment for shipment in shipments if shipment.is_new]
-        await _assign(shipments, ShipmentRecord.TABLE)
-        await _write(shipments, versioned=True)
+        await writing.assign(shipments, ShipmentRecord.TABLE)
+        await writing.write(shipments, versioned=True)
         contents = [(s.id, po_line.id, quantity) for s in fresh for po_line, quantity in s.contents]
         await db.insert("shipment_lines", ("shipment_id", "purchase_order_line_id", "quantity"), contents)
         issues = [issue for case in cases for issue in case.issues if issue.is_new or issue.dirty]
@@ -389,8 +389,8 @@ class Work:
                 issue.order_id = case.order.id
                 issue.line_id = issue.line.id if issue.line else issue.line_id
                 issue.purchase_order_id = issue.purchase.id if issue.purchase else issue.purchase_order_id
-        await _assign(issues, IssueRecord.TABLE)
-        await _write(issues)
+        await writing.assign(issues, IssueRecord.TABLE)
+        await writing.write(issues)
 
 
 EVENT_COLUMNS = (
@@ -479,93 +479,12 @@ def _grouped(
     return [(table, columns, found) for (table, columns), found in groups.items()]
 
 
-async def _assign(records: Sequence[Any], table: str) -> None:
-    fresh = [record for record in records if record.is_new]
-    for record, new in zip(fresh, await db.reserve(table, len(fresh)), strict=True):
-        record.id = new
-
-
-async def _write(records: Sequence[Any], *, versioned: bool = False) -> None:
-    """New records are inserted and dirty ones updated; raises StaleState when someone else changed one meanwhile."""
-    fresh = [record for record in records if record.is_new]
-    if fresh:
-        await db.insert(fresh[0].TABLE, fresh[0].COLUMNS, [record.values() for record in fresh])
-    groups: dict[tuple[str, ...], list[Any]] = {}
-    for record in records:
-        if record.dirty and not record.is_new:
-            groups.setdefault(tuple(sorted(record.dirty)), []).append(record)
-        record.is_new = False
-        record.dirty = set()
-    for fields, group in groups.items():
-        if versioned:
-            await _update_versioned(fields, group)
-        else:
-            sets = ", ".join(f"{name} = ?" for name in fields)
-            await db.many(
-                f"UPDATE {group[0].TABLE} SET {sets} WHERE id = ?",
-                [[*(getattr(record, name) for name in fields), record.id] for record in group],
-            )
-
-
-def _is_text(kind: type[Record], name: str) -> bool:
-    return "str" in str(kind.__annotations__[name])
-
-
-_TEXT = frozenset(
-    {name for kind in (OrderRecord, PurchaseRecord, ShipmentRecord) for name in kind.COLUMNS if _is_text(kind, name)}
-)
-
-
-def _cast(name: str) -> str:
-    if name in BOOLEAN:
-        return "CAST(? AS BOOLEAN)"
-    return "CAST(? AS TEXT)" if name in _TEXT else "CAST(? AS BIGINT)"
-
-
-async def _update_versioned(fields: tuple[str, ...], group: list[Any]) -> None:
-    table = group[0].TABLE
-    size = max(1, min(200, db.MAX_PARAMETERS // (len(fields) + 2)))
-    for start in range(0, len(group), size):
-        chunk = group[start : start + size]
-        columns = ("id", "version", *fields)
-        one = f"({', '.join(_cast(name) for name in columns)})"
-        padded = chunk + [chunk[-1]] * (_power(len(chunk)) - len(chunk))
-        sets = ", ".join(f"{name} = v.{name}" for name in fields)
-        sql = (
-            f"WITH v ({', '.join(columns)}) AS (VALUES {', '.join([one] * len(padded))}) "
-            f"UPDATE {table} SET version = {table}.version + 1, {sets} FROM v "
-            f"WHERE {table}.id = v.id AND {table}.version = v.version RETURNING {table}.id"
-        )
-        values = [value for r in padded for value in (r.id, r.version, *(_plain(getattr(r, name)) for name in fields))]
-        written = await db.rows(sql, *values)
-        if len(written) != len(chunk):
-            done = {int(row[0]) for row in written}
-            lost = ", ".join(str(record.path or record.number) for record in chunk if record.id not in done)
-            raise StaleState(f"{lost} was changed by someone else meanwhile: read again and decide again")
-        for record in chunk:
-            record.version += 1
-
-
-def _plain(value: Any) -> Any:
-    return bool(value) if isinstance(value, bool) else value
-
-
-def _power(n: int) -> int:
-    size = 1
-    while size < n:
-        size *= 2
-    return size
-
-
-# --- loading ----------------------------------------------------------------------------------------------------------
-
-
 @asynccontextmanager
 async def change(order_ids: Iterable[int] = (), *, by: Actor) -> AsyncIterator[Work]:
     """The orders are locked and loaded within, ascending by id, and everything done to them is saved at the end."""
     async with db.transaction():
         work = Work(by)
-        work.cases = await load(sorted(set(order_ids)), lock=True)
+        work.cases = await loading.load(sorted(set(order_ids)), lock=True)
         yield work
         await work.save()
 
@@ -574,86 +493,8 @@ async def change(order_ids: Iterable[int] = (), *, by: Actor) -> AsyncIterator[W
 async def rehearse(order_ids: Iterable[int], *, by: Actor) -> AsyncIterator[Work]:
     """The orders are loaded within, and afterwards stand as ``change`` would leave them; nothing is saved."""
     work = Work(by)
-    work.cases = await load(sorted(set(order_ids)))
+    work.cases = await loading.load(sorted(set(order_ids)))
     yield work
     for case in work.cases:
         if _changed(case):
             _settle(work, case)
-
-
-async def load(order_ids: Sequence[int], *, lock: bool = False) -> list[Case]:
-    """The orders with their lines, purchase orders, shipments and open Issues; missing ids are left out."""
-    if not order_ids:
-        return []
-    ids = db.padded(list(order_ids))
-    among = db.marks(ids)
-    for_update = " FOR UPDATE" if lock and db.is_postgres() else ""
-    found = await db.rows(
-        f"SELECT {', '.join(OrderRecord.COLUMNS)} FROM orders WHERE id IN ({among}) ORDER BY id{for_update}", *ids
-    )
-    cases = [Case(order=OrderRecord.of(row)) for row in found]
-    if not cases:
-        return []
-    by_id = {case.order.id: case for case in cases}
-    lines: dict[int, LineRecord] = {}
-    for row in await _parts(LineRecord, "order_id", among, ids, "order_id, position"):
-        line = LineRecord.of(row)
-        lines[line.id] = line
-        by_id[line.order_id].lines.append(line)
-    purchases: dict[int, PurchaseRecord] = {}
-    for row in await _parts(PurchaseRecord, "order_id", among, ids, "order_id, id"):
-        po = PurchaseRecord.of(row)
-        purchases[po.id] = po
-        by_id[po.order_id].purchases.append(po)
-    await _load_purchase_lines(purchases, lines)
-    if any(po.sent_at is not None for po in purchases.values()):
-        for row in await _parts(ShipmentRecord, "order_id", among, ids, "order_id, id"):
-            shipment = ShipmentRecord.of(row)
-            shipment.purchase = purchases[shipment.purchase_order_id]
-            shipment.po_number = shipment.purchase.po_number
-            by_id[shipment.order_id].shipments.append(shipment)
-    columns = ", ".join(IssueRecord.COLUMNS)
-    open_issues = await db.rows(
-        f"SELECT {columns} FROM issues WHERE order_id IN ({among}) AND closed_at IS NULL ORDER BY id", *ids
-    )
-    for row in open_issues:
-        issue = IssueRecord.of(row)
-        issue.line = lines.get(issue.line_id) if issue.line_id else None
-        issue.purchase = purchases.get(issue.purchase_order_id) if issue.purchase_order_id else None
-        by_id[issue.order_id].issues.append(issue)
-    return cases
-
-
-async def _parts(kind: type[Record], key: str, among: str, ids: Sequence[int], order: str) -> Sequence[Any]:
-    return await db.rows(
-        f"SELECT {', '.join(kind.COLUMNS)} FROM {kind.TABLE} WHERE {key} IN ({among}) ORDER BY {order}", *ids
-    )
-
-
-async def _load_purchase_lines(purchases: dict[int, PurchaseRecord], lines: dict[int, LineRecord]) -> None:
-    if not purchases:
-        return
-    ids = db.padded(list(purchases))
-    for row in await _parts(PurchaseLineRecord, "purchase_order_id", db.marks(ids), ids, "purchase_order_id, position"):
-        po_line = PurchaseLineRecord.of(row)
-        po = purchases[po_line.purchase_order_id]
-        po_line.po_number = po.po_number
-        po_line.line = lines.get(po_line.order_line_id)
-        po.lines.append(po_line)
-
-
-async def load_contents(shipments: Sequence[ShipmentRecord]) -> None:
-    """The parcels' ``contents`` are loaded."""
-    wanted = {s.id: s for s in shipments if not s.contents and s.purchase is not None}
-    if not wanted:
-        return
-    ids = db.padded(list(wanted))
-    for row in await db.rows(
-        "SELECT shipment_id, purchase_order_line_id, quantity FROM shipment_lines "
-        f"WHERE shipment_id IN ({db.marks(ids)}) ORDER BY id",
-        *ids,
-    ):
-        shipment = wanted[row[0]]
-        assert shipment.purchase is not None
-        po_line = next(line for line in shipment.purchase.lines if line.id == row[1])
-        shipment.contents.append((po_line, row[2]))

@@ -10,7 +10,7 @@ import msgspec
 
 from engine import clock
 from engine.domain.issues import ISSUES, IssueCode
-from engine.services import catalog, lifecycle, process
+from engine.services import catalog, loading, process
 from engine.services.casefile import Case
 
 BATCH = 200
@@ -54,7 +54,7 @@ async def preview(order_ids: Sequence[int]) -> Preview:
     known = await catalog.suppliers()
     shares: dict[tuple[int, str], SupplierShare] = {}
     for start in range(0, len(order_ids), BATCH):
-        for case in await lifecycle.load(list(order_ids[start : start + BATCH])):
+        for case in await loading.load(list(order_ids[start : start + BATCH])):
             reason = process.problem(case)
             if reason:
                 found.left_out.append(LeftOut(case.order.number, _short(case), reason))

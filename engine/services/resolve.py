@@ -29,6 +29,7 @@ from engine.services import (
     check,
     connections,
     lifecycle,
+    loading,
     merge,
     process,
     route,
@@ -92,7 +93,7 @@ class _Scene(msgspec.Struct):
 
 async def order_issues(order_id: int) -> list[OpenIssue]:
     """The order's open Issues, those that keep it from being sent first. Raises NotFound."""
-    cases = await lifecycle.load([order_id])
+    cases = await loading.load([order_id])
     if not cases:
         raise NotFound(f"there is no order {order_id}")
     return shown(cases[0])
@@ -170,7 +171,7 @@ def _resolved(scene: _Scene, became_ready: int = 0) -> Resolved:
 async def _look(issue_id: int, how: Resolution) -> tuple[Case, IssueRecord]:
     """The order as it stands, unlocked, and the Issue in it."""
     order_id, code = await _offered(issue_id, how)
-    case = (await lifecycle.load([order_id]))[0]
+    case = (await loading.load([order_id]))[0]
     issue = next((i for i in case.issues if i.id == issue_id), None)
     if issue is None:
         raise Refused(f"“{ISSUES[code].title}” of order {case.order.number} was closed meanwhile")
@@ -472,7 +473,7 @@ def _said(note: str) -> None:
 
 
 async def _as_it_stands(order_id: int, message: str, became_ready: int = 0) -> Resolved:
-    case = (await lifecycle.load([order_id]))[0]
+    case = (await loading.load([order_id]))[0]
     return Resolved(order_id, case.order.number, case.order.status, message, became_ready, shown(case))
 
 

@@ -10,7 +10,7 @@ from engine.domain import conditions, routing
 from engine.domain.states import PurchaseState
 from engine.errors import Invalid, NotFound
 from engine.services import catalog as catalogs
-from engine.services import lifecycle
+from engine.services import lifecycle, loading
 from engine.services.casefile import Case, LineRecord, PurchaseLineRecord, PurchaseRecord
 from engine.services.catalog import Catalog, Component
 
@@ -201,7 +201,7 @@ def explanation(routed: Routed) -> list[dict[str, Any]]:
 
 async def explain(order_id: int) -> list[dict[str, Any]]:
     """For an order as it stands: every supplier that could ship a line, and the reason it would or would not."""
-    cases = await lifecycle.load([order_id])
+    cases = await loading.load([order_id])
     if not cases:
         raise NotFound(f"there is no order {order_id}")
     catalog = await catalog_for(cases)

@@ -14,7 +14,7 @@ from engine.domain.issues import ISSUES, IssueCode, Resolution
 from engine.domain.routing import Offer
 from engine.errors import NotFound
 from engine.services import catalog as catalogs
-from engine.services import lifecycle, route
+from engine.services import loading, route
 from engine.services.casefile import Case, IssueRecord, LineRecord
 from engine.services.catalog import Catalog
 
@@ -64,7 +64,7 @@ class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
 async def suggestions(issue_id: int, query: str = "") -> Suggestions:
     """The choices for an open Issue, at most 9, best first; ``query`` narrows products by what a person types."""
     order_id = await db.value("SELECT order_id FROM issues WHERE id = ? AND closed_at IS NULL", issue_id)
-    cases = await lifecycle.load([int(order_id)]) if order_id is not None else []
+    cases = await loading.load([int(order_id)]) if order_id is not None else []
     issue = next((i for case in cases for i in case.issues if i.id == issue_id), None)
     if issue is None:
         raise NotFound(f"there is no open Issue {issue_id}; it may have been resolved meanwhile")

@@ -31,7 +31,7 @@ from engine.errors import (
     Unreadable,
 )
 from engine.ports import ChannelParcel, Parcel
-from engine.services import catalog, connections, lifecycle, outbox
+from engine.services import catalog, connections, lifecycle, loading, outbox
 from engine.services.casefile import Case, LineRecord, ShipmentRecord
 from engine.services.harvest import harvest
 from engine.services.lifecycle import Actor, Work
@@ -87,7 +87,7 @@ async def _begin(wanted: Mapping[int, Job], by: Actor) -> tuple[list[Telling], d
     due = {int(r[0]) for r in found}
     channels = await catalog.channels()
     async with lifecycle.change([int(r[1]) for r in found], by=by) as work:
-        await lifecycle.load_contents([s for case in work.cases for s in case.shipments])
+        await loading.load_contents([s for case in work.cases for s in case.shipments])
         for case in work.cases:
             channel = channels[case.order.channel_id]
             for shipment in case.shipments:

@@ -12,7 +12,7 @@ import pytest
 
 from engine import db
 from engine.errors import Invalid, NotFound
-from engine.services import audit, invariants, lifecycle, process, tasks
+from engine.services import audit, invariants, lifecycle, loading, process, tasks
 from engine.services.casefile import snapshot
 from tests.support.world import PERSON, world
 
@@ -41,7 +41,7 @@ async def test_every_kind_of_tampering_is_found_and_an_untouched_book_has_no_pro
     assert (clean.orders, clean.events) == (8, await db.value("SELECT COUNT(*) FROM audit_events"))
     assert seen[-1] == (8, 8)
     assert await invariants.check() == []
-    for case in await lifecycle.load(ids):
+    for case in await loading.load(ids):
         assert audit.replay(await audit.show(case.order.number)) == snapshot(case)
 
     last = {r[0]: r[1] for r in await db.rows("SELECT order_id, MAX(seq) FROM audit_events GROUP BY order_id")}

@@ -12,7 +12,7 @@ import pytest
 
 from engine import db
 from engine.ports import Page, Raw
-from engine.services import catalog, inbox, intake, lifecycle, receive
+from engine.services import catalog, inbox, intake, loading, receive
 from tests.support.world import PERSON, World, world
 
 Order = dict[str, Any]
@@ -145,7 +145,7 @@ async def test_orders_that_are_only_odd_go_in(database: str, tmp_path: Path) -> 
         )
         kept = await db.row("SELECT body FROM inbound_messages WHERE order_id = ?", ids[noted.external_id])
         assert "ü" * 2_500_000 in bytes(kept[0]).decode()  # type: ignore[index]
-        (case,) = await lifecycle.load([ids[written.external_id]])
+        (case,) = await loading.load([ids[written.external_id]])
         address = case.address()
         assert address.name == "محمد Al-Fayed"
         assert address.line1 == "12 High Street"

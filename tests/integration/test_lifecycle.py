@@ -11,7 +11,7 @@ from engine import clock, db
 from engine.domain.states import CANCELABLE, TRANSITIONS, Axis, PurchaseState, Push, Transit
 from engine.errors import IllegalTransition, StaleState
 from engine.models import Channel, Supplier
-from engine.services import audit, invariants, lifecycle
+from engine.services import audit, invariants, lifecycle, loading
 from engine.services.casefile import Case, LineRecord, OrderRecord, PurchaseLineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.lifecycle import Actor, Work
 
@@ -123,11 +123,11 @@ async def test_every_allowed_move_is_whole_and_every_other_leaves_no_trace(datab
 
 
 async def _moves(order_id: int, axis: Axis, name: str, state: str) -> None:
-    (was,) = await lifecycle.load([order_id])
+    (was,) = await loading.load([order_id])
     old = record(was, axis)
     async with lifecycle.change([order_id], by=BY) as work:
         work.move(work.cases[0], record(work.cases[0], axis), name, "because", message="said")
-    (case,) = await lifecycle.load([order_id])
+    (case,) = await loading.load([order_id])
     new = record(case, axis)
     step = TRANSITIONS[name]
     target = step.target or "acknowledged"
@@ -157,7 +157,7 @@ async def test_a_refused_cancellation_leads_back_to_where_it_was_asked(database:
     for name in ("request_cancel", "refuse_cancel"):
         async with lifecycle.change([order_id], by=BY) as work:
             work.move(work.cases[0], work.cases[0].purchases[0], name)
-    (case,) = await lifecycle.load([order_id])
+    (case,) = await loading.load([order_id])
     assert (case.purchases[0].state, case.purchases[0].back_to) == (state, state)
 
 

@@ -38,7 +38,7 @@ from engine.services import (
     inbox,
     intake,
     invariants,
-    lifecycle,
+    loading,
     outbox,
     process,
     receive,
@@ -131,7 +131,7 @@ class Life(RuleBasedStateMachine):
                 self.wrong.append(f"{part.path}: {part.quantity} sent, {elsewhere} elsewhere, {wanted} wanted")
 
     async def _case(self) -> Case:
-        (case,) = await lifecycle.load([self.order_id])
+        (case,) = await loading.load([self.order_id])
         return case
 
     def _purchases(self) -> list[PurchaseRecord]:

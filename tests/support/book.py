@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from engine import db
-from engine.services import lifecycle
+from engine.services import lifecycle, loading
 from engine.services.casefile import snapshot
 
 
@@ -38,7 +38,7 @@ async def replay(order_id: int) -> dict[str, Any]:
 
 async def verify(order_id: int) -> None:
     """Replaying the order's events gives the order as it stands."""
-    told, stands = await replay(order_id), snapshot((await lifecycle.load([order_id]))[0])
+    told, stands = await replay(order_id), snapshot((await loading.load([order_id]))[0])
     different = {
         path: (told.get(path), stands.get(path))
         for path in {*told, *stands}

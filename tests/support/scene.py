@@ -24,7 +24,7 @@ from engine.demo.store import DemoStore
 from engine.demo.supplier_desk import Behaviour
 from engine.demo.supplier_faults import Fault, FaultPlan, Route
 from engine.demo.supplier_http import DemoHttpSupplier
-from engine.services import catalog, edit, intake, lifecycle, process, receive, resolve, setup, tasks
+from engine.services import catalog, edit, intake, loading, process, receive, resolve, setup, tasks
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.lifecycle import Actor
 from engine.services.resolve import OpenIssue, Resolved
@@ -136,7 +136,7 @@ class Scene:
 
     async def case(self, order_id: int) -> Case:
         """The order with everything."""
-        return (await lifecycle.load([order_id]))[0]
+        return (await loading.load([order_id]))[0]
 
     async def status(self, order_id: int) -> str:
         """The order's status."""
