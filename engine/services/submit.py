@@ -12,6 +12,7 @@ Many purchase orders share their commits; their calls run side by side, as many 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ from engine.settings import settings
 
 log = structlog.get_logger(__name__)
 _HOUR = 3_600_000_000
+_BUSY = "another worker is preparing it"
 _limits: dict[tuple[int, int], asyncio.Semaphore] = {}
 
 
@@ -46,6 +48,8 @@ class Attempt(msgspec.Struct):
     body: bytes
     version: int | None = None  # of the purchase order the body was made of; None where it was frozen before
     concurrency: int = 1
+    reservation: str = ""  # under which it was staged; ``late``: that was over before it could be begun
+    late: bool = False
     token: str = ""
     attempt: int = 0
     answer: Accepted | BluebookError | None = None
@@ -66,6 +70,7 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
         wait = trouble.retry_after if isinstance(trouble, TryLater) else None
         results |= {job.id: Retry(wait, trouble.message) for job in jobs if job.subject_id == attempt.po_id}
     begun = await _begin(staged, by)
+    results |= {j.id: Retry(1.0, _BUSY) for j in jobs for a in staged if a.late and a.po_id == j.subject_id}
     async for done in harvest([_send(attempt) for attempt in begun]):
         await _finish(done, by)
     return results
@@ -133,22 +138,22 @@ async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, Blueboo
             plain.append((attempt, None))
     if not staging:
         return plain
-    now = clock.micros(clock.now())
-    lease = now + int(settings().lease_seconds * 1_000_000)
+    now, reservation = clock.micros(clock.now()), f"staging.{uuid.uuid4().hex}"
     ids = db.padded([attempt.po_id for attempt in staging])
     async with db.transaction():
         reserved = await db.rows(
             "UPDATE purchase_orders SET lease_until = ?, lease_token = ? WHERE state = 'queued' "
             f"AND (lease_until IS NULL OR lease_until < ?) AND id IN ({db.marks(ids)}) RETURNING id",
-            lease, "staging", now, *ids,
+            now + int(settings().lease_seconds * 1_000_000), reservation, now, *ids,
         )  # fmt: skip
     mine = {int(r[0]) for r in reserved}
-    busy = TryLater("another worker is preparing it", 1.0)
-    plain += [(attempt, busy) for attempt in staging if attempt.po_id not in mine]
-    return plain + list(await asyncio.gather(*(_stage(attempt) for attempt in staging if attempt.po_id in mine)))
+    plain += [(attempt, TryLater(_BUSY, 1.0)) for attempt in staging if attempt.po_id not in mine]
+    ours = [_stage(attempt, reservation) for attempt in staging if attempt.po_id in mine]
+    return plain + list(await asyncio.gather(*ours))
 
 
-async def _stage(attempt: Attempt) -> tuple[Attempt, BluebookError | None]:
+async def _stage(attempt: Attempt, reservation: str) -> tuple[Attempt, BluebookError | None]:
+    attempt.reservation = reservation
     try:
         connector = await catalog.supplier(attempt.supplier_id)
         # It must be over when the reservation is: another worker may stage, and send, from then on.
@@ -173,6 +178,9 @@ async def _begin(attempts: Sequence[Attempt], by: Actor) -> list[Attempt]:
             for po in case.purchases:
                 attempt = wanted.get(po.id)
                 if attempt is None or not _still_due(work, case, po, suppliers[po.supplier_id]):
+                    continue
+                if attempt.reservation and po.lease_token != attempt.reservation:
+                    attempt.late = True  # whoever has it now may be staging: see ``_stage_all``
                     continue
                 if attempt.version not in (None, po.version):
                     # Changed since its document was made: the next run makes another.
