@@ -159,7 +159,7 @@ async def run(sql: str, *values: Any) -> int:
 
 async def many(sql: str, values: Iterable[Sequence[Any]]) -> None:
     """The statement is done for each row of values."""
-    batch = [list(v) for v in values]
+    batch: Any = values if isinstance(values, list) else list(values)
     if not batch:
         return
     conn = connection()

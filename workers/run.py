@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -101,7 +102,19 @@ def start() -> Worker:
         worker_timeout=max(10, settings().poll_milliseconds),
     )  # fmt: skip
     worker.start()
+    calm_collector()
     return worker
+
+
+def calm_collector() -> None:
+    """Garbage is looked for less often, and never among what was loaded at the start.
+
+    A page of orders makes ten thousand objects that all live until its commit; with Python's default of 700 the collector
+    walks them again and again, a tenth of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _stop_on_signal() -> threading.Event:
