@@ -44,6 +44,7 @@ NEXT_PARCEL_AT_MOST = 30.0
 INCOMPLETE = "INCOMPLETE_PARCEL"
 _DEFINITE = (Refused, Unreadable, Invalid, Misconfigured, NotFound)  # pushing again cannot end otherwise
 _PERHAPS_DONE = (OutcomeUnknown, Unreadable)
+UNCLEAR_TRIES = 3  # after so many unclear answers, what the channel shows decides
 _limits: dict[int, asyncio.Semaphore] = {}
 
 
@@ -215,7 +216,9 @@ async def _push(telling: Telling) -> Telling:
 async def _read_back(told: Sequence[Telling]) -> None:
     by_channel: dict[int, list[Telling]] = {}
     for telling in told:
-        if telling.error is None or isinstance(telling.error, _PERHAPS_DONE):
+        # Pushing again leaves one parcel and finishes what broke off (the customer's mail, say), so that comes first.
+        unclear = isinstance(telling.error, _PERHAPS_DONE) and telling.attempt >= UNCLEAR_TRIES
+        if telling.error is None or unclear:
             by_channel.setdefault(telling.channel_id, []).append(telling)
     for channel_id, tellings in by_channel.items():
         try:
@@ -293,7 +296,8 @@ def _finish_one(work: Work, case: Case, shipment: ShipmentRecord, telling: Telli
         return
     if error is None and shipment.push_attempt >= settings().max_attempts:
         error = Refused(f"pushed {shipment.push_attempt} times, and the channel still does not show it")
-    if isinstance(error, _DEFINITE):
+    soon_again = isinstance(error, Unreadable) and telling.attempt < UNCLEAR_TRIES  # an answer cut short, perhaps
+    if isinstance(error, _DEFINITE) and not soon_again:
         work.move(case, shipment, "refuse_push", error.message, source="channel", message=error.message, **free)
         if isinstance(error, Refused) and error.code == INCOMPLETE and not telling.parcel.lines:
             said = "no whole piece is in it: its number goes with the parcel that completes one"
