@@ -24,7 +24,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
 from engine.ports import Accepted, Supplier
-from engine.services import cancel, catalog, connections, documents, lifecycle
+from engine.services import cancel, catalog, connections, documents, lifecycle, submissions
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import SupplierRow
 from engine.services.harvest import harvest
@@ -35,6 +35,7 @@ from engine.settings import settings
 log = structlog.get_logger(__name__)
 _HOUR = 3_600_000_000
 _BUSY = "another worker is preparing it"
+_STOPPED = "the worker stopped before the answer"
 _limits: dict[tuple[int, int], asyncio.Semaphore] = {}
 
 
@@ -118,7 +119,7 @@ async def _give_back(order_ids: Iterable[int], broken: Mapping[int, str], by: Ac
                     failed(work, case, po, said)
                     attempt.answer = Refused(said)
                     refused.append(_submission(attempt, work.now))
-        work.finally_(lambda: _note_submissions(refused))
+        work.finally_(lambda: submissions.note(refused))
 
 
 async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, BluebookError | None]]:
@@ -269,7 +270,7 @@ async def _finish(attempts: Sequence[Attempt], by: Actor) -> None:
                 if attempt is not None:
                     _finish_one(work, case, po, attempt, known[po.supplier_id])
         finished = [_submission(attempt, work.now) for attempt in attempts]
-        work.finally_(lambda: _note_submissions(finished))
+        work.finally_(lambda: submissions.note(finished))
     for attempt in attempts:
         if isinstance(attempt.answer, NotAuthorised):
             await connections.pause("suppliers", attempt.supplier_id, attempt.answer.message)
@@ -281,13 +282,6 @@ def _submission(attempt: Attempt, now: int) -> tuple[Any, ...]:
         return ("accepted", answer.reference, now, attempt.po_id, attempt.attempt)
     outcome = {TryLater: "deferred", NotAuthorised: "deferred", Refused: "refused"}.get(type(answer), "unknown")
     return (outcome, getattr(answer, "message", ""), now, attempt.po_id, attempt.attempt)
-
-
-async def _note_submissions(rows: Sequence[tuple[Any, ...]]) -> None:
-    await db.many(
-        "UPDATE submissions SET outcome = ?, message = ?, finished_at = ? WHERE purchase_order_id = ? AND attempt = ?",
-        rows,
-    )
 
 
 def _finish_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt, supplier: SupplierRow) -> None:
@@ -405,7 +399,8 @@ async def _lose(order_ids: set[int], by: Actor) -> None:
             for po in case.purchases:
                 dead = po.lease_until is None or po.lease_until < work.now
                 if po.state == PurchaseState.SUBMITTING and dead:
-                    lost(work, case, po, "the worker stopped before the answer", known[po.supplier_id])
+                    submissions.end(work, po, "unknown", _STOPPED)
+                    lost(work, case, po, _STOPPED, known[po.supplier_id])
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------

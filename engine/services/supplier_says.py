@@ -10,7 +10,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, TRANSITIONS, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Accepted, SupplierUpdate, UpdateKind
-from engine.services import cancel, check, submit
+from engine.services import cancel, check, submissions, submit
 from engine.services.casefile import Case, PurchaseLineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.catalog import SupplierRow
 from engine.services.lifecycle import Actor, Work
@@ -30,6 +30,8 @@ def apply(
     """The purchase order is as the supplier says; true where quantity became free. Raises Unfit, with nothing changed."""
     if po.state in _NOT_YET_KNOWN_SENT:
         why = f"the supplier speaks of it ({update.kind.value.replace('_', ' ')}), so it has it"
+        if po.state == S.SUBMITTING:
+            submissions.end(work, po, "accepted", why)
         submit.accepted(work, case, po, Accepted(update.reference), supplier, why)
     handled = _HANDLERS[update.kind](work, case, po, update, inbound_id)
     work.row(
