@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import msgspec
 
 from engine.domain.addresses import Address as Address  # lives in the domain; part of this contract
+from engine.errors import BluebookError
 
 
 class Raw(msgspec.Struct, frozen=True):
@@ -195,6 +196,18 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Connections are closed."""
+
+
+@runtime_checkable
+class PushesMany(Protocol):
+    """A channel that can be told of many parcels in few calls; optional, beside ``push_tracking``."""
+
+    async def push_many(self, parcels: Sequence[Parcel]) -> dict[str, str | BluebookError]:
+        """By parcel key: the channel's reference, or the error ``push_tracking`` would have raised for that parcel.
+
+        At most one parcel of an order in a call. Idempotent by key, also after a call that was broken off. Raises only
+        when nothing at all can be said.
+        """
 
 
 # --- Suppliers --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from engine.demo.store_orders import PRODUCT_IDS, cents, money
 
 ROOT = "/wp-json/wc/v3/"
 _ORDERINGS = {"date", "id", "include", "title", "slug", "modified"}
+_BATCH_LIMIT = 100
 _READ_ONLY = {"id", "number", "date_modified", "date_modified_gmt", "refunds", "total", "currency_symbol"}
 
 
@@ -48,6 +49,12 @@ class _Meta(msgspec.Struct):
     id: int | None = None
 
 
+class _Batch(msgspec.Struct):
+    update: list[dict[str, Any]] = []
+    create: list[Any] = []
+    delete: list[Any] = []
+
+
 class _Note(msgspec.Struct):
     note: str
     customer_note: bool = False
@@ -77,6 +84,8 @@ class Api:
             return (StoreRoute.PRODUCTS if parts[0] == "products" else StoreRoute.OTHER), 0
         if parts == ["orders"] and method == "GET":
             return StoreRoute.LIST, 0
+        if parts == ["orders", "batch"] and method in {"POST", "PUT", "PATCH"}:
+            return StoreRoute.BATCH, 0
         found = {
             ("GET", ""): StoreRoute.GET,
             ("PUT", ""): StoreRoute.PUT,
@@ -102,7 +111,10 @@ class Api:
             case StoreRoute.GET:
                 return Reply(200, self._fields(order_id, query))
             case StoreRoute.PUT:
-                return self._update(order_id, query, body, now)
+                self._update(order_id, msgspec.json.decode(body, type=dict[str, Any]), now)
+                return Reply(200, self._fields(order_id, query))
+            case StoreRoute.BATCH:
+                return self._batch(body, now)
             case StoreRoute.NOTES:
                 return self._notes(order_id, query)
             case StoreRoute.NOTE:
@@ -168,8 +180,30 @@ class Api:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
-    def _update(self, order_id: int, query: Mapping[str, str], body: bytes, now: int) -> Reply:
-        given = msgspec.json.decode(body, type=dict[str, Any])
+    def _batch(self, body: bytes, now: int) -> Reply:
+        given = msgspec.json.decode(body, type=_Batch)
+        if len(given.update) + len(given.create) + len(given.delete) > _BATCH_LIMIT:
+            what = f"Unable to accept more than {_BATCH_LIMIT} items for this request."
+            raise ApiError(413, "woocommerce_rest_request_entity_too_large", what)
+        if given.create or given.delete:
+            raise ApiError(400, "demo_only_updates", "The demo store's batches update orders and do nothing else.")
+        done = [self._update_in_batch(item, now) for item in given.update]
+        # PHP writes an empty answer as a list.
+        return Reply(200, b'{"update":[' + b",".join(done) + b"]}" if done else b"[]")
+
+    def _update_in_batch(self, item: dict[str, Any], now: int) -> bytes:
+        order_id = item.get("id")
+        if not isinstance(order_id, int) or order_id not in self.book.orders:
+            problem = ApiError(400, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")  # 404 outside a batch
+        else:
+            try:
+                self._update(order_id, item, now)
+                return self.book.json(order_id)
+            except ApiError as error:
+                problem = error
+        return msgspec.json.encode({"id": order_id, "error": msgspec.Raw(error_body(problem))})
+
+    def _update(self, order_id: int, given: dict[str, Any], now: int) -> None:
         status = given.pop("status", None)
         if status is not None and status not in STATUSES:
             raise _invalid("status", f"status is not one of {', '.join(STATUSES)}.")
@@ -184,7 +218,6 @@ class Api:
         if status is not None:
             self.book.set_status(order_id, status, now)
         self.book.touch(order_id, now)
-        return Reply(200, self._fields(order_id, query))
 
     def _refund(self, order_id: int, body: bytes, now: int) -> Reply:
         given = msgspec.json.decode(body, type=_Refund)

@@ -15,6 +15,7 @@ class StoreRoute(StrEnum):
     LIST = "orders.list"
     GET = "orders.get"
     PUT = "orders.put"
+    BATCH = "orders.batch"
     NOTES = "notes.list"
     NOTE = "notes.add"
     REFUNDS = "refunds.list"

@@ -10,7 +10,9 @@ none (INCOMPLETE_PARCEL); its number then travels with the parcel that completes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Coroutine, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -30,7 +32,7 @@ from engine.errors import (
     TryLater,
     Unreadable,
 )
-from engine.ports import ChannelParcel, Parcel
+from engine.ports import ChannelParcel, Parcel, PushesMany
 from engine.services import catalog, connections, lifecycle, loading, outbox
 from engine.services.casefile import Case, LineRecord, ShipmentRecord
 from engine.services.harvest import harvest
@@ -41,6 +43,7 @@ from engine.settings import settings
 log = structlog.get_logger(__name__)
 NEXT_PARCEL_AFTER = 0.2
 NEXT_PARCEL_AT_MOST = 30.0
+MANY = 50  # parcels a call, where the channel takes many
 INCOMPLETE = "INCOMPLETE_PARCEL"
 _DEFINITE = (Refused, Unreadable, Invalid, Misconfigured, NotFound)  # pushing again cannot end otherwise
 _PERHAPS_DONE = (OutcomeUnknown, Unreadable)
@@ -70,7 +73,8 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     wanted = {job.subject_id: job for job in jobs}
     begun, later = await _begin(wanted, by)
     results: dict[int, Outcome] = {wanted[i].id: Retry(wait, "another parcel first") for i, wait in later.items()}
-    async for told in harvest([_push(telling) for telling in begun]):
+    async for chunks in harvest(await _calls(begun)):
+        told = list(chain.from_iterable(chunks))
         await _read_back(told)
         await _finish(told, by)
     return results
@@ -199,20 +203,46 @@ def _whole(case: Case, shipment: ShipmentRecord, line_id: int, *, inclusive: boo
     return min((sent.get(product, 0) // per_unit for product, per_unit in need.items()), default=0)
 
 
-async def _push(telling: Telling) -> Telling:
-    limit = _limits.setdefault(telling.channel_id, asyncio.Semaphore(16))
+async def _calls(begun: Sequence[Telling]) -> list[Coroutine[Any, Any, list[Telling]]]:
+    """One call a parcel, or one a chunk where the channel takes many at once."""
+    by_channel: dict[int, list[Telling]] = {}
+    for telling in begun:
+        by_channel.setdefault(telling.channel_id, []).append(telling)
+    calls = []
+    for channel_id, tellings in by_channel.items():
+        size = 1
+        with contextlib.suppress(Exception):  # a connector that cannot be made is each push's own error
+            size = MANY if isinstance(await catalog.channel(channel_id), PushesMany) else 1
+        calls += [_push(channel_id, tellings[i : i + size]) for i in range(0, len(tellings), size)]
+    return calls
+
+
+async def _push(channel_id: int, tellings: list[Telling]) -> list[Telling]:
+    limit = _limits.setdefault(channel_id, asyncio.Semaphore(16))
+    error: BluebookError | None = None
+    answers: dict[str, str | BluebookError] = {}
     try:
-        connector = await catalog.channel(telling.channel_id)
+        connector = await catalog.channel(channel_id)
         async with asyncio.timeout(settings().lease_seconds * 0.8), limit:
-            telling.reference = await connector.push_tracking(telling.parcel)
-    except BluebookError as error:
-        telling.error = error
+            if isinstance(connector, PushesMany):
+                answers = await connector.push_many([telling.parcel for telling in tellings])
+            else:
+                answers = {t.parcel.key: await connector.push_tracking(t.parcel) for t in tellings}
+    except BluebookError as raised:
+        error = raised
     except TimeoutError:
-        telling.error = OutcomeUnknown("no answer within the lease")
-    except Exception as error:
-        log.exception("push broke off", shipment=telling.shipment_id)
-        telling.error = OutcomeUnknown(f"the connector broke off ({type(error).__name__})")
-    return telling
+        error = OutcomeUnknown("no answer within the lease")
+    except Exception as raised:
+        log.exception("push broke off", shipments=[telling.shipment_id for telling in tellings])
+        error = OutcomeUnknown(f"the connector broke off ({type(raised).__name__})")
+    silent = error or OutcomeUnknown("the connector did not say what became of it")
+    for telling in tellings:
+        answer = answers.get(telling.parcel.key, silent)
+        if isinstance(answer, BluebookError):
+            telling.error = answer
+        else:
+            telling.reference = answer
+    return tellings
 
 
 async def _read_back(told: Sequence[Telling]) -> None:
@@ -255,9 +285,9 @@ async def _finish(told: Sequence[Telling], by: Actor) -> None:
         work.finally_(lambda: _note_attempts(rows))
         waiting = [f"push:{s.id}:{s.version}" for s in _unblocked(work.cases)]
         work.finally_(lambda: outbox.hasten(waiting))
-    for telling in told:
-        if isinstance(telling.error, NotAuthorised):
-            await connections.pause("channels", telling.channel_id, telling.error.message)
+    denied = {t.channel_id: t.error.message for t in told if isinstance(t.error, NotAuthorised)}
+    for channel_id, message in denied.items():
+        await connections.pause("channels", channel_id, message)
 
 
 def _unblocked(cases: Sequence[Case]) -> list[ShipmentRecord]:

@@ -18,15 +18,15 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from engine.errors import BluebookError, Misconfigured, NotAuthorised, Unreadable
+from engine.connectors.channels.woocommerce.mapping import StoreError
+from engine.errors import BluebookError, Misconfigured, NotAuthorised, Refused, TryLater, Unreadable
 from engine.transports.http import Answer, HttpClient
 
 ROOT = "/wp-json/wc/v3/"
-
-
-class _StoreError(msgspec.Struct):
-    code: str
-    message: str
+_ADVICE = (
+    ". Check the consumer key and secret, and that the key has Read/Write permission,"
+    " in WooCommerce > Settings > Advanced > REST API"
+)
 
 
 def _escape(text: str) -> str:
@@ -82,8 +82,8 @@ class Client:
     async def send(self, method: str, path: str, body: Any) -> Answer:
         """The answer to a PUT or POST of JSON.
 
-        A lost answer raises TryLater and not OutcomeUnknown: what this connector sends is either absolute (PUT) or is
-        looked up before it is sent again (notes), so trying again is what the caller must do.
+        A lost answer raises TryLater and not OutcomeUnknown: what this connector sends is either absolute (PUT, a batch
+        of updates) or is looked up before it is sent again (notes), so trying again is what the caller must do.
         """
         return await self._call(method, self.home + ROOT + path, {}, msgspec.json.encode(body))
 
@@ -104,6 +104,15 @@ class Client:
             _explain(error)
             raise
 
+    def failure(self, error: StoreError) -> BluebookError:
+        """What a call of its own would have raised, for an order that failed inside a batch."""
+        said = f"{self._http.peer} answered {error.status}: {error.message} ({error.code})"
+        if error.status in (401, 403):
+            return NotAuthorised(said + _ADVICE)
+        if error.status == 429 or error.status >= 500:
+            return TryLater(said)
+        return Refused(said, code=str(error.status))
+
     async def close(self) -> None:
         """The connections are closed; the next call opens new ones."""
         await self._http.close()
@@ -114,15 +123,12 @@ def _explain(error: BluebookError) -> None:
     head, brace, rest = error.message.partition(": {")
     if brace:
         try:
-            said = msgspec.json.decode("{" + rest, type=_StoreError)
+            said = msgspec.json.decode("{" + rest, type=StoreError)
             error.message = f"{head}: {said.message} ({said.code})"
         except msgspec.DecodeError:
             pass
     if isinstance(error, NotAuthorised):
-        error.message += (
-            ". Check the consumer key and secret, and that the key has Read/Write permission,"
-            " in WooCommerce > Settings > Advanced > REST API"
-        )
+        error.message += _ADVICE
     error.args = (error.message,)
 
 

@@ -7,19 +7,18 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
-from weakref import WeakValueDictionary
 
 import msgspec
 
 from engine.connectors.channels.woocommerce import mapping, webhook
 from engine.connectors.channels.woocommerce.client import Client, header_number
-from engine.errors import Invalid, NotAuthorised, Refused, TryLater, Unreadable
+from engine.connectors.channels.woocommerce.tracking import Pusher
+from engine.errors import BluebookError, Invalid, NotAuthorised, Refused, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Hook, Page, Parcel, Raw, Rejected
 from engine.transports.http import Answer
 
 _SECOND = timedelta(seconds=1)
 _CHUNK = 100  # the most that per_page and include take
-_TRIES = 3
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +65,7 @@ class Connector:
         """``config`` is a ``Config``. Raises Misconfigured when its url is none."""
         self._config: Config = config
         self._client = Client(config.url, config.consumer_key, config.consumer_secret, config.timeout)
-        self._pushing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._pusher = Pusher(self._client, config.customer_note)
         self._few = asyncio.Semaphore(4)
 
     async def pull(self, since: datetime | None, cursor: str | None) -> Page:
@@ -147,54 +146,15 @@ class Connector:
         return webhook.hook(headers, body, self._config.webhook_secret)
 
     async def push_tracking(self, parcel: Parcel) -> str:
-        """The order has this parcel among its tracking entries; returns the entry's id, which is ``parcel.key``.
+        """The order has this parcel among its tracking entries; returns the entry's id, which is ``parcel.key``."""
+        answer = (await self._pusher.push([parcel]))[parcel.key]
+        if isinstance(answer, BluebookError):
+            raise answer
+        return answer
 
-        The last parcel completes the order. The note goes out after the entry is stored, and a retry that finds the
-        entry looks for the note first: a crash in between delays the customer's mail and never doubles it.
-        """
-        lock = self._pushing.setdefault(parcel.order_external_id, asyncio.Lock())
-        async with lock:  # the entries are one list in one field: two writers at once would lose one
-            known = await self._store(parcel)
-            if self._config.customer_note and not (known and await self._noted(parcel)):
-                body = {"note": mapping.note_text(parcel), "customer_note": True}
-                await self._client.send("POST", f"orders/{_order_id(parcel)}/notes", body)
-        return parcel.key
-
-    async def _store(self, parcel: Parcel) -> bool:
-        """The entry is stored and the status set; answers whether the entry was there before."""
-        path, known = f"orders/{_order_id(parcel)}", None
-        for _ in range(_TRIES):
-            now = mapping.tracked((await self._client.get(path, _fields="id,status,meta_data")).body)
-            present = parcel.key in now.keys()  # noqa: SIM118
-            known = present if known is None else known
-            change: dict[str, Any] = {}
-            if not present:
-                items = [*now.items, mapping.tracking_item(parcel)]
-                change["meta_data"] = [{"key": mapping.TRACKING_META, "value": items}]
-            if parcel.last and now.status in mapping.COMPLETABLE:
-                change["status"] = "completed"
-            if not change:
-                return known
-            saved = mapping.tracked((await self._client.send("PUT", path, change)).body)
-            # The answer is the order as the store reads it back. Where an order has several parcels another process may
-            # have written since we read, so there the loop reads once more, and stops when all is well.
-            alone = parcel.last and not now.items
-            if alone and parcel.key in saved.keys():  # noqa: SIM118
-                return known
-        after = mapping.tracked((await self._client.get(path, _fields="id,status,meta_data")).body)
-        if parcel.key in after.keys():  # noqa: SIM118
-            return bool(known)
-        raise TryLater(
-            f"WooCommerce order {parcel.order_external_id} did not keep tracking number {parcel.tracking_number}:"
-            " something else keeps writing the order's tracking entries; it will be tried again"
-        )
-
-    async def _noted(self, parcel: Parcel) -> bool:
-        answer = await self._client.get(f"orders/{_order_id(parcel)}/notes", type="customer")
-        notes = answer.json()
-        if not isinstance(notes, list):
-            raise Unreadable("WooCommerce's list of order notes is not a list")
-        return any(parcel.tracking_number in str(note.get("note", "")) for note in notes if isinstance(note, dict))
+    async def push_many(self, parcels: Sequence[Parcel]) -> dict[str, str | BluebookError]:
+        """As ``push_tracking`` for each parcel, with one list and one batch for up to 100 of them; raises nothing."""
+        return await self._pusher.push(parcels)
 
     async def read_tracking(self, external_ids: Sequence[str]) -> dict[str, tuple[ChannelParcel, ...]]:
         """The tracking entries by order id; entries made by people have a ``key`` that is not one of ours."""
@@ -274,12 +234,6 @@ def _loose_id(part: msgspec.Raw) -> str:
 def _chunks(ids: Sequence[str]) -> list[list[str]]:
     unique = list(dict.fromkeys(ids))
     return [unique[i : i + _CHUNK] for i in range(0, len(unique), _CHUNK)]
-
-
-def _order_id(parcel: Parcel) -> str:
-    if not parcel.order_external_id.isdecimal():
-        raise Invalid(f"{parcel.order_external_id!r} is no WooCommerce order id", field="order_external_id")
-    return parcel.order_external_id
 
 
 def _parcel(item: dict[str, Any]) -> ChannelParcel:

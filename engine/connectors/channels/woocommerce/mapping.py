@@ -8,7 +8,7 @@ Source: https://woocommerce.github.io/woocommerce-rest-api-docs/#order-propertie
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -284,9 +284,9 @@ class Tracking(NamedTuple):
     status: str
     items: list[dict[str, Any]]
 
-    def keys(self) -> set[str]:
-        """The ids of the entries; those we pushed have our parcel's key."""
-        return {str(item.get("tracking_id", "")) for item in self.items}
+    def has(self, key: str) -> bool:
+        """Is there an entry with this id? Those we pushed have our parcel's key."""
+        return any(str(item.get("tracking_id", "")) == key for item in self.items)
 
 
 class _Tracked(msgspec.Struct):
@@ -305,7 +305,64 @@ def tracked_orders(body: bytes) -> dict[str, Tracking]:
     return {str(order.id): _tracking(order) for order in _decode(body, list[_Tracked])}
 
 
-def _decode(body: bytes, kind: Any) -> Any:
+def tracked_each(body: bytes) -> dict[str, Tracking | Unreadable]:
+    """As ``tracked_orders``, but what is wrong with one order is said of that order; what is no order is left out."""
+    return dict(_each(_decode(body, list[msgspec.Raw])))
+
+
+class StoreError(msgspec.Struct):
+    """An error in WooCommerce's words; ``data`` has the HTTP status that a call of its own would have been answered."""
+
+    code: str
+    message: str
+    data: Any = None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; WordPress answers 500 for an error that names none."""
+        status = self.data.get("status") if isinstance(self.data, dict) else None
+        return status if isinstance(status, int) else 500
+
+
+class _Failed(msgspec.Struct):
+    id: int
+    error: StoreError
+
+
+class _Batch(msgspec.Struct):
+    update: list[msgspec.Raw]
+
+
+class _Named(msgspec.Struct):
+    id: int
+
+
+def updated(body: bytes) -> dict[str, Tracking | Unreadable | StoreError]:
+    """What a batch's answer says of each order it updated or failed to; raises Unreadable when it is no such answer."""
+    found: dict[str, Tracking | Unreadable | StoreError] = {}
+    others = []
+    for part in _decode(body, _Batch).update:
+        try:
+            failed = msgspec.json.decode(part, type=_Failed)
+            found[str(failed.id)] = failed.error
+        except msgspec.DecodeError:
+            others.append(part)
+    return found | dict(_each(others))
+
+
+def _each(parts: Sequence[msgspec.Raw]) -> Iterator[tuple[str, Tracking | Unreadable]]:
+    for part in parts:
+        try:
+            order = str(msgspec.json.decode(part, type=_Named).id)
+        except msgspec.DecodeError:
+            continue
+        try:
+            yield order, _tracking(_decode(part, _Tracked))
+        except Unreadable as error:
+            yield order, error
+
+
+def _decode(body: bytes | msgspec.Raw, kind: Any) -> Any:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
