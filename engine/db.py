@@ -6,6 +6,7 @@ are, times as ``clock.micros``, documents as JSON text.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -77,11 +78,25 @@ async def database(url: str | None = None) -> AsyncIterator[None]:
         _current_context.reset(token)
 
 
+def _make_room(file: Path) -> None:
+    """The SQLite file can be made and written where it is to be; SQLite itself says only that it cannot open it."""
+    why = f"the database {file} cannot be used: "
+    hint = "; correct the permissions, or point BLUEBOOK_HOME or BLUEBOOK_DATABASE_URL elsewhere"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unreachable(f"{why}{file.parent} cannot be made ({error.strerror}){hint}") from error
+    for place in (file.parent, file):
+        # Beside the file go its journal and its shared memory.
+        if place.exists() and not os.access(place, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise Unreachable(f"{why}{place} is not writable by this user{hint}")
+
+
 async def open_database(url: str | None = None) -> TortoiseContext:
     """An initialised context whose connection answers; the caller makes it current and closes it."""
     url = url or settings().database
     if url.startswith("sqlite:"):
-        Path(unquote(urlsplit(url).path)).parent.mkdir(parents=True, exist_ok=True)
+        _make_room(Path(unquote(urlsplit(url).path)))
     context = TortoiseContext()
     token = _current_context.set(context)
     try:
