@@ -1,0 +1,66 @@
+"""Workers killed at every crash point, brokers wiped, suppliers that answer wrongly: nothing is lost, nothing done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import db
+from engine.settings import settings
+from tests.faults.outside import assert_all_is_well
+from tests.faults.siege import Workers, all_completed, siege, until
+from tests.integration.test_workers import _reach, wipe
+from tests.support.crashing import deaths, passed
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+REDIS = os.environ.get("BLUEBOOK_TEST_REDIS_FAULTS", "redis://127.0.0.1:6379/10")
+AMQP = os.environ.get("BLUEBOOK_TEST_AMQP", "amqp://guest:guest@127.0.0.1:5672/%2f")
+ORDERS, KILLS = 500, 300
+MOST_SECONDS = 200.0
+
+
+@pytest.fixture(params=["sql", "redis", "amqp"])
+def broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a broker that nobody else uses; emptied afterwards."""
+    if trouble := _reach(request.param):
+        if os.environ.get("CI"):
+            pytest.fail(trouble)
+        pytest.skip(trouble)
+    queue = f"bluebook-faults-{os.getpid()}-{time.monotonic_ns()}"
+    url = {"sql": "sql://", "redis": f"{REDIS}?queue={queue}", "amqp": f"{AMQP}?queue={queue}"}[request.param]
+    yield url
+    wipe(url, remove=True)
+
+
+async def test_workers_killed_everywhere_lose_nothing_and_double_nothing(
+    database: str, broker: str, tmp_path: Path
+) -> None:
+    async with siege(tmp_path, dedupe=False) as shop:
+        await shop.trouble(seed=11)
+        workers = Workers(tmp_path, database, broker, settings().home, seed=3)
+        try:
+            began, wipes = time.monotonic(), 0
+            while (kills := shop.kills) < KILLS or shop.placed < ORDERS:
+                assert time.monotonic() - began < MOST_SECONDS, f"{kills} kills, {shop.placed} orders placed"
+                # Orders come as workers die, so that there is work to be interrupted from first to last.
+                await shop.place(min(ORDERS, 100 + ORDERS * kills // KILLS))
+                if kills >= (wipes + 1) * KILLS // 3:
+                    await asyncio.to_thread(wipe, broker, remove=wipes == 1)
+                    wipes += 1
+                await asyncio.sleep(0.05)
+            await shop.peace()
+            workers.tell("quiet")
+            await until(lambda: all_completed(ORDERS), 60, "the completion of every order")
+            assert workers.stop() == "0:1"
+        finally:
+            workers.close()
+        killed = deaths(tmp_path / "kills")
+        assert killed.keys() >= passed(tmp_path / "seen")
+        assert await db.value("SELECT COUNT(*) FROM orders") == ORDERS
+        await assert_all_is_well(shop)
