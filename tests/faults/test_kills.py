@@ -23,6 +23,12 @@ REDIS = os.environ.get("BLUEBOOK_TEST_REDIS_FAULTS", "redis://127.0.0.1:6379/10"
 AMQP = os.environ.get("BLUEBOOK_TEST_AMQP", "amqp://guest:guest@127.0.0.1:5672/%2f")
 ORDERS, KILLS = 500, 300
 MOST_SECONDS = 200.0
+ON_THE_WAY = (
+    "commit inbox.store", "commit outbox.", "commit submit._stage_all", "write connector.stage", "commit submit._begin",
+    "POST connector.submit", "rename connector.submit", "commit submit._finish", "GET connector.find",
+    "commit submit._record_found", "commit receive._apply", "commit track._begin", "PUT ", "commit track._finish",
+)  # fmt: skip
+"""Where a death would hurt most; that these were among the points is asserted by name."""
 
 
 @pytest.fixture(params=["sql", "redis", "amqp"])
@@ -62,5 +68,8 @@ async def test_workers_killed_everywhere_lose_nothing_and_double_nothing(
             workers.close()
         killed = deaths(tmp_path / "kills")
         assert killed.keys() >= passed(tmp_path / "seen")
+        for what in ON_THE_WAY:
+            for when in ("before", "after"):
+                assert any(point.startswith(f"{when} {what}") for point in killed), f"nobody died {when} {what}"
         assert await db.value("SELECT COUNT(*) FROM orders") == ORDERS
         await assert_all_is_well(shop)
