@@ -114,7 +114,7 @@ def calm_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 10, 20)
 
 
 def _stop_on_signal() -> threading.Event:
