@@ -6,6 +6,7 @@ has the numbers). The factory name ``client_class`` is what Tortoise looks for.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import Any
 
@@ -56,6 +57,10 @@ class _Immediate(SqliteTransactionWrapper):
             await self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             raise OperationalError(error) from error
+        except asyncio.CancelledError:
+            # The thread that waits for the lock is not cancelled with us and would keep it, in nobody's transaction.
+            await self._connection.rollback()
+            raise
 
 
 client_class = Client

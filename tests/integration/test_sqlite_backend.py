@@ -42,6 +42,25 @@ async def test_a_cancelled_wait_for_the_lock_leaves_it_with_its_holder(sqlite_ur
         assert await db.value("SELECT COUNT(*) FROM order_counts") == 2
 
 
+async def test_a_cancelled_beginning_keeps_no_lock_when_the_file_is_free_again(sqlite_url: str) -> None:
+    path = sqlite_url.removeprefix("sqlite://")
+    async with db.database(sqlite_url):
+        other = sqlite3.connect(path, isolation_level=None, timeout=0)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(_write())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.sleep(0.05)
+        other.execute("ROLLBACK")
+        await asyncio.gather(waiting, return_exceptions=True)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+        other.close()
+        async with asyncio.timeout(5):
+            await _write()
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
+
+
 async def _hold(begun: asyncio.Event, go_on: asyncio.Event) -> None:
     async with db.transaction():
         begun.set()
