@@ -232,6 +232,9 @@ async def _save_known(
     before = await merge.previous(connector, [known[item.order.external_id][2] for item in changed])
     async with lifecycle.change([known[item.order.external_id][0] for item in changed], by=by) as work:
         cases = {case.order.external_id: case for case in work.cases}
+        # Another worker may have stored a newer state before we had the lock: what changed since is against that one.
+        newer = [case.order.inbound_id or 0 for case in work.cases if case.order.inbound_id not in before]
+        before |= await merge.previous(connector, newer)
         for item in changed:
             case = cases[item.order.external_id]
             # Read late, an older state of the order would undo what the channel said since.

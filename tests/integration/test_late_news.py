@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
 import pytest
 
 from engine import clock
-from engine.ports import ChannelState, Page, Raw
-from engine.services import intake
-from tests.support.desk import PERSON, desk
+from engine.ports import Channel, ChannelOrder, ChannelState, Page, Raw
+from engine.services import intake, merge
+from tests.support.desk import HOME, PERSON, desk
 
 LAMP = "BB-LAMP-01"
 
@@ -40,3 +41,24 @@ async def test_an_order_from_the_future_does_not_hide_those_of_today(
         at.channel.pages.append(Page(items=(Raw("1001", msgspec.json.encode(ahead)),)))
         assert (await intake.poll(at.shop.channel_id, PERSON)).new == 1
         assert await at.value("SELECT cursor_at FROM channels") <= clock.micros(clock.now())
+
+
+async def test_a_change_told_while_another_is_being_stored_is_followed(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(monkeypatch) as at:
+        await at.told(at.order("1001", (LAMP, 1)))
+        moved = msgspec.structs.replace(HOME, line1="7 Oak Ridge Dr")
+        previous, told = merge.previous, []
+
+        async def overtaken(connector: Channel, inbound_ids: Sequence[int]) -> dict[int, ChannelOrder]:
+            found = await previous(connector, inbound_ids)
+            if not told:
+                told.append(1)
+                await at.told(at.order("1001", (LAMP, 2), minutes=1))
+            return found
+
+        monkeypatch.setattr(merge, "previous", overtaken)
+        assert (await at.told(at.order("1001", (LAMP, 3), minutes=2, ship_to=moved))).changed == 1
+        assert "7 Oak Ridge Dr" in await at.value("SELECT ship_to FROM orders")
+        assert await at.value("SELECT quantity FROM order_lines") == 3
