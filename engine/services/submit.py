@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 
 from engine import clock, db
@@ -30,30 +29,14 @@ from engine.services.catalog import SupplierRow
 from engine.services.harvest import harvest
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Job, Outcome, Retry, backoff
+from engine.services.submissions import Attempt, turn
 from engine.settings import settings
 
 log = structlog.get_logger(__name__)
 _HOUR = 3_600_000_000
 _BUSY = "another worker is preparing it"
 _STOPPED = "the worker stopped before the answer"
-_limits: dict[tuple[int, int], asyncio.Semaphore] = {}
-
-
-class Attempt(msgspec.Struct):
-    """One purchase order on its way: what is to be sent, and what came of it."""
-
-    po_id: int
-    order_id: int
-    po_number: str
-    supplier_id: int
-    body: bytes
-    version: int | None = None  # of the purchase order the body was made of; None where it was frozen before
-    concurrency: int = 1
-    reservation: str = ""  # under which it was staged; ``late``: that was over before it could be begun
-    late: bool = False
-    token: str = ""
-    attempt: int = 0
-    answer: Accepted | BluebookError | None = None
+_TOO_EARLY = "the supplier does not show it yet, and it may still arrive; asked again in a moment, and not sent before"
 
 
 async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
@@ -118,7 +101,7 @@ async def _give_back(order_ids: Iterable[int], broken: Mapping[int, str], by: Ac
                     _begin_one(work, case, po, attempt)
                     failed(work, case, po, said)
                     attempt.answer = Refused(said)
-                    refused.append(_submission(attempt, work.now))
+                    refused.append(submissions.row(attempt, work.now))
         work.finally_(lambda: submissions.note(refused))
 
 
@@ -158,7 +141,7 @@ async def _stage(attempt: Attempt, reservation: str) -> tuple[Attempt, BluebookE
     try:
         connector = await catalog.supplier(attempt.supplier_id)
         # It must be over when the reservation is: another worker may stage, and send, from then on.
-        async with asyncio.timeout(settings().lease_seconds * 0.8), _limit(attempt):
+        async with asyncio.timeout(settings().lease_seconds * 0.8), turn(attempt):
             await connector.stage(attempt.po_number, attempt.body)
     except BluebookError as error:
         return attempt, error
@@ -218,6 +201,7 @@ def _begin_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt) -> 
     attempt.attempt = po.attempt + 1
     attempt.token = f"{po.id}.{attempt.attempt}.{work.now}"
     lease = work.now + int(settings().lease_seconds * 1_000_000)
+    attempt.over_at = work.now + int(settings().lease_seconds * 800_000)
     work.move(
         case, po, "begin_submit", f"attempt {attempt.attempt}", attempt=attempt.attempt, lease_until=lease,
         lease_token=attempt.token,
@@ -231,27 +215,29 @@ def _begin_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt) -> 
     )
 
 
-def _limit(attempt: Attempt) -> asyncio.Semaphore:
-    """As many calls at once as the supplier allows, in this process."""
-    key = (attempt.supplier_id, max(1, attempt.concurrency))
-    return _limits.setdefault(key, asyncio.Semaphore(key[1]))
+def _left(attempt: Attempt) -> float:
+    """Seconds until the call must be over."""
+    return (attempt.over_at - clock.micros(clock.now())) / 1_000_000
+
+
+def _no_turn(attempt: Attempt) -> TryLater:
+    return TryLater(f"{attempt.po_number} had no turn at the supplier within the lease", 1.0)
 
 
 async def _send(attempt: Attempt) -> Attempt:
     called = False
     try:
         connector = await catalog.supplier(attempt.supplier_id)
-        # The lease covers waiting for a turn and the call: past it, another worker may ask and try again.
-        async with asyncio.timeout(settings().lease_seconds * 0.8), _limit(attempt):
-            called = True
-            attempt.answer = await connector.submit(attempt.po_number, attempt.body)
+        # The lease covers waiting for a turn and the call: past it, another worker may ask and try again. It runs from
+        # the commit by the clock on the wall, also while this process was stopped or its machine slept.
+        async with asyncio.timeout(_left(attempt)), turn(attempt):
+            called = _left(attempt) > 0
+            attempt.answer = await connector.submit(attempt.po_number, attempt.body) if called else _no_turn(attempt)
     except BluebookError as error:
         attempt.answer = error
     except TimeoutError:
         attempt.answer = (
-            OutcomeUnknown(f"{attempt.po_number}: no answer within the lease")
-            if called
-            else TryLater(f"{attempt.po_number} had no turn at the supplier within the lease", 1.0)
+            OutcomeUnknown(f"{attempt.po_number}: no answer within the lease") if called else _no_turn(attempt)
         )
     except Exception as error:
         log.exception("submit broke off", po=attempt.po_number)
@@ -269,24 +255,22 @@ async def _finish(attempts: Sequence[Attempt], by: Actor) -> None:
                 attempt = by_id.get(po.id)
                 if attempt is not None:
                     _finish_one(work, case, po, attempt, known[po.supplier_id])
-        finished = [_submission(attempt, work.now) for attempt in attempts]
+        finished = [submissions.row(attempt, work.now) for attempt in attempts]
         work.finally_(lambda: submissions.note(finished))
     for attempt in attempts:
         if isinstance(attempt.answer, NotAuthorised):
             await connections.pause("suppliers", attempt.supplier_id, attempt.answer.message)
 
 
-def _submission(attempt: Attempt, now: int) -> tuple[Any, ...]:
-    answer = attempt.answer
-    if isinstance(answer, Accepted):
-        return ("accepted", answer.reference, now, attempt.po_id, attempt.attempt)
-    outcome = {TryLater: "deferred", NotAuthorised: "deferred", Refused: "refused"}.get(type(answer), "unknown")
-    return (outcome, getattr(answer, "message", ""), now, attempt.po_id, attempt.attempt)
+_NOT_KNOWN_SENT = (
+    PurchaseState.SUBMITTING, PurchaseState.OUTCOME_UNKNOWN, PurchaseState.QUEUED, PurchaseState.FAILED,
+)  # fmt: skip
 
 
 def _finish_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt, supplier: SupplierRow) -> None:
     answer = attempt.answer
-    if isinstance(answer, Accepted) and po.state in (PurchaseState.SUBMITTING, PurchaseState.OUTCOME_UNKNOWN):
+    if isinstance(answer, Accepted) and po.state in _NOT_KNOWN_SENT:
+        # However late it comes, also when the supplier was asked meanwhile and did not know of it yet.
         accepted(work, case, po, answer, supplier)
         return
     if po.state != PurchaseState.SUBMITTING or po.lease_token != attempt.token:
@@ -428,7 +412,8 @@ async def _find(po_id: int, order_id: int, po_number: str, supplier_id: int) -> 
         connector: Supplier = await catalog.supplier(supplier_id)
         if not connector.can_find:
             return attempt, False
-        async with _limit(attempt):
+        async with turn(attempt):
+            attempt.asked_at = clock.micros(clock.now())
             attempt.answer = await connector.find(po_number)
     except BluebookError as error:
         attempt.answer = error
@@ -442,6 +427,7 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
     known = await catalog.suppliers()
     by_id = {attempt.po_id: (attempt, asked) for attempt, asked in answers}
     async with lifecycle.change({attempt.order_id for attempt, _ in answers}, by=by) as work:
+        ended = await submissions.ended(list(by_id))
         for case in work.cases:
             for po in case.purchases:
                 if po.id not in by_id or po.state != PurchaseState.OUTCOME_UNKNOWN:
@@ -452,6 +438,11 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
                     _ask_a_person(work, case, po, known[po.supplier_id])
                 elif isinstance(answer, Accepted):
                     accepted(work, case, po, answer, known[po.supplier_id], "asked: the supplier has it")
+                elif answer is None and attempt.asked_at < (
+                    over := ended.get(po.id, 0) + known[po.supplier_id].settle_seconds * 1_000_000
+                ):
+                    # The last attempt may still have been on its way when this was asked: the no proves nothing.
+                    retries[po.id] = Retry(max(0.0, (over - work.now) / 1_000_000), _TOO_EARLY)
                 elif answer is None:
                     work.move(
                         case, po, "not_found", "asked: the supplier does not have it", source="supplier",
@@ -467,11 +458,13 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
 
 def _ask_a_person(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow) -> None:
     said = f"{po.po_number} may have reached {supplier.name} or not, and {supplier.name} cannot be asked by machine"
+    open_ = [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]
+    if any(issue.message == said for issue in open_):
+        return  # said before: the sweep asks every few minutes
     work.event(case, "purchase:ask", said, record=po)
-    for issue in case.issues:
-        if issue.purchase is po and issue.code == IssueCode.SUBMISSION_UNKNOWN:
-            work.put(case, issue, message=said)
-            return
+    for issue in open_:
+        work.put(case, issue, message=said)
+        return
     work.open_issue(case, IssueCode.SUBMISSION_UNKNOWN, said, purchase=po, cause=f"unknown:{po.po_number}:{po.attempt}")
 
 
@@ -489,7 +482,8 @@ async def ask(po_number: str, by: Actor) -> str:
         )
     if isinstance(attempt.answer, BluebookError):
         raise attempt.answer
-    await _record_found([(attempt, True)], by)
+    if found[0] in await _record_found([(attempt, True)], by):
+        return f"{po_number}: {_TOO_EARLY}"
     return f"{po_number}: " + (
         "the supplier has it" if attempt.answer else "the supplier does not have it; it is sent again"
     )

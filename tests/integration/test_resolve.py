@@ -318,7 +318,7 @@ async def test_no_answer_is_an_issue_at_once_and_asking_settles_it(scene: Scene)
     try:
         for fault, found in (
             (Fault.DROP_AFTER, "the supplier has it"),
-            (Fault.DROP_BEFORE, "the supplier does not have it"),
+            (Fault.DROP_BEFORE, "the supplier does not show it yet"),
         ):
             scene.fault(fault)
             order_id = await scene.order(("BB-MUG-01", 1))
@@ -329,6 +329,11 @@ async def test_no_answer_is_an_issue_at_once_and_asking_settles_it(scene: Scene)
             assert (await scene.process(order_id)).message.startswith("a purchase order may have arrived or not")
             done = await scene.resolve(order_id, C.SUBMISSION_UNKNOWN, "ask_supplier")
             assert found in done.message
+            if fault == Fault.DROP_BEFORE:
+                assert await scene.states(order_id) == ["outcome_unknown"]
+                await setup.update("suppliers", scene.shop.suppliers["ACME"], DANA, settle_seconds=0)
+                done = await scene.resolve(order_id, C.SUBMISSION_UNKNOWN, "ask_supplier")
+                assert "the supplier does not have it; it is sent again" in done.message
             await tasks.drain()
             po = await scene.po(order_id)
             assert (po.state, len(scene.acme.orders[po.po_number])) == ("submitted", 1)

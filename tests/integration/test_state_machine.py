@@ -43,7 +43,7 @@ from engine.services import (
     process,
     receive,
     resolve,
-    submit,
+    submissions,
     sweep,
     tasks,
     track,
@@ -77,7 +77,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.now = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
         clock.use(lambda: self.now)
-        submit._limits.clear()
+        submissions._limits.clear()
         track._limits.clear()
         self.runner = asyncio.Runner()
         self.channel, self.suppliers = ScriptedChannel(), dict[int, ScriptedSupplier]()
