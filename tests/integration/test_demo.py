@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,8 +135,15 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    made = Terminal(tmp_path / "home")
+def short_path() -> Iterator[Path]:
+    """A folder whose name fits on a line of 80 columns, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="bb-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def terminal(short_path: Path) -> Iterator[Terminal]:
+    made = Terminal(short_path / "home")
     yield made
     made.close()
     # Even when it was killed: its children notice.
@@ -143,13 +151,13 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def test_in_a_terminal_it_stays_open_alone_in_its_home_takes_more_orders_and_ends_on_q(
-    terminal: Terminal, tmp_path: Path
+    terminal: Terminal, short_path: Path
 ) -> None:
     terminal.until("q  stop")
     assert f"export BLUEBOOK_HOME={terminal.home}" in terminal.text
     assert len(children_of(terminal.home)) == 2
     second = subprocess.run(
-        COMMAND, env=environment(tmp_path / "home"), cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        COMMAND, env=environment(short_path / "home"), cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
         timeout=30,
     )  # fmt: skip
     assert second.returncode == 4
