@@ -51,6 +51,7 @@ class Job(msgspec.Struct, frozen=True):
     attempts: int
     token: str
     suspect: bool = False
+    error: str = ""  # how it ended the last time
 
     def __hash__(self) -> int:
         return hash((self.id, self.token))
@@ -120,7 +121,7 @@ def _later(seconds: float) -> int:
 def _job(row: db.Row) -> Job:
     args = row[4]
     return Job(row[0], row[1], row[2], row[3], msgspec.json.decode(args) if args != "{}" else {}, row[5], row[6],
-               _suspect(row[7], row[5]))  # fmt: skip
+               _suspect(row[7], row[5]), row[7])  # fmt: skip
 
 
 def _suspect(error: str, attempts: int) -> bool:
@@ -174,9 +175,9 @@ async def take(ids: Sequence[int], token: str) -> list[Job]:
     # statistics PostgreSQL would read every waiting job by the indexes on the states.
     where = (
         f"id IN ({db.marks(wanted := db.padded(sorted(ids)))}) AND CASE state WHEN 'ready' THEN run_at <= ? "
-        "WHEN 'claimed' THEN lease_until < ? AND attempts + 1 < ? ELSE FALSE END"
+        "WHEN 'claimed' THEN lease_until < ? AND (attempts + 1 < ? OR error NOT IN ('', ?)) ELSE FALSE END"
     )
-    if await db.value(f"SELECT 1 FROM outbox WHERE {where} LIMIT 1", *wanted, now, now, most) is None:
+    if await db.value(f"SELECT 1 FROM outbox WHERE {where} LIMIT 1", *wanted, now, now, most, STOPPED) is None:
         return []
     locking = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
     found = await db.rows(
@@ -184,7 +185,7 @@ async def take(ids: Sequence[int], token: str) -> list[Job]:
         "UPDATE outbox SET attempts = CASE WHEN state = 'claimed' THEN attempts + 1 ELSE attempts END, "
         "error = CASE WHEN state = 'claimed' THEN ? ELSE error END, state = 'claimed', token = ?, lease_until = ? "
         f"WHERE id IN (SELECT id FROM due) RETURNING {_JOB}",
-        *wanted, now, now, most, STOPPED, token, _lease(),
+        *wanted, now, now, most, STOPPED, STOPPED, token, _lease(),
     )  # fmt: skip
     return sorted(map(_job, found), key=lambda job: job.id)
 
@@ -275,17 +276,21 @@ async def hasten(keys: Sequence[str]) -> None:
 
 
 async def reclaim(limit: int = 500) -> int:
-    """Jobs whose lease ran out are ready again, the first time at once, and dead after ``max_attempts``; how many."""
+    """Jobs whose lease ran out are ready again, the first time at once, and dead after ``max_attempts``; how many.
+
+    One that waited for others a dozen times is not dead for one worker that was killed: only when it stops twice running.
+    """
     now = _now()
     expired = await db.rows(
-        "SELECT id, attempts, token FROM outbox WHERE state = 'claimed' AND lease_until < ? "
+        "SELECT id, attempts, token, error FROM outbox WHERE state = 'claimed' AND lease_until < ? "
         "ORDER BY lease_until LIMIT ?",
         now, limit,
     )  # fmt: skip
     most = settings().max_attempts
+    over = {row[0] for row in expired if row[1] + 1 >= most and row[3] in ("", STOPPED)}
     values = [
-        ("dead" if row[1] + 1 >= most else "ready", now if row[1] == 0 else _later(backoff(row[1])), row[1] + 1,
-         STOPPED, now if row[1] + 1 >= most else None, row[0], row[2], now)
+        ("dead" if row[0] in over else "ready", now if row[1] == 0 else _later(backoff(row[1])), row[1] + 1,
+         STOPPED, now if row[0] in over else None, row[0], row[2], now)
         for row in sorted(expired, key=lambda row: int(row[0]))
     ]  # fmt: skip
     await db.many(

@@ -52,6 +52,9 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
         if isinstance(trouble, NotAuthorised):
             await _pause(attempt, trouble, by)
         wait = trouble.retry_after if isinstance(trouble, TryLater) else None
+        if attempt.reservation:
+            # Until it is over nobody may stage: looking again before would only count as attempts, and slow the next.
+            wait = max(wait or 0.0, settings().lease_seconds)
         results |= {job.id: Retry(wait, trouble.message) for job in jobs if job.subject_id == attempt.po_id}
     begun = await _begin(staged, by)
     results |= {j.id: Retry(1.0, _BUSY) for j in jobs for a in staged if a.late and a.po_id == j.subject_id}
@@ -125,6 +128,10 @@ async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, Blueboo
     now, reservation = clock.micros(clock.now()), f"staging.{uuid.uuid4().hex}"
     ids = db.padded([attempt.po_id for attempt in staging])
     async with db.transaction():
+        if db.is_postgres():
+            # As ``lifecycle.change`` does: a reservation must not slip in between its reading and its writing.
+            orders = db.padded(sorted({attempt.order_id for attempt in staging}))
+            await db.rows(f"SELECT id FROM orders WHERE id IN ({db.marks(orders)}) ORDER BY id FOR UPDATE", *orders)
         reserved = await db.rows(
             "UPDATE purchase_orders SET lease_until = ?, lease_token = ? WHERE state = 'queued' "
             f"AND (lease_until IS NULL OR lease_until < ?) AND id IN ({db.marks(ids)}) RETURNING id",

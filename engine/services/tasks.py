@@ -214,11 +214,17 @@ def _outcome_of(job: Job, error: Exception) -> Outcome:
         after = error.retry_after if isinstance(error, TryLater) else None
         _log.info("job put off", error=message, retry_after=after, attempts=job.attempts + 1)
         return Retry(after, message)
-    if isinstance(error, _DEFINITE) or job.attempts + 1 >= settings().max_attempts:
+    if isinstance(error, _DEFINITE) or _hopeless(job, error, message):
         _log.error("job given up", error=message, attempts=job.attempts + 1, exc_info=error)
         return Dead(message)
     _log.error("job failed, to be tried again", error=message, attempts=job.attempts + 1, exc_info=error)
     return Retry(None, message)
+
+
+def _hopeless(job: Job, error: Exception, message: str) -> bool:
+    # Attempts count patience too: a job that waited long for a supplier is not given up for one hiccup of ours.
+    same = job.error in ("", message) or job.error.startswith(f"{type(error).__name__}:")
+    return same and job.attempts + 1 >= settings().max_attempts
 
 
 async def drain(until: Callable[[], Awaitable[bool] | bool] | None = None, timeout: float = 60.0) -> None:
