@@ -13,6 +13,7 @@ import pytest
 from engine import clock
 from engine.connectors.suppliers.sftp.connector import Connector
 from engine.errors import Misconfigured, Unreadable
+from engine.services.inbox import digest
 
 Make = Callable[..., Connector]
 ACK = "po_number,status,date\n1-1,accepted,2026-01-02\n"
@@ -119,6 +120,19 @@ async def test_too_large_a_file_is_parked_and_moved(connect: Make, tmp_path: Pat
     assert "11 bytes" in page.rejected[0].reason
     await supplier.finish(page.done)
     assert os.listdir(tmp_path / "root/inventory/processed") == ["stock.csv"]
+
+
+async def test_stock_that_is_again_what_it_was_is_another_payload(connect: Make, tmp_path: Path) -> None:
+    supplier = connect()
+    told = []
+    for day, pieces in enumerate((5, 0, 5), 1):
+        put(tmp_path, "inventory/stock.csv", f"sku,qty\nA,{pieces}\n".encode())
+        os.utime(tmp_path / "root/inventory/stock.csv", (day * 86_400, day * 86_400))
+        page = await supplier.poll(None)
+        told += page.items
+        await supplier.finish(page.done)
+    assert [update.lines[0].quantity for raw in told for update in supplier.read(raw)] == [5, 0, 5]
+    assert len({digest(raw) for raw in told}) == 3
 
 
 async def test_names_that_are_no_text_are_read_and_moved_too(connect: Make, tmp_path: Path) -> None:

@@ -236,7 +236,9 @@ class Connector:
                 continue
             size += len(body)
             digest = hashlib.sha256(body).hexdigest()
-            items.append(Raw(f"{kind}/{name}", body, kind_of, f"{kind}/{name}#{digest}"))
+            # Stock may go back to what it was, under the same name and in the same bytes, and is news all the same.
+            place = f"{kind}/{entry.mtime}/{name}" if kind == "inventory" else f"{kind}/{name}"
+            items.append(Raw(place, body, kind_of, f"{place}#{digest}"))
             done.append(token)
         return items, rejected, done
 
