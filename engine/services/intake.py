@@ -182,9 +182,9 @@ async def _save_alone(channel: ChannelRow, connector: Channel, item: Read, by: A
             reason = error.message
             break
         except Exception:
+            # A deadlock or a busy file passes; only what fails again and again is this payload's own.
             log.exception("order could not be saved", channel=channel.name, order=item.order.number)
             reason = _BUG
-            break
     async with db.transaction():
         await inbox.settle([(item.stored.id, "parked", reason, "", None)])
     return Pulled(parked=1)

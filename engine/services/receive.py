@@ -21,6 +21,7 @@ from engine.services.supplier_says import Unfit
 log = structlog.get_logger(__name__)
 BATCH = 100
 MAX_PAGES = 10_000
+TRIES = 3
 _BUG = "Bluebook could not handle this payload; the log has the details. Replay it after an update."
 
 
@@ -113,13 +114,19 @@ async def _apply_alone(
     supplier: SupplierRow, order_id: int, items: list[_Said], problems: dict[int, tuple[str, str]], waiting: set[int],
     heard: Heard, by: Actor,
 ) -> None:  # fmt: skip
-    try:
-        heard.add(await _apply(supplier, {order_id: items}, problems, waiting, by))
-    except BluebookError as error:
-        problems.update({item.inbound_id: (error.message, "") for item in items})
-    except Exception:
-        log.exception("update could not be applied", supplier=supplier.name, order=order_id)
-        problems.update({item.inbound_id: (_BUG, "") for item in items})
+    why = _BUG
+    for _ in range(TRIES):
+        try:
+            heard.add(await _apply(supplier, {order_id: items}, problems, waiting, by))
+        except BluebookError as error:
+            why = error.message
+            break
+        except Exception:
+            # A deadlock or a busy file passes; only what fails again and again is this payload's own.
+            log.exception("update could not be applied", supplier=supplier.name, order=order_id)
+        else:
+            return
+    problems.update({item.inbound_id: (why, "") for item in items})
 
 
 async def _by_order(
