@@ -126,7 +126,7 @@ async def _change(work: Work, case: Case, changes: Changes, reason: str) -> list
     ]
     touched = [po for po in case.purchases if whole or _serves(po, lines.values()) or po in methodical]
     taken_back = _take_back(work, case, touched)
-    work.event(case, "order:edit", reason or "edited")
+    work.event(case, "order:edit", reason or _what(changes))
     for position, wanted in changes.quantities.items():
         _quantity(work, case, lines[position], wanted)
     for position, sku in changes.skus.items():
@@ -148,6 +148,19 @@ async def _change(work: Work, case: Case, changes: Changes, reason: str) -> list
             await _method(work, case, key, suppliers.get(key), code)
         await check.check(work, [case])
     return taken_back
+
+
+def _what(changes: Changes) -> str:
+    """What was asked for, for the blue book's reader; the values are in the events that follow."""
+    parts = [f"line {position}: {sku}" for position, sku in changes.skus.items()]
+    parts += [f"line {position}: {wanted} pieces" for position, wanted in changes.quantities.items()]
+    parts += [f"line {position}: from {code or 'whom the rules say'}" for position, code in changes.suppliers.items()]
+    # The fields only: a person's address is erased from the order, and must not stay behind in words.
+    parts += [f"address ({', '.join(changes.address)})"] if changes.address else []
+    parts += ["rate"] if changes.shipping_rate is not None else []
+    parts += ["note"] if changes.note is not None else []
+    parts += ["shipping method"] if changes.methods else []
+    return ", ".join(parts)
 
 
 _INSTEAD = "cancel it, or ask the supplier for a change"

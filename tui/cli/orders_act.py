@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import connection, order_view
+from tui.cli import connection, diffs, order_view
 from tui.cli.command import by, confirm
 from tui.cli.orders import Number, noun
 from tui.cli.output import Column, Paper, Shown, ago, local, many, said, words
@@ -180,16 +180,16 @@ async def edit(
         methods=connection.pairs(method, "--method"), note=note,
     )  # fmt: skip
     [order_id] = await listings.order_ids([order])
+    known = await diffs.names()
     if not yes:
-        diffs = await service.preview(order_id, changes)
-        draw_diffs(Paper(sys.stderr), diffs)
+        diffs.draw(Paper(sys.stderr), await service.preview(order_id, changes), known)
         await confirm(f"Change order {order} so?", yes)
     edited = await service.apply(order_id, changes, by(), reason)
 
     def draw(paper: Paper) -> None:
         paper.line(f"{edited.message}; it is {words(edited.status)}")
         if yes:  # else it was just shown
-            draw_diffs(paper, edited.diffs)
+            diffs.draw(paper, edited.diffs, known)
         for issue in edited.issues:
             paper.line(f"  {issue.title}: {issue.message}", "yellow")
 
@@ -205,44 +205,6 @@ def _by_line(given: Sequence[str] | None, option: str) -> dict[int, str]:
             raise Invalid(f"{option} {line}={value}: lines are numbered, as in {option} 1=…", option)
         found[int(line)] = value
     return found
-
-
-def draw_diffs(paper: Paper, diffs: Sequence[Any]) -> None:
-    """What changes, value by value."""
-    rows = [row for diff in diffs for row in _by_field(diff.path, _opened(diff.before), _opened(diff.after))]
-    columns = [
-        Column("WHAT", lambda r: r[0], give=True),
-        Column("BEFORE", lambda r: _value(r[1]), give=True),
-        Column("AFTER", lambda r: _value(r[2]), give=True),
-    ]
-    paper.table(columns, rows)
-
-
-def _by_field(path: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
-    """One row a field where the value is an address or the like."""
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return [(path, before, after)]
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return [(f"{path}.{name}", before.get(name), after.get(name)) for name in names]
-
-
-def _opened(value: Any) -> Any:
-    import msgspec
-
-    if isinstance(value, str) and value[:1] == "{":
-        try:
-            return msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            return value
-    return value
-
-
-def _value(value: Any) -> str:
-    import msgspec
-
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 @noun.command(
