@@ -52,17 +52,25 @@ def _who(paper: Paper, order: Any) -> None:
 
 def _lines(paper: Paper, order: Any) -> None:
     paper.title("Lines")
-    suppliers = {po.id: po.supplier_code for po in order.purchase_orders}
+    # A canceled purchase order says nothing about who ships, where another took over.
+    every = {po.id: po.supplier_code for po in order.purchase_orders}
+    alive = {po.id: po.supplier_code for po in order.purchase_orders if po.state != "canceled" and not po.superseded}
     columns = [
         Column("#", lambda line: line.position, right=True),
         Column("SKU", lambda line: line.sku or "(none)", give=True),
         Column("TITLE", lambda line: line.title, give=True),
         Column("QTY", lambda line: line.quantity - line.canceled, right=True),
-        Column("SUPPLIER", lambda line: ", ".join(dict.fromkeys(suppliers[po] for po in line.purchase_orders)) or "?"),
+        Column("SUPPLIER", lambda line: _codes(alive, every, line)),
         Column("PRICE", lambda line: amount(line.unit_price, order.currency), right=True),
         Column("STATUS", _progress),
     ]
     paper.table(columns, order.lines)
+
+
+def _codes(alive: dict[int, str], every: dict[int, str], line: Any) -> str:
+    """The suppliers that ship a line, or were to where nobody does any more."""
+    found = [alive[po] for po in line.purchase_orders if po in alive] or [every[po] for po in line.purchase_orders]
+    return ", ".join(dict.fromkeys(found)) or "?"
 
 
 def _progress(line: Any) -> str:
