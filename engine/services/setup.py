@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -97,6 +98,10 @@ async def update(
     _known_columns(model, options)
     if options.get("auto_condition"):
         conditions.compiled(options["auto_condition"])
+    for address in options.get("alert_addresses", ()):
+        # One that cannot be mailed would only show when nobody hears of an order that waits.
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", address.strip()):
+            raise Invalid(f"{address!r} is not an e-mail address", "alert_addresses")
     kind: Any = registry.channel_type(row.connector) if table == "channels" else registry.supplier_type(row.connector)
     before = {key: getattr(row, key) for key in options}
     async with db.transaction():
