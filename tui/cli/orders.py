@@ -63,7 +63,7 @@ async def ls(
         Column("STATE", state),
     ]
     return listing(
-        "orders", page.rows, columns, empty="no orders fit; `bluebook sync` pulls new ones",
+        "orders", page.rows, columns, empty="no orders fit" if filter or tab else "no orders yet; `bluebook sync` pulls them",
         after=page.next.text() if page.next else None, remarks=remarks,
     )  # fmt: skip
 
