@@ -175,9 +175,12 @@ class Demo:
         """How far everything is now."""
         seconds = self._seconds
         now = await watch.counts()
+        note = self.note
+        if self.phase == "open" and now.completed < self.placed:
+            note = f"{now.completed} of {self.placed} orders are completed"
         done = min(now.completed, self.options.orders)
         return Progress(
-            phase=self.phase, note=self.note, seconds=seconds, rate=done / seconds if seconds > 0 else 0.0,
+            phase=self.phase, note=note, seconds=seconds, rate=done / seconds if seconds > 0 else 0.0,
             of=max(self.options.orders, self.placed), placed=self.placed, counts=now, fixes=tuple(self.fixes),
             events=await watch.last_events(), next_ready=await watch.next_ready(),
         )  # fmt: skip
