@@ -25,6 +25,7 @@ from engine.settings import masked_url, settings
 
 Row = Any  # sqlite3.Row or asyncpg.Record: indexed by position and by column name
 MAX_PARAMETERS = 30_000
+_NEXT = "See that the server runs and that BLUEBOOK_DATABASE_URL is right; `bluebook doctor` looks again."
 
 
 def _name(url: str) -> str:
@@ -104,11 +105,11 @@ async def open_database(url: str | None = None) -> TortoiseContext:
         await connection().execute_query("SELECT 1")
     except (DBConnectionError, OperationalError, OSError) as error:
         await context.close_connections()
-        raise Unreachable(f"the database at {masked_url(url)} does not answer: {error}") from error
+        raise Unreachable(f"the database at {masked_url(url)} does not answer: {error}. {_NEXT}") from error
     except Exception as error:
         # asyncpg raises its own classes for refused logins and missing databases.
         if type(error).__module__.startswith("asyncpg"):
-            raise Unreachable(f"the database at {masked_url(url)} cannot be opened: {error}") from error
+            raise Unreachable(f"the database at {masked_url(url)} cannot be opened: {error}. {_NEXT}") from error
         raise
     finally:
         _current_context.reset(token)

@@ -100,7 +100,11 @@ def read(environ: Mapping[str, str], folder: Path | None = None) -> Settings:
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"a setting has the wrong form: {error}") from error
+        what, _, path = str(error).partition(" - at `$.")
+        name = path.rstrip("`")
+        raise Misconfigured(
+            f"BLUEBOOK_{name.upper()} (or {name} in {file.name}) has the wrong form: {what[:1].lower() + what[1:]}"
+        ) from error
 
 
 _forced: Settings | None = None
