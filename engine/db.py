@@ -116,6 +116,13 @@ async def open_database(url: str | None = None) -> TortoiseContext:
     return context
 
 
+async def spare_memory() -> None:
+    """SQLite keeps little of the file in this process; for workers, which touch few pages, unlike those who search."""
+    if not is_postgres():
+        await rows("PRAGMA mmap_size = 0")
+        await rows("PRAGMA cache_size = -12000")
+
+
 def connection() -> BaseDBAsyncClient:
     """The connection of the present transaction, or the plain one outside of any."""
     context = _current_context.get()

@@ -15,8 +15,8 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionConte
 from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
 
-PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -12000,
-           "journal_size_limit": 67108864, "mmap_size": 0}  # fmt: skip
+PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -32000,
+           "journal_size_limit": 67108864, "mmap_size": 268435456}  # fmt: skip
 
 
 class Client(SqliteClient):

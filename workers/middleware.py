@@ -109,6 +109,7 @@ class Database(Middleware):
     async def _open(self) -> None:
         self.context = await db.open_database()
         _current_context.set(self.context)
+        await db.spare_memory()
         await schema.check()
         await schedule.ensure()
         self.running = routines.start(self.heartbeat)
