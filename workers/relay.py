@@ -16,10 +16,10 @@ from dramatiq.errors import BrokerError
 from dramatiq.middleware import Middleware
 from tortoise.context import TortoiseContext, _current_context
 
-from engine.services import outbox
+from engine.services import outbox, tasks
 from engine.settings import settings
 from workers import actors
-from workers.middleware import Database
+from workers.middleware import Database, beside
 
 AGAIN_SECONDS = 5.0
 RESTING_SECONDS = 1.0  # after the broker or the database did not answer
@@ -81,10 +81,16 @@ class Relay(Middleware):
         waiting = thread.run_coroutine(
             outbox.relay(limit=size * settings().worker_threads, again_after=AGAIN_SECONDS)
         )  # fmt: skip
-        groups: dict[tuple[str, int], list[int]] = {}
+        groups: dict[str, list[int]] = {}
         for job in waiting:
-            groups.setdefault((job.task, job.id if job.suspect else 0), []).append(job.id)
-        for (task, _), ids in groups.items():
+            groups.setdefault(job.task, []).append(job.id)
+        for task, ids in groups.items():
             for start in range(0, len(ids), size):
                 broker.enqueue(actors.message(self.queue, task, ids[start : start + size]))
+        if not actors.STOPPING.is_set():
+            thread.run_coroutine(_run_suspect())
         return len(waiting)
+
+
+async def _run_suspect() -> None:
+    beside(await tasks.claim_suspect())

@@ -21,7 +21,6 @@ STOPPED = "the worker that had this job stopped without an answer"
 SUSPECT_AFTER = 2
 WINDOW = 2000  # how many waiting jobs the relay may have under way in a broker
 NEAR = 200  # among how many of the oldest a suspect is looked for
-SUSPECTS_TOLD = 4  # how many of them the brokers may have under way, so that the others do not queue behind them
 _MAX_ERROR = 4000
 
 _COLUMNS = ("key", "task", "subject_id", "args", "state", "run_at", "created_at", "attempts", "token", "error")
@@ -82,7 +81,6 @@ class Waiting(msgspec.Struct, frozen=True):
 
     id: int
     task: str
-    suspect: bool
 
 
 class JobView(msgspec.Struct, frozen=True):
@@ -302,27 +300,36 @@ async def reclaim(limit: int = 500) -> int:
 
 
 async def relay(*, limit: int, again_after: float) -> list[Waiting]:
-    """Due jobs a broker was not told of for ``again_after`` seconds, now marked as told. Idle, it only reads."""
+    """Due jobs a broker was not told of for ``again_after`` seconds, now marked as told. Idle, it only reads.
+
+    Suspects are not among them: see ``next_suspect``.
+    """
     now, before = _now(), _later(-again_after)
     # Only the oldest are looked at, so that a long queue is not read from end to end at every turn.
     columns = "id, relayed_at, run_at, error, attempts"
     near = f"SELECT {columns} FROM outbox WHERE state = 'ready' AND run_at <= ? ORDER BY run_at, id LIMIT ?"
-    stale, suspect = "(relayed_at IS NULL OR relayed_at < ?)", (STOPPED, SUSPECT_AFTER)
-    if await db.value(f"SELECT 1 FROM ({near}) AS near WHERE {stale} LIMIT 1", now, WINDOW, before) is None:
+    stale, values = f"(relayed_at IS NULL OR relayed_at < ?) AND NOT {_SUSPECT}", (before, STOPPED, SUSPECT_AFTER)
+    if await db.value(f"SELECT 1 FROM ({near}) AS near WHERE {stale} LIMIT 1", now, WINDOW, *values) is None:
         return []
     locking = "FOR UPDATE SKIP LOCKED" if db.is_postgres() else ""
     found = await db.rows(
-        f"WITH near AS MATERIALIZED ({near}), "
-        f"due AS MATERIALIZED (SELECT id FROM outbox WHERE {stale} AND state = 'ready' AND NOT {_SUSPECT} "
-        f"AND id IN (SELECT id FROM near) ORDER BY run_at, id LIMIT ? {locking}), "
-        f"odd AS MATERIALIZED (SELECT id FROM near WHERE {stale} AND {_SUSPECT} ORDER BY run_at, id LIMIT "
-        f"(SELECT CASE WHEN COUNT(*) < ? THEN ? - COUNT(*) ELSE 0 END FROM near WHERE NOT {stale} AND {_SUSPECT})) "
-        "UPDATE outbox SET relayed_at = ? WHERE state = 'ready' "
-        "AND id IN (SELECT id FROM due UNION ALL SELECT id FROM odd) RETURNING id, task, run_at, error, attempts",
-        now, WINDOW, before, *suspect, limit, before, *suspect, SUSPECTS_TOLD, SUSPECTS_TOLD, before, *suspect, now,
+        f"WITH near AS MATERIALIZED ({near}), due AS MATERIALIZED (SELECT id FROM outbox WHERE {stale} "
+        f"AND state = 'ready' AND id IN (SELECT id FROM near) ORDER BY run_at, id LIMIT ? {locking}) "
+        "UPDATE outbox SET relayed_at = ? WHERE id IN (SELECT id FROM due) RETURNING id, task, run_at",
+        now, WINDOW, *values, limit, now,
     )  # fmt: skip
     ordered = sorted(found, key=lambda row: (row[2], row[0]))
-    return [Waiting(row[0], row[1], _suspect(row[3], row[4])) for row in ordered]
+    return [Waiting(row[0], row[1]) for row in ordered]
+
+
+async def next_suspect() -> int | None:
+    """The oldest due suspect, if there is one among the oldest jobs. It is taken straight from here: told to a broker, many
+    would be handed to workers that may not run them yet."""
+    near = "SELECT id, error, attempts FROM outbox WHERE state = 'ready' AND run_at <= ? ORDER BY run_at, id LIMIT ?"
+    found = await db.value(
+        f"SELECT id FROM ({near}) AS near WHERE {_SUSPECT} LIMIT 1", _now(), NEAR, STOPPED, SUSPECT_AFTER
+    )
+    return None if found is None else int(found)
 
 
 async def purge(older_than: timedelta, limit: int = 5000) -> int:

@@ -111,6 +111,14 @@ async def claim(limit: int, token: str) -> list[Job]:
     return await screen(await outbox.claim(limit=limit, token=token, suspects=0 if _isolated else 1))
 
 
+async def claim_suspect() -> list[Job]:
+    """One suspect, where there is one and this process runs none."""
+    if _isolated is not None:
+        return []
+    one = await outbox.next_suspect()
+    return [] if one is None else await screen(await outbox.take([one], new_token()))
+
+
 async def screen(jobs: Sequence[Job]) -> list[Job]:
     """The claimed jobs this process may run now: one suspect at a time, so that a job that kills takes few with it.
 
