@@ -181,10 +181,6 @@ def _arm_calls(fate: Fate) -> None:
 
 
 def _import_everything() -> None:
-    import asyncpg  # noqa: F401
-    import asyncssh  # noqa: F401
-    import uvloop  # noqa: F401
-
     from engine import models  # noqa: F401
     from engine.connectors import registry
     from engine.services import sweep, tasks
@@ -197,13 +193,22 @@ def _import_everything() -> None:
     registry.channel_type("woocommerce")
     registry.supplier_type("rest")
     registry.supplier_type("sftp")
-    importlib.import_module("engine.sqlite_backend")
-    importlib.import_module("tortoise.backends.asyncpg")
+    for name in (
+        "engine.sqlite_backend",
+        "tortoise.backends.asyncpg",
+        "dramatiq.brokers.redis",
+        "dramatiq.brokers.rabbitmq",
+        "workers.sql_broker",
+        "asyncpg",
+        "asyncssh",
+        "uvloop",
+    ):
+        importlib.import_module(name)
     # Patience that is right for days is too long for a test of a minute.
     from datetime import timedelta
 
     sweep.UNREAD = sweep.SETTLE = timedelta(seconds=1)
-    relay.AGAIN_SECONDS = 1.0
+    relay.AGAIN_SECONDS = 0.5
 
 
 def _child(folder: Path, seed: str, dying: bool) -> None:
