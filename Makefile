@@ -20,7 +20,8 @@ run: $(STAMP)  ## Run the demo: a store, two suppliers, orders from start to end
 	@$(BIN)/bluebook demo $(ARGS)
 
 test: $(STAMP)  ## Run the whole suite: unit, integration, faults, the real store
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
+	$(BIN)/python -m pytest -m faults $(ARGS)
 
 test-stores: $(STAMP)  ## Only the tests against a real store from npm
 	$(BIN)/python -m pytest -m stores $(ARGS)
