@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tortoise import connections
@@ -24,6 +24,7 @@ from engine.errors import Misconfigured, Unreachable
 from engine.settings import masked_url, settings
 
 Row = Any  # sqlite3.Row or asyncpg.Record: indexed by position and by column name
+T = TypeVar("T")
 MAX_PARAMETERS = 30_000
 _NEXT = "See that the server runs and that BLUEBOOK_DATABASE_URL is right; `bluebook doctor` looks again."
 
@@ -200,7 +201,7 @@ def marks(values: Sequence[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def padded(ids: Sequence[int]) -> list[int]:
+def padded(ids: Sequence[T]) -> list[T]:
     """The ids, the last repeated up to a power of two, so that PostgreSQL prepares a handful of statements, not hundreds."""
     size = 1
     while size < len(ids):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from engine import clock, db
+from engine import db
 from engine.services import audit
 from engine.services.audit import Verified
 from engine.services.blue_book import Event, blue_book
@@ -175,8 +175,3 @@ async def summary(fixes: tuple[Fix, ...], seconds: float, store_url: str, home: 
         example_number=number, example=tuple(await blue_book(order_id)),
         unfinished={str(r[0]): str(r[1]) for r in unfinished}, store_url=store_url, home=home,
     )  # fmt: skip
-
-
-def clock_time(at: int) -> str:
-    """A stored time as the hour here, to the second."""
-    return clock.moment(at).astimezone().strftime("%H:%M:%S")

@@ -16,7 +16,7 @@ import msgspec
 
 from engine.domain.addresses import Address
 from engine.domain.issues import ISSUES, IssueCode
-from engine.domain.states import COMMITTED, DEAD, UNSENT, LineFacts, OrderFacts, PurchaseState
+from engine.domain.states import COMMITTED, DEAD, LineFacts, OrderFacts, PurchaseState
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -443,11 +443,6 @@ def facts(case: Case, found: dict[int, Quantities]) -> OrderFacts:
         blocked=any(ISSUES[IssueCode(issue.code)].checked for issue in case.issues),
         pushes=tuple(s.push for s in case.shipments),
     )
-
-
-def unsent(case: Case) -> bool:
-    """Is there a purchase order the supplier cannot know of?"""
-    return any(po.state in UNSENT for po in case.purchases)
 
 
 def snapshot(case: Case) -> dict[str, Any]:

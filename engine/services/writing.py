@@ -61,14 +61,14 @@ async def _update_versioned(fields: tuple[str, ...], group: list[Any]) -> None:
         chunk = group[start : start + size]
         columns = ("id", "version", *fields)
         one = f"({', '.join(_cast(name) for name in columns)})"
-        padded = chunk + [chunk[-1]] * (_power(len(chunk)) - len(chunk))
+        padded = db.padded(chunk)
         sets = ", ".join(f"{name} = v.{name}" for name in fields)
         sql = (
             f"WITH v ({', '.join(columns)}) AS (VALUES {', '.join([one] * len(padded))}) "
             f"UPDATE {table} SET version = {table}.version + 1, {sets} FROM v "
             f"WHERE {table}.id = v.id AND {table}.version = v.version RETURNING {table}.id"
         )
-        values = [value for r in padded for value in (r.id, r.version, *(_plain(getattr(r, name)) for name in fields))]
+        values = [value for r in padded for value in (r.id, r.version, *(getattr(r, name) for name in fields))]
         written = await db.rows(sql, *values)
         if len(written) != len(chunk):
             done = {int(row[0]) for row in written}
@@ -76,14 +76,3 @@ async def _update_versioned(fields: tuple[str, ...], group: list[Any]) -> None:
             raise StaleState(f"{lost} was changed by someone else meanwhile: read again and decide again")
         for record in chunk:
             record.version += 1
-
-
-def _plain(value: Any) -> Any:
-    return bool(value) if isinstance(value, bool) else value
-
-
-def _power(n: int) -> int:
-    size = 1
-    while size < n:
-        size *= 2
-    return size
