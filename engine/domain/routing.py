@@ -6,9 +6,12 @@ names, else to the product's offers in the order of its policy; where the first 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import combinations
+
+from engine.domain.distance import Apart
 
 
 class Policy(StrEnum):
@@ -17,6 +20,13 @@ class Policy(StrEnum):
     PRIORITY = "priority"
     COST = "cost"
     STOCK = "stock"
+    PARCELS = "parcels"
+    NEAREST = "nearest"
+
+
+MOST_COMPARED = 12
+"""Of how many suppliers every combination is tried for the fewest parcels; mostly one or two do."""
+_UNKNOWN = Apart(3, None, "its warehouse is not known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +98,40 @@ class Plan:
     candidates: list[Candidate] = field(default_factory=list)
 
 
-def _rank(offer: Offer, policy: str) -> tuple[int, int, int]:
-    if policy == Policy.COST:
-        return (offer.cost, offer.priority, offer.supplier_id)
-    if policy == Policy.STOCK:
-        return (-(offer.stock if offer.stock is not None else 1 << 40), offer.priority, offer.supplier_id)
+class _Ranks:
+    """What the policies go by, for one order: how far warehouses are, and which suppliers have a parcel to pack anyway."""
+
+    def __init__(self, near: Mapping[int, Apart]) -> None:
+        self._near = near
+        self.together: dict[int, str] = {}  # supplier id -> code
+        self.distance: dict[int, tuple[int, int]] = {}  # supplier id -> what the last need's offers were compared by
+
+    def apart(self, offer: Offer) -> Apart:
+        """How far the offer's warehouse is from the customer."""
+        return self._near.get(offer.supplier_id, _UNKNOWN)
+
+    def sort(self, offers: list[Offer], policy: str) -> None:
+        """The offers are in the order of the policy, the best first; ties go by priority."""
+        offers.sort(key=_by_priority)
+        if policy == Policy.COST:
+            offers.sort(key=lambda o: o.cost)
+        elif policy == Policy.STOCK:
+            offers.sort(key=lambda o: -(o.stock if o.stock is not None else 1 << 40))
+        elif policy == Policy.PARCELS:
+            offers.sort(key=lambda o: o.supplier_id not in self.together)
+        elif policy == Policy.NEAREST:
+            # Kilometres count where they are known of every warehouse in the customer's country: a measured one is not
+            # known to be nearer or farther than one of which only the region is.
+            measured = all(self.apart(o).km is not None for o in offers if self.apart(o).band <= 1)
+            self.distance = {o.supplier_id: self._distance(o, measured) for o in offers}
+            offers.sort(key=lambda o: self.distance[o.supplier_id])
+
+    def _distance(self, offer: Offer, measured: bool) -> tuple[int, int]:
+        band, km, _ = self.apart(offer)
+        return (0, km or 0) if measured and band <= 1 else (band, 0)
+
+
+def _by_priority(offer: Offer) -> tuple[int, int, int]:
     return (offer.priority, offer.cost, offer.supplier_id)
 
 
@@ -108,39 +147,137 @@ def _why_not(offer: Offer, need: Need) -> str:
     return ""
 
 
-def plan(needs: Sequence[Need], offers: Sequence[Offer], taken: dict[tuple[int, int], int] | None = None) -> Plan:
-    """Who ships what. ``taken`` is stock already promised in the same batch, by (supplier, product); it is added to."""
+def plan(
+    needs: Sequence[Need],
+    offers: Sequence[Offer],
+    taken: dict[tuple[int, int], int] | None = None,
+    near: Mapping[int, Apart] | None = None,
+) -> Plan:
+    """Who ships what. ``taken`` is stock already promised in the same batch, by (supplier, product); it is added to.
+
+    ``near`` is how far each supplier's warehouse is from the customer, for needs whose policy is the nearest.
+    """
     result = Plan()
     promised = taken if taken is not None else {}
+    ranks = _Ranks(near or {})
+    free = [need for need in needs if need.policy == Policy.PARCELS and need.chosen is None and need.ruled is None]
     for need in needs:
-        usable: list[Offer] = []
-        disabled = ""
-        for offer in offers:
-            if offer.product_id != need.product_id:
-                continue
-            reason = _why_not(offer, need)
-            if reason:
-                result.candidates.append(Candidate(need.line, need.sku, offer.supplier, 0, reason))
-                if not (offer.supplier_enabled and offer.enabled):
-                    disabled = disabled or offer.supplier
-            else:
-                usable.append(offer)
-        usable.sort(key=lambda offer: _rank(offer, need.policy))
-        _fill(need, usable, promised, result, disabled)
+        if need not in free:
+            _plan_one(need, offers, promised, ranks, result)
+    if free:
+        _plan_few(free, offers, promised, ranks, result)
+        places = {(need.line, need.sku): place for place, need in enumerate(needs)}
+        result.assignments.sort(key=lambda a: places[a.need.line, a.need.sku])
+        result.candidates.sort(key=lambda c: places[c.line, c.sku])
     return result
 
 
-def _available(offer: Offer, promised: dict[tuple[int, int], int]) -> int | None:
+def _plan_one(
+    need: Need, offers: Sequence[Offer], promised: dict[tuple[int, int], int], ranks: _Ranks, result: Plan
+) -> None:
+    usable: list[Offer] = []
+    disabled = ""
+    for offer in offers:
+        if offer.product_id != need.product_id:
+            continue
+        reason = _why_not(offer, need)
+        if reason:
+            result.candidates.append(Candidate(need.line, need.sku, offer.supplier, 0, reason))
+            if not (offer.supplier_enabled and offer.enabled):
+                disabled = disabled or offer.supplier
+        else:
+            usable.append(offer)
+    ranks.sort(usable, need.policy)
+    _fill(need, usable, promised, result, disabled, ranks)
+
+
+# --- the fewest parcels -----------------------------------------------------------------------------------------------
+
+
+def _plan_few(
+    needs: list[Need], offers: Sequence[Offer], promised: dict[tuple[int, int], int], ranks: _Ranks, result: Plan
+) -> None:
+    """The needs go to as few suppliers as can be, beside those that ship something of the order anyway."""
+    usable = {need: [o for o in offers if o.product_id == need.product_id and not _why_not(o, need)] for need in needs}
+    whole = [need for need in needs if any(_has(o, need, promised) for o in usable[need])]
+    # What must be split, or cannot be shipped, is settled first: its suppliers pack a parcel whatever else is decided.
+    for need in needs:
+        ranks.together = {a.offer.supplier_id: a.offer.supplier for a in result.assignments}
+        if need not in whole:
+            _plan_one(need, offers, promised, ranks, result)
+    ranks.together = {a.offer.supplier_id: a.offer.supplier for a in result.assignments}
+    ranks.together |= _fewest({need: usable[need] for need in whole}, promised, set(ranks.together))
+    for need in whole:
+        _plan_one(need, offers, promised, ranks, result)
+
+
+def _fewest(
+    usable: Mapping[Need, list[Offer]], promised: Mapping[tuple[int, int], int], anyway: set[int]
+) -> dict[int, str]:
+    """The smallest set of suppliers, beside those that ship anyway, that can ship all the needs, each from one of them."""
+    could: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for need, offers in usable.items():
+        for offer in offers:
+            if offer.supplier_id not in anyway and _has(offer, need, promised):
+                could[offer.supplier_id] = could.get(offer.supplier_id, 0) + 1
+                names[offer.supplier_id] = offer.supplier
+    compared = sorted(could, key=lambda supplier: (-could[supplier], supplier))[:MOST_COMPARED]
+    for size in range(len(compared) + 1):
+        found = [
+            (worth, more)
+            for more in combinations(sorted(compared), size)
+            if (worth := _worth(usable, promised, anyway.union(more))) is not None
+        ]
+        if found:
+            return {supplier: names[supplier] for supplier in min(found)[1]}
+    return {}
+
+
+def _worth(
+    usable: Mapping[Need, list[Offer]], promised: Mapping[tuple[int, int], int], suppliers: set[int]
+) -> tuple[int, int] | None:
+    """The priorities and the costs these suppliers would ship all the needs at, summed; None where they cannot."""
+    given = dict(promised)
+    priorities = costs = 0
+    for need, offers in usable.items():
+        having = [o for o in offers if o.supplier_id in suppliers and _has(o, need, given)]
+        if not having:
+            return None
+        best = min(having, key=_by_priority)
+        _promise(best, need.quantity, given)
+        priorities, costs = priorities + best.priority, costs + best.cost * need.quantity
+    return priorities, costs
+
+
+def _has(offer: Offer, need: Need, promised: Mapping[tuple[int, int], int]) -> bool:
+    free = _available(offer, promised)
+    return free is None or free >= need.quantity
+
+
+def _promise(offer: Offer, quantity: int, promised: dict[tuple[int, int], int]) -> None:
+    key = (offer.supplier_id, offer.product_id)
+    promised[key] = promised.get(key, 0) + quantity
+
+
+# --- filling ----------------------------------------------------------------------------------------------------------
+
+
+def _available(offer: Offer, promised: Mapping[tuple[int, int], int]) -> int | None:
     if offer.stock is None:
         return None
     return max(0, offer.stock - promised.get((offer.supplier_id, offer.product_id), 0))
 
 
-def _fill(need: Need, usable: list[Offer], promised: dict[tuple[int, int], int], result: Plan, disabled: str) -> None:
+def _fill(
+    need: Need, usable: list[Offer], promised: dict[tuple[int, int], int], result: Plan, disabled: str, ranks: _Ranks
+) -> None:
     # One parcel is better than two: the first that has all of it wins; only where none has is the need split.
     # A person's choice holds whatever the stock is said to be: the supplier will say when it ships.
     chosen = need.chosen is not None
-    whole = next((o for o in usable if chosen or (a := _available(o, promised)) is None or a >= need.quantity), None)
+    whole = next((o for o in usable if chosen or _has(o, need, promised)), None)
+    if whole is None and need.policy == Policy.PARCELS:
+        usable.sort(key=lambda o: (o.supplier_id not in ranks.together, -(_available(o, promised) or 0)))
     missing = need.quantity
     for offer in usable:
         free = _available(offer, promised)
@@ -150,12 +287,10 @@ def _fill(need: Need, usable: list[Offer], promised: dict[tuple[int, int], int],
             # Kits are split by whole pieces of the kit, so that no half kit waits for its other half.
             share = min(missing, free or 0) // need.per_unit * need.per_unit
         if share:
-            promised[offer.supplier_id, offer.product_id] = (
-                promised.get((offer.supplier_id, offer.product_id), 0) + share
-            )
+            _promise(offer, share, promised)
             missing -= share
         result.candidates.append(
-            Candidate(need.line, need.sku, offer.supplier, share, _reason(offer, need, free, share, whole))
+            Candidate(need.line, need.sku, offer.supplier, share, _reason(offer, need, free, share, whole, ranks))
         )
         if share:
             result.assignments.append(Assignment(need, offer, share))
@@ -168,11 +303,33 @@ def _fill(need: Need, usable: list[Offer], promised: dict[tuple[int, int], int],
         result.shortages.append(Shortage(need, missing, disabled if not usable else "", reason))
 
 
-def _reason(offer: Offer, need: Need, free: int | None, share: int, whole: Offer | None) -> str:
+def _reason(offer: Offer, need: Need, free: int | None, share: int, whole: Offer | None, ranks: _Ranks) -> str:
     stock = "stock not told" if free is None else f"stock {free} of {need.quantity}"
+    if need.policy == Policy.NEAREST:
+        stock = f"{ranks.apart(offer).words}, {stock}"
     if share:
-        why = "chosen by a person" if need.chosen else f"rule {need.rule}" if need.ruled else f"first by {need.policy}"
+        why = "chosen by a person" if need.chosen else f"rule {need.rule}" if need.ruled else _first(offer, need, ranks)
         return f"{why}, {stock}" if share == need.quantity else f"{share} of {need.quantity}, {stock}"
-    if whole is not None and free is not None and free < need.quantity:
+    if whole is None:
+        return stock
+    if free is not None and free < need.quantity:
         return f"{stock}: {whole.supplier} has all of it"
-    return f"after {whole.supplier} by {need.policy}, {stock}" if whole else stock
+    if need.policy == Policy.PARCELS and offer.supplier_id not in ranks.together:
+        return f"would be one more parcel than with {whole.supplier}, {stock}"
+    by = need.policy
+    if need.policy == Policy.PARCELS:
+        by = "priority, for as many parcels"
+    elif need.policy == Policy.NEAREST:
+        nearer = ranks.distance[whole.supplier_id] < ranks.distance[offer.supplier_id]
+        by = "distance" if nearer else "priority, for as near as is known"
+    return f"after {whole.supplier} by {by}, {stock}"
+
+
+def _first(offer: Offer, need: Need, ranks: _Ranks) -> str:
+    if need.policy == Policy.PARCELS:
+        count = len(ranks.together)
+        whose = " and ".join(sorted(ranks.together.values()))
+        return f"fewest parcels ({count}: {whose})" if count else "fewest parcels"
+    if need.policy == Policy.NEAREST:
+        return "nearest warehouse with the stock" if ranks.apart(offer).band < 3 else "first by priority"
+    return f"first by {need.policy}"

@@ -63,6 +63,9 @@ class Supplier(Model):
     ack_hours = fields.IntField(default=24)
     tracking_hours = fields.IntField(default=96)
     po_box_allowed = fields.BooleanField(default=True)
+    warehouse_country = fields.CharField(max_length=2, null=True, description="ISO 3166-1 alpha-2")
+    warehouse_region = fields.CharField(max_length=80, null=True)
+    warehouse_postal_code = fields.CharField(max_length=20, null=True)
     created_at = UtcField()
 
     class Meta:
@@ -75,6 +78,7 @@ class Product(Model):
     id = fields.IntField(primary_key=True)
     sku = fields.CharField(max_length=120, unique=True)
     title = fields.CharField(max_length=300, default="")
+    # One of engine.domain.routing.Policy; a description cannot be altered without rebuilding the table on SQLite.
     policy = fields.CharField(max_length=20, default="priority", description="priority | cost | stock")
     created_at = UtcField()
 

@@ -10,6 +10,7 @@ import msgspec
 
 from engine import db, vault
 from engine.connectors import registry
+from engine.domain.distance import Place
 from engine.domain.routing import Offer
 from engine.errors import Misconfigured, NotFound
 from engine.ports import Channel, Supplier
@@ -53,6 +54,14 @@ class SupplierRow(msgspec.Struct, frozen=True, array_like=True):
     tracking_hours: int
     po_box_allowed: bool
     cursor: str | None
+    warehouse_country: str | None
+    warehouse_region: str | None
+    warehouse_postal_code: str | None
+
+    @property
+    def warehouse(self) -> Place:
+        """Where its parcels come from, as far as it is known."""
+        return Place(self.warehouse_country or "", self.warehouse_region or "", self.warehouse_postal_code or "")
 
 
 class Method(msgspec.Struct, frozen=True):
@@ -114,7 +123,8 @@ async def suppliers() -> dict[int, SupplierRow]:
     """Every supplier by id."""
     found = await db.rows(
         "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
-        "ack_hours, tracking_hours, po_box_allowed, cursor FROM suppliers ORDER BY id"
+        "ack_hours, tracking_hours, po_box_allowed, cursor, warehouse_country, warehouse_region, warehouse_postal_code "
+        "FROM suppliers ORDER BY id"
     )
     return {r[0]: msgspec.convert(list(r), SupplierRow, strict=False) for r in found}
 

@@ -69,6 +69,9 @@ class SupplierView(_Connection, frozen=True, kw_only=True):
     ack_hours: int
     tracking_hours: int
     po_box_allowed: bool
+    warehouse_country: str | None
+    warehouse_region: str | None
+    warehouse_postal_code: str | None
     methods: int = 0
     offers: int = 0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from engine.domain import conditions, routing
+from engine.domain import conditions, distance, routing
 from engine.domain.states import PurchaseState
 from engine.errors import Invalid, NotFound
 from engine.services import catalog as catalogs
@@ -101,7 +101,18 @@ def plan(case: Case, catalog: Catalog, taken: dict[tuple[int, int], int]) -> Rou
         for product in dict.fromkeys(need.product_id for need in needs)
         for offer in catalog.offers.get(product, [])
     ]
-    return Routed(routing.plan(needs, offers, taken), unmapped, broken)
+    return Routed(routing.plan(needs, offers, taken, _near(case, catalog, needs, offers)), unmapped, broken)
+
+
+def _near(
+    case: Case, catalog: Catalog, needs: list[routing.Need], offers: list[routing.Offer]
+) -> dict[int, distance.Apart]:
+    """How far each supplier's warehouse is from the customer; empty where no product asks for the nearest."""
+    if not any(need.policy == routing.Policy.NEAREST for need in needs):
+        return {}
+    to = case.address()
+    home = distance.Place(to.country, to.region, to.postal_code)
+    return {id_: distance.apart(catalog.suppliers[id_].warehouse, home) for id_ in {o.supplier_id for o in offers}}
 
 
 def _ruled(line: LineRecord, facts: dict[str, Any], catalog: Catalog, broken: list[str]) -> tuple[int | None, str]:

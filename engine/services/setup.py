@@ -10,7 +10,7 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock, db
 from engine.connectors import registry
-from engine.domain import conditions
+from engine.domain import address_rules, conditions, distance
 from engine.domain.routing import Policy
 from engine.errors import Invalid, NotFound
 from engine.models import (
@@ -59,6 +59,7 @@ async def _add(
     options: dict[str, Any],
 ) -> Any:  # fmt: skip
     _known_columns(model, options)
+    options = options | _warehouse(options, distance.Place())
     try:
         async with db.transaction():
             row = await model.create(name=name, connector=connector, created_at=clock.now(), **options)
@@ -87,6 +88,30 @@ def _known_columns(model: Any, options: Mapping[str, Any]) -> None:
         raise Invalid(f"there is no option called {', '.join(unknown)}; there are {', '.join(allowed)}", unknown[0])
 
 
+def _warehouse(options: Mapping[str, Any], known: distance.Place) -> dict[str, str]:
+    """The options that say where a supplier's warehouse is, as they are stored; raises Invalid for a place there is not."""
+    given = {
+        name: str(options[name] or "").strip()
+        for name in ("warehouse_country", "warehouse_region", "warehouse_postal_code")
+        if name in options
+    }
+    if not given:
+        return {}
+    country = given.get("warehouse_country", known.country).upper()
+    code = given.get("warehouse_postal_code", known.postal_code)
+    if "warehouse_country" in given:
+        given["warehouse_country"] = country
+    if not country and any(given.values()):
+        raise Invalid("say the warehouse's country too: warehouse_country=US, for example", "warehouse_country")
+    if country and address_rules.country(country) is None:
+        meant = address_rules.suggest_country(country)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise Invalid(f"{country!r} is no country's code of two letters{hint}", "warehouse_country")
+    if country == "US" and code and address_rules.us_zip(code[:5]) is None:
+        raise Invalid(f"there is no ZIP code {code}", "warehouse_postal_code")
+    return given
+
+
 async def update(
     table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None, **options: Any
 ) -> None:
@@ -96,6 +121,9 @@ async def update(
     if row is None:
         raise NotFound(f"there is no {table[:-1]} {row_id}")
     _known_columns(model, options)
+    if table == "suppliers":
+        known = (row.warehouse_country, row.warehouse_region, row.warehouse_postal_code)
+        options |= _warehouse(options, distance.Place(*(value or "" for value in known)))
     if options.get("auto_condition"):
         conditions.compiled(options["auto_condition"])
     for address in options.get("alert_addresses", ()):
@@ -150,6 +178,21 @@ async def add_product(sku: str, title: str, by: Actor, *, policy: str = Policy.P
         product = await Product.create(sku=sku, title=title[:300], policy=policy, created_at=clock.now())
         await settings_book.note(by, "product:add", sku, subject=f"product {product.id}", before={}, after={"sku": sku})
     return product
+
+
+async def set_policy(sku: str, policy: str, by: Actor) -> None:
+    """The product's suppliers are chosen by this policy from now on: also for orders that wait, when next checked."""
+    if policy not in list(Policy):
+        raise Invalid(f"policy {policy!r} is not one of {', '.join(Policy)}", "policy")
+    product = await Product.get(id=await product_id(sku))
+    before = product.policy
+    async with db.transaction():
+        product.policy = policy
+        await product.save(update_fields=["policy"])
+        await settings_book.note(
+            by, "product:policy", sku, subject=f"product {product.id}", before={"policy": before},
+            after={"policy": policy},
+        )  # fmt: skip
 
 
 async def product_id(sku: str) -> int:

@@ -13,6 +13,9 @@ from tui.cli.output import Column, Shown, listing, many, said
 
 noun = Noun("products", "Your own SKUs and which suppliers offer them.")
 COLUMNS = ("sku", "title", "policy", "supplier", "supplier_sku", "cost", "stock", "priority")
+Policy_ = Annotated[
+    str, typer.Option("--policy", help="How its supplier is chosen: priority, cost, stock, parcels or nearest.")
+]
 File = Annotated[str, typer.Argument(help="A CSV file; - is stdin or stdout.")]
 
 
@@ -47,7 +50,7 @@ def _offer(offer: Any) -> str:
 async def add(
     sku: Annotated[str, typer.Argument(help="Your own SKU.")],
     title: Annotated[str, typer.Argument(help="What it is.")] = "",
-    policy: Annotated[str, typer.Option(help="How its supplier is chosen: priority, cost or stock.")] = "priority",
+    policy: Policy_ = "priority",
 ) -> Shown:
     """Add a product."""
     from engine.services import setup
@@ -55,6 +58,23 @@ async def add(
     row = await setup.add_product(sku, title, by(), policy=policy)
     hint = f"bluebook products offer {sku} --supplier CODE --cost 9.90"
     return said(f"{sku} is added; say who ships it with `{hint}`", id=row.id, sku=sku)
+
+
+@noun.command("policy", "bluebook products policy LAMP-BR nearest")
+async def policy(
+    sku: Annotated[str, typer.Argument(help="Your own SKU.")],
+    policy: Annotated[str, typer.Argument(help="priority, cost, stock, parcels or nearest.")],
+) -> Shown:
+    """Say by what a product's supplier is chosen.
+
+    priority: the lowest number. cost: the lowest cost. stock: the most in stock. parcels: as few suppliers for the order
+    as can be. nearest: the warehouse nearest to the customer, in kilometres within the US (`bluebook suppliers set CODE
+    --option warehouse_country=US --option warehouse_postal_code=77429`) and by region or country elsewhere.
+    """
+    from engine.services import setup
+
+    await setup.set_policy(sku, policy, by())
+    return said(f"{sku} goes by {policy} from the next check on", sku=sku, policy=policy)
 
 
 @noun.command("offer", "bluebook products offer LAMP-BR --supplier ACME --sku A-1 --cost 19.20")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,7 +50,7 @@ async def show(supplier: Name) -> Shown:
             [
                 ("currency", view.currency), ("priority", f"{view.priority} (the lowest comes first)"),
                 ("acknowledges within", f"{view.ack_hours} h"), ("ships within", f"{view.tracking_hours} h"),
-                ("to post boxes", "yes" if view.po_box_allowed else "no"),
+                ("to post boxes", "yes" if view.po_box_allowed else "no"), ("warehouse", _warehouse(view)),
                 ("at once", f"{view.concurrency} requests"), ("last heard", connection.long_ago(view.polled_at)),
             ]
         )  # fmt: skip
@@ -58,6 +58,11 @@ async def show(supplier: Name) -> Shown:
         paper.table(METHODS, offered)
 
     return Shown({"supplier": view, "methods": offered}, draw)
+
+
+def _warehouse(view: Any) -> str:
+    places = (view.warehouse_postal_code, view.warehouse_region, view.warehouse_country)
+    return " ".join(place for place in places if place) or "not told (`--option warehouse_country=US`)"
 
 
 METHODS = [
@@ -106,7 +111,8 @@ async def set_(
 ) -> Shown:  # fmt: skip
     """Change a supplier: what is given is changed, the rest stays.
 
-    Options of ours: poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, po_box_allowed, enabled …
+    Options of ours: poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, po_box_allowed, enabled,
+    and for the policy "nearest" warehouse_country, warehouse_postal_code and warehouse_region …
     """
     return await change("suppliers", supplier, set, secret_from_env, option)
 
