@@ -31,6 +31,8 @@ __all__ = [
     "blue_book",
     "count_matching",
     "counts",
+    "cursor_at",
+    "fitting",
     "from_text",
     "ids_matching",
     "list_orders",
@@ -208,6 +210,22 @@ async def _fitting(ids: list[int], tried: list[walk.Clause]) -> list[int]:
     )
     fit = {int(r[0]) for r in kept}
     return [i for i in ids if i in fit]
+
+
+def cursor_at(row: OrderRow, sort: str, *, back: bool = False) -> Cursor:
+    """The place of this row in a list with this sort: what comes after it, or with ``back`` before it."""
+    column = walk.Sort.of(sort).column
+    value = {"placed_at": clock.micros(row.placed_at), "number": row.number, "total": row.total}[column]
+    return Cursor(value, row.id, back)
+
+
+async def fitting(filters: Filters, order_ids: Sequence[int]) -> set[int]:
+    """Which of these orders fit. Words are not looked at: that is what ``list_orders`` searches for."""
+    if not order_ids:
+        return set()
+    now = clock.micros(clock.now())
+    tried = [*walk.own(filters), *walk.ages(filters, now), *walk.conditions(filters, now)]
+    return set(await _fitting(list(order_ids), tried)) if tried else set(order_ids)
 
 
 async def ids_matching(filters: Filters, limit: int = 10_000, *, sort: str = "-placed") -> list[int]:
