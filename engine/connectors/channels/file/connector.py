@@ -15,7 +15,7 @@ from typing import ClassVar
 import msgspec
 
 from engine import clock
-from engine.connectors.channels.file import columns, mapping, reading, text, tracking
+from engine.connectors.channels.file import columns, mapping, reading, text, tracking, workbook
 from engine.connectors.channels.file.mapping import FileConfig
 from engine.errors import Misconfigured, NotAuthorised, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
@@ -249,8 +249,10 @@ def _move(path: Path, target: Path) -> None:
 def describe_columns(sample: bytes) -> tuple[columns.Suggestion, ...]:
     """For each column of a sample file, the field it probably is, how sure that is, and up to three of its values.
 
-    For a person to confirm, never to be used unseen. Raises Unreadable when the sample is no CSV or JSON text.
+    For a person to confirm, never to be used unseen. Raises Unreadable when the sample is no CSV, JSON or workbook.
     """
+    if workbook.is_workbook(sample):
+        return _describe_workbook(sample)
     content, _, _ = text.decode(sample)
     if content.lstrip()[:1] in ("[", "{"):
         rows = [msgspec.json.decode(row) for entry in reading.entries(sample, "sample", {})[:20] for row in entry.rows]
@@ -263,3 +265,12 @@ def describe_columns(sample: bytes) -> tuple[columns.Suggestion, ...]:
         raise Unreadable("the sample has no row that could be a header: a CSV file with column names is expected")
     rest = [cells for _, cells, problem in reading.records(lines[:200], header) if problem is None]
     return columns.suggest(header.names, [[text.unwrap(cell) for cell in cells] for cells in rest[:20]])
+
+
+def _describe_workbook(sample: bytes) -> tuple[columns.Suggestion, ...]:
+    found = [(sheet, head) for sheet in workbook.sheets(sample) if (head := reading.sheet_header(sheet, {}))]
+    if not found:
+        raise Unreadable("the sample has no row that could be a header: a sheet with column names is expected")
+    sheet, header = max(found, key=lambda pair: len(pair[1].mapping))
+    rows = [[str(cell) for cell in cells] for number, cells, _ in sheet.rows if number >= header.after]
+    return columns.suggest(header.names, rows[:20])

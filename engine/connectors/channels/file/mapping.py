@@ -26,7 +26,7 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The connection's settings; README.md explains each. Raises ValueError for one that cannot be."""
 
     folder: str
-    pattern: str = "*.csv,*.json,*.jsonl"
+    pattern: str = "*.csv,*.xlsx,*.json,*.jsonl"
     tracking_folder: str = ""
     columns: dict[str, str | list[str]] = {}
     constants: dict[str, str] = {}
@@ -102,6 +102,7 @@ class _Cells:
 
     def __init__(self, config: FileConfig, envelope: Envelope, number: str) -> None:
         self.config, self.file, self.number = config, envelope.file, number
+        self.called = text.called(envelope.file)
         self.rows: list[dict[str, Any]] = []
         self.lines: list[int] = []
         decoded = [msgspec.json.decode(row) for row in envelope.rows]
@@ -133,7 +134,7 @@ class _Cells:
     def wrong(self, line: int, field: str, reason: str) -> Unreadable:
         column = self.mapping.get(field)
         where = f"column {column!r}" if column else f"no column {field}"
-        return Unreadable(f"{self.file}, order {self.number}, line {line}, {where}: {reason}", column or field)
+        return Unreadable(f"{self.file}, order {self.number}, {self.called} {line}, {where}: {reason}", column or field)
 
     def at(self, place: int, field: str) -> Any:
         """The cell, "" where it is blank and the connection has no constant for it."""
@@ -157,14 +158,16 @@ class _Cells:
                 found, where = value, line
             elif value != found:
                 raise self.wrong(
-                    line, field, f"{text.short(value)}, but line {where} of the same order says {text.short(found)}"
-                )
+                    line, field,
+                    f"{text.short(value)}, but {self.called} {where} of the same order says {text.short(found)}",
+                )  # fmt: skip
         return (self.config.constants.get(field, "") if found == "" else found), where
 
     def words(self, value: Any, line: int, field: str, code: bool = False) -> str:
         """The value as clean text; a code (SKU, phone …) must have come through spreadsheets unharmed."""
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise self.wrong(line, field, f"{text.short(value)} is no text: write it in quotes")
+            how = "format the column as text" if self.called == "row" else "write it in quotes"
+            raise self.wrong(line, field, f"{text.short(value)} is no text: {how}")
         clean = text.many_lines(str(value)) if field == "note" else text.one_line(str(value))
         reason = text.damaged(clean) if code else None
         if reason or (code and len(clean) > _LONGEST_CODE):
@@ -280,12 +283,14 @@ def _lines(cells: _Cells, currency: str) -> tuple[ChannelLine, ...]:
         key = cells.words(cells.at(place, "line_id"), line, "line_id", code=True)
         if key and key in used:
             raise cells.wrong(
-                line, "line_id", f"{text.short(key)} is the id of line {used[key]} already: one of them is too many"
+                line,
+                "line_id",
+                f"{text.short(key)} is the id of {cells.called} {used[key]} already: one of them is too many",
             )
         if not key:
             twin = whole.setdefault(msgspec.json.encode(cells.rows[place]), line) if len(cells.rows) > 1 else line
             if twin != line:
-                raise cells.wrong(line, "sku", f"the row is the same as line {twin} in every column: "
+                raise cells.wrong(line, "sku", f"the row is the same as {cells.called} {twin} in every column: "
                                   "leave one of them, or give each a line id")  # fmt: skip
             key = _line_key(sku or "line", used, counts)
         used[key] = line
@@ -379,7 +384,10 @@ def _moment(cells: _Cells, field: str) -> datetime | None:
         return None
     written = cells.words(value, line, field)
     zone: tzinfo = zoneinfo.ZoneInfo(cells.config.timezone)
-    for form in cells.config.date_formats or [""]:
+    forms = cells.config.date_formats or [""]
+    if cells.called == "row" and "" not in forms:
+        forms = [*forms, ""]  # what is a date to the workbook is written as ISO 8601, whatever its texts look like
+    for form in forms:
         try:
             moment = datetime.strptime(written, form) if form else _iso(written)  # noqa: DTZ007 - the zone is set below
             moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)

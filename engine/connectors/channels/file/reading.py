@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from engine.connectors.channels.file import columns, text
+from engine.connectors.channels.file import columns, text, workbook
 from engine.errors import Unreadable
 from engine.ports import Raw
 
@@ -53,13 +53,14 @@ class Entry(msgspec.Struct):
     lines: list[int] = []
     rows: list[bytes] = []
     problems: list[str] = []
+    called: str = "line"
 
     def add(self, line: int, row: Any, problem: str | None = None) -> None:
         """The row is part of the entry; kept as bytes, which take a tenth of the memory."""
         self.lines.append(line)
         self.rows.append(msgspec.json.encode(row))
         if problem:
-            self.problems.append(f"line {line}: {problem}")
+            self.problems.append(f"{self.called} {line}: {problem}")
 
     def raw(self, file: str, stamp: str) -> Raw:
         """The payload to store. The same rows in the same file give the same bytes and the same delivery id."""
@@ -84,12 +85,12 @@ class _Orders:
             return
         known = self.by_number.get(number)
         if known is None:
-            known = self.by_number[number] = Entry(number, mapping)
+            known = self.by_number[number] = Entry(number, mapping, called=text.called(self.file))
             self.entries.append(known)
         known.add(line, row, problem)
 
     def loose(self, line: int, mapping: dict[str, str]) -> Entry:
-        entry = Entry(f"{self.file}:{line}", mapping)
+        entry = Entry(f"{self.file}:{line}", mapping, called=text.called(self.file))
         self.entries.append(entry)
         return entry
 
@@ -100,6 +101,8 @@ def entries(body: bytes, file: str, wanted: Columns, encoding: str = "auto", del
         raise Unreadable(
             f"it has {len(body):,} bytes and the most that is read is {LARGEST:,}: split it and drop the parts"
         )
+    if workbook.is_workbook(body):
+        return _workbook(body, file, wanted)
     content, _, has_damage = text.decode(body, encoding)
     if not content.strip():
         raise Unreadable("it is empty: export it again, or delete it")
@@ -192,24 +195,12 @@ def _csv(content: str, file: str, wanted: Columns, delimiter: str, has_damage: b
     header = find_header(lines, wanted, delimiter)
     if header is None or not _is_known(header):
         seen = ", ".join(header.names[:12]) if header else text.short(lines[0].strip())
-        raise Unreadable(
-            f"no column of order numbers is known in its first {_PREAMBLE} lines (seen: {seen}): name the columns in "
-            "the connection's `columns`, or correct the header row, and drop it again"
-        )
-    for field, names in wanted.items():
-        if names and field not in header.mapping:
-            written = names if isinstance(names, str) else " / ".join(names)
-            raise Unreadable(
-                f"it has no column {written!r}, which the connection maps to {field} (seen: "
-                f"{', '.join(header.names[:12])}): correct the mapping or the file and drop it again"
-            )
+        raise _unknown_columns(seen)
+    _all_mapped(wanted, header)
     orders, where = _Orders(file), _number_field(header.mapping)
     for line, cells, problem in records(lines, header):
-        row = dict(zip(header.names, cells, strict=False))
-        row.update(dict.fromkeys(header.names[len(cells) :], ""))
-        extra = cells[len(header.names) :]
-        if any(cell.strip() for cell in extra):
-            row.update({f"(cell {place})": cell for place, cell in enumerate(extra, len(header.names) + 1)})
+        row, more = _row(cells, header)
+        if more:
             problem = problem or (
                 f"the row has {len(cells)} cells and the header {len(header.names)}: "
                 "put cells that contain the delimiter into quotes"
@@ -223,6 +214,34 @@ def _csv(content: str, file: str, wanted: Columns, delimiter: str, has_damage: b
         number = text.one_line(text.unwrap(row.get(header.mapping[where], "")))
         orders.add(line, row, number, header.mapping, problem)
     return orders.entries
+
+
+def _unknown_columns(seen: str) -> Unreadable:
+    return Unreadable(
+        f"no column of order numbers is known in its first {_PREAMBLE} lines (seen: {seen}): name the columns in "
+        "the connection's `columns`, or correct the header row, and drop it again"
+    )
+
+
+def _all_mapped(wanted: Columns, header: Header) -> None:
+    for field, names in wanted.items():
+        if names and field not in header.mapping:
+            written = names if isinstance(names, str) else " / ".join(names)
+            raise Unreadable(
+                f"it has no column {written!r}, which the connection maps to {field} (seen: "
+                f"{', '.join(header.names[:12])}): correct the mapping or the file and drop it again"
+            )
+
+
+def _row(cells: Sequence[Any], header: Header) -> tuple[dict[str, Any], bool]:
+    """The cells by column, and whether there are more of them than the header has names."""
+    row: dict[str, Any] = dict(zip(header.names, cells, strict=False))
+    row.update(dict.fromkeys(header.names[len(cells) :], ""))
+    extra = cells[len(header.names) :]
+    if not any(str(cell).strip() for cell in extra):
+        return row, False
+    row.update({f"(cell {place})": cell for place, cell in enumerate(extra, len(header.names) + 1)})
+    return row, True
 
 
 def records(lines: Sequence[str], header: Header) -> Iterator[tuple[int, list[str], str | None]]:
@@ -249,6 +268,45 @@ def records(lines: Sequence[str], header: Header) -> Iterator[tuple[int, list[st
 
 def _number_field(mapping: Mapping[str, str]) -> str:
     return "order_number" if "order_number" in mapping else "order_id"
+
+
+# --- Excel workbooks --------------------------------------------------------------------------------------------------
+
+
+def sheet_header(sheet: workbook.Sheet, wanted: Columns) -> Header | None:
+    """The row among the sheet's first with most known columns; ``after`` is the number of the row that follows it."""
+    best: Header | None = None
+    for number, cells, _ in sheet.rows[:_PREAMBLE]:
+        names = _names([str(cell) for cell in cells])
+        found = Header(number - 1, number + 1, "", names, columns.resolve(wanted, names))
+        if best is None or len(found.mapping) > len(best.mapping):
+            best = found
+    return best
+
+
+def _workbook(body: bytes, file: str, wanted: Columns) -> list[Entry]:
+    sheets = [(sheet, header) for sheet in workbook.sheets(body) if (header := sheet_header(sheet, wanted))]
+    if not sheets:
+        raise Unreadable("none of its visible sheets has any rows: export it again, or delete it")
+    known = [(sheet, header) for sheet, header in sheets if _is_known(header)]
+    if not known:
+        raise _unknown_columns(", ".join(sheets[0][1].names[:12]))
+    if len(known) > 1:
+        names = ", ".join(sheet.name for sheet, _ in known)
+        raise Unreadable(f"several of its sheets have orders ({names}): save each as a file of its own and drop those")
+    sheet, header = known[0]
+    _all_mapped(wanted, header)
+    orders, where = _Orders(file), _number_field(header.mapping)
+    for number, cells, wrong in sheet.rows:
+        if number < header.after:
+            continue
+        row, more = _row(cells, header)
+        problem = wrong or ("a cell is to the right of the last column that has a name" if more else None)
+        value = row.get(header.mapping[where], "")
+        if isinstance(value, float):
+            problem = problem or f"the order number {value} is a fraction: correct it, or format the column as text"
+        orders.add(number, row, text.one_line(text.unwrap(str(value))), header.mapping, problem)
+    return orders.entries
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

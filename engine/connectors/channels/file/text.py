@@ -15,8 +15,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _KINDS = (
-    (b"PK\x03\x04", "an Excel workbook or a ZIP archive: save the sheet as CSV (UTF-8), or unpack it,"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save the sheet as CSV (UTF-8)"),
+    (b"PK\x03\x04", "a ZIP archive, or a damaged Excel workbook: unpack it, or save it as .xlsx or CSV (UTF-8),"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook, or one with a password: save it as .xlsx without a password"),
     (b"%PDF", "a PDF: export the orders as CSV or JSON"),
     (b"\x1f\x8b", "compressed with gzip: unpack it"),
 )
@@ -113,6 +113,11 @@ def damaged(cell: str) -> str | None:
     if cell in _ERRORS or (len(cell) > 2 and not cell.strip("#")):
         return f"{cell!r} is a spreadsheet's error and not a value: correct the cell and export it again"
     return None
+
+
+def called(file: str) -> str:
+    """What a row of the file is called where people look for it: its line in a text, its row in a workbook."""
+    return "row" if file.lower().endswith((".xlsx", ".xlsm")) else "line"
 
 
 def short(value: object) -> str:
