@@ -140,7 +140,7 @@ def test_an_order_is_shown_with_everything(run: Run) -> None:
 
 
 def test_what_customers_write_cannot_steer_the_terminal() -> None:
-    from tui.cli.output import clean
+    from tui.plain import clean
 
     assert clean("Ev\x1b[2Je\u202e", one_line=True) == "Ev\ufffd[2Je\ufffd"
     assert clean("naïve 東京") == "naïve 東京"

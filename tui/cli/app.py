@@ -20,6 +20,7 @@ from tui.cli import (
     products,
     suppliers,
     system,
+    terminal,
 )
 from tui.cli.command import HELP, Noun, report
 
@@ -52,6 +53,7 @@ def bluebook(
 
 root = Noun("", "", app=app)
 system.register(root)
+terminal.register(root)
 for noun in (orders, channels, suppliers, products, mappings, jobs, inbox, audit):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
 app.add_typer(system.db.app, name="db")

@@ -10,7 +10,8 @@ import typer
 
 from tui.cli import sheets
 from tui.cli.command import Noun
-from tui.cli.output import Column, Paper, Shown, listing, local, many, said
+from tui.cli.output import Column, Paper, Shown, listing, said
+from tui.plain import local, many
 
 noun = Noun("audit", "The blue book: every step of every order, verifiable.")
 Number = Annotated[str, typer.Argument(help="An order's number, or: settings.")]

@@ -8,7 +8,8 @@ import typer
 
 from tui.cli import connection
 from tui.cli.command import Noun, by
-from tui.cli.output import Column, Paper, Shown, listing, said, words
+from tui.cli.output import Column, Paper, Shown, listing, said
+from tui.plain import words
 
 noun = Noun("channels", "Where orders come from and tracking goes back to.")
 Name = Annotated[str, typer.Argument(help="Its name, or the beginning of it.")]

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tui.cli.command import explain, opened, sqlite_file
-from tui.cli.output import Paper, Shown, ago, many
+from tui.cli.output import Paper, Shown
+from tui.plain import ago, many
 
 QUICK = 1_000
 LITTLE_BYTES = 1_000_000_000

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from tui.cli import logs
-from tui.cli.output import Shown, clean, show
+from tui import logs
+from tui.cli.output import Shown, show
+from tui.plain import clean
+from tui.trouble import explain
 
 if TYPE_CHECKING:
     from engine.services.lifecycle import Actor
@@ -234,32 +236,3 @@ def report(error: Exception, path: str, *, as_json: bool) -> int:
         red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
         print(f"{red}Error:{plain} {clean(message)}", file=sys.stderr)
     return code
-
-
-def explain(error: Exception, path: str) -> tuple[str, int]:
-    """What to tell a person, and the exit code."""
-    from engine.errors import BluebookError
-
-    if isinstance(error, BluebookError):
-        return error.message, error.exit_code
-    said = str(error)
-    known = type(error).__module__.partition(".")[0] in ("tortoise", "sqlite3", "asyncpg")
-    if known and "locked" in said:
-        return "the database is busy with another writer; nothing was changed, try again", 75
-    if known and ("readonly" in said or "read-only" in said):
-        return f"the database cannot be written ({said}); check the rights of its file and folder", 4
-    if known and type(error).__name__ in ("DBConnectionError", "ConnectionDoesNotExistError", "InterfaceError"):
-        return f"the database went away: {said}", 5
-    if isinstance(error, OSError) and error.filename is not None:
-        return _about_file(error), 4
-    return f"{path} failed: {type(error).__name__}; {logs.unexpected(error, path)}", 1
-
-
-def _about_file(error: OSError) -> str:
-    from engine.settings import settings
-
-    home = str(settings().home_path)
-    hint = ""
-    if home.startswith(str(error.filename)) or str(error.filename).startswith(home):
-        hint = f"; Bluebook keeps its database, key and logs in {home}: set BLUEBOOK_HOME to a folder you can write to"
-    return f"{error.filename}: {error.strerror}{hint}"

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tui.cli.output import Paper, Shown, ago, local, many, said, words
+from tui.cli.output import Paper, Shown, said
+from tui.plain import ago, local, many, words
 
 Table = Literal["channels", "suppliers"]
 Set = Annotated[

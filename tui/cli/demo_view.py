@@ -15,7 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from tui.cli.output import clean, local, many, words
+from tui.plain import clean, local, many, words
 
 if TYPE_CHECKING:
     from engine.demo.watch import Fix, Happened, Progress, Summary

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.cli.output import Column, Paper, words
+from tui.cli.output import Column, Paper
+from tui.plain import words
 
 PATH = re.compile(r"(?:line\.(?P<line>\d+)\.|po\.(?P<po>.+?)\.(?:line\.(?P<part>\d+)\.)?)?(?P<field>\w+)")
 TOLD = {"state", "supplier_id", "method_id", "reference", "message"}  # of a purchase order

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tui.cli.command import Noun, by
-from tui.cli.output import Column, Paper, Shown, ago, clean, listing, local, said
+from tui.cli.output import Column, Paper, Shown, listing, said
+from tui.plain import ago, clean, local
 
 noun = Noun("inbox", "Raw payloads as received, those nobody could read first.")
 Id = Annotated[int, typer.Argument(help="The payload's id, as `bluebook inbox ls` shows it.")]

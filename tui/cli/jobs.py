@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from tui.cli.command import Noun
-from tui.cli.output import Column, Shown, ago, listing, many, said
+from tui.cli.output import Column, Shown, listing, said
+from tui.plain import ago, many
 
 noun = Noun("jobs", "What is due, under way, or given up.")
 STATES = "ready, claimed, done or dead"

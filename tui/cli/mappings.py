@@ -8,7 +8,8 @@ import typer
 
 from tui.cli import sheets
 from tui.cli.command import Noun, by
-from tui.cli.output import Column, Paper, Shown, listing, many, said
+from tui.cli.output import Column, Paper, Shown, listing, said
+from tui.plain import many
 
 noun = Noun("mappings", "Rates to shipping methods, channel SKUs to products.")
 Channel = Annotated[str, typer.Argument(help="The channel's name, or the beginning of it.")]

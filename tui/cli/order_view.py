@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.cli.output import Column, Paper, ago, local, words
+from tui.cli.output import Column, Paper
+from tui.plain import ago, local, words
 
 
 def amount(minor: int | None, currency: str) -> str:

@@ -10,7 +10,8 @@ import typer
 
 from tui.cli import order_view, sheets
 from tui.cli.command import Noun
-from tui.cli.output import Column, Paper, Shown, ago, json_text, listing, many, said, words
+from tui.cli.output import Column, Paper, Shown, json_text, listing, said
+from tui.plain import ago, many, words
 
 noun = Noun("orders", "Look at orders, process, resolve, edit, cancel.")
 Filter = Annotated[

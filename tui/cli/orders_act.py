@@ -12,7 +12,8 @@ import typer
 from tui.cli import connection, diffs, order_view
 from tui.cli.command import by, confirm
 from tui.cli.orders import Number, noun
-from tui.cli.output import Column, Paper, Shown, ago, local, many, said, words
+from tui.cli.output import Column, Paper, Shown, said
+from tui.plain import ago, local, many, words
 
 Numbers = Annotated[list[str] | None, typer.Argument(metavar="ORDER", help="The orders' numbers.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -9,7 +9,8 @@ import typer
 from tui.cli import order_view
 from tui.cli.command import by
 from tui.cli.orders import Number, noun
-from tui.cli.output import Column, Paper, Shown, many, words
+from tui.cli.output import Column, Paper, Shown
+from tui.plain import many, words
 
 KEYS = {
     "method": ("map_shipping", "method"), "sku": ("map_sku", "product"), "product": ("map_sku", "product"),

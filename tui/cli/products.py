@@ -9,7 +9,8 @@ import typer
 
 from tui.cli import sheets
 from tui.cli.command import Noun, by
-from tui.cli.output import Column, Shown, listing, many, said
+from tui.cli.output import Column, Shown, listing, said
+from tui.plain import many
 
 noun = Noun("products", "Your own SKUs and which suppliers offer them.")
 COLUMNS = ("sku", "title", "policy", "supplier", "supplier_sku", "cost", "stock", "priority")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from tui.cli.command import Noun, by, opened, sqlite_file
-from tui.cli.output import Column, Paper, Shown, listing, many, said
+from tui.cli.output import Column, Paper, Shown, listing, said
+from tui.plain import many
 
 db = Noun("db", "The database's schema.")
 config = Noun("config", "The settings in force.")

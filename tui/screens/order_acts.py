@@ -1,0 +1,91 @@
+"""What can be done to the order a screen is about: process, undo, resolve, edit, snooze, cancel, approve, look."""
+
+from __future__ import annotations
+
+from engine.services import hold, process
+from engine.services.process import Outcome
+from tui.screens.base import BookScreen
+
+SNOOZE_HOURS = 4
+
+
+class OrderActs(BookScreen):
+    """A screen that is about orders: one under the cursor, or the one it shows. Each act calls one service and tells."""
+
+    def target(self) -> tuple[int, str] | None:
+        """The id and number of the order that is acted on."""
+        raise NotImplementedError
+
+    async def acted(self, order_id: int, *, leaves: bool) -> None:
+        """An order was acted on; ``leaves``: it no longer belongs where it was."""
+        raise NotImplementedError
+
+    async def brought_back(self, order_id: int) -> None:
+        """An order was taken back, and is to be seen."""
+        raise NotImplementedError
+
+    def _none(self) -> str:
+        return "" if self.target() is not None else "there is no order here"
+
+    why_not_process = why_not_snooze = why_not_approve = _none
+
+    async def act_process(self) -> None:
+        target = self.target()
+        assert target is not None
+        found = await self.app.attempt(process.process([target[0]], self.app.by), f"processing {target[1]}")
+        if found is None:
+            return
+        outcome = found[0]
+        if not outcome.done:
+            self.app.say(f"{outcome.number}: {outcome.message} (r resolves)", "warn")
+            await self.acted(target[0], leaves=False)
+            return
+        self.app.undoable.append([target[0]])
+        numbers = ", ".join(outcome.po_numbers)
+        self.app.say(f"{outcome.number} {outcome.message} as {numbers}: u takes it back", "good")
+        await self.acted(target[0], leaves=True)
+
+    async def act_undo(self) -> None:
+        """What was processed last is taken back, else what the cursor is on; after the window, cancellation is offered."""
+        target = self.target()
+        ids = self.app.undoable.pop() if self.app.undoable else [target[0]] if target else []
+        if not ids:
+            self.app.say("there is nothing to undo")
+            return
+        found = await self.app.attempt(process.undo(ids, self.app.by), "undoing")
+        if found is None:
+            return
+        back = [outcome for outcome in found if outcome.done]
+        late = [outcome for outcome in found if not outcome.done]
+        if back:
+            said = back[0].number if len(back) == 1 else f"{len(back)} orders"
+            more = f"; {len(late)} too late" if late else ""
+            self.app.say(f"{said} taken back{more}", "good")
+            await self.brought_back(back[0].order_id)
+        elif late:
+            await self.offer_cancel(late[0])
+
+    async def offer_cancel(self, outcome: Outcome) -> None:
+        """It was already sent: the supplier may be asked to cancel."""
+        self.app.say(f"{outcome.number}: {outcome.message}", "warn")
+
+    async def act_snooze(self) -> None:
+        target = self.target()
+        assert target is not None
+        work = hold.snooze(target[0], SNOOZE_HOURS * 3600, self.app.by)
+        if await self.app.attempt(_done(work), f"snoozing {target[1]}"):
+            self.app.say(f"{target[1]} is out of sight for {SNOOZE_HOURS} hours (`is:snoozed` finds it)")
+            await self.acted(target[0], leaves=True)
+
+    async def act_approve(self) -> None:
+        target = self.target()
+        assert target is not None
+        if await self.app.attempt(_done(hold.release(target[0], self.app.by)), f"approving {target[1]}"):
+            self.app.say(f"{target[1]} is no longer on hold", "good")
+            await self.acted(target[0], leaves=False)
+
+
+async def _done(work: object) -> bool:
+    """The service answered, with nothing to tell."""
+    await work  # type: ignore[misc]
+    return True

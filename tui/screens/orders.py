@@ -1,0 +1,310 @@
+"""A screen with a list of orders: Queue and Order History differ in their tabs and columns only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.timer import Timer
+
+from engine.services import history
+from engine.services.dashboard import StatusBar
+from engine.services.filters import Filters
+from engine.services.order_page import order_page
+from tui.screens.order_acts import OrderActs
+from tui.widgets.head import Head, Narrowed
+from tui.widgets.order_list import OrderList
+from tui.widgets.order_window import OrderWindow
+from tui.widgets.preview import Preview
+
+REST_SECONDS = 0.06
+SORTS = ("placed", "-placed", "-total", "total", "number")
+SORT_WORDS = {"placed": "age↓", "-placed": "age↑", "-total": "total↓", "total": "total↑", "number": "number"}
+MOST_MARKED = 10_000
+
+
+class OrdersScreen(OrderActs):
+    """Subclasses say which tabs there are and how each narrows the list."""
+
+    heading = ""
+    tabs: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    sort = "placed"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tab = 0
+        self.filters = Filters()
+        self.filter_text = ""
+        self.view = ""
+        self.window = OrderWindow(self.narrowed, self.sort)
+        self._rest: Timer | None = None
+
+    def narrowed(self) -> Filters:
+        """The filters of the open tab with what the person typed."""
+        raise NotImplementedError
+
+    def tab_counts(self, figures: StatusBar) -> dict[int, int]:
+        """How many orders each tab has, by its place."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        """Head, list, what is below it, and the foot."""
+        yield Head(self.heading, self.tabs)
+        yield Narrowed()
+        yield OrderList(self.window, self.columns)
+        with Vertical(id="below"):
+            yield Preview()
+        yield from self.foot()
+
+    @property
+    def list(self) -> OrderList:
+        """The list."""
+        return self.query_one(OrderList)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """The list is read, with the cursor on the order it was on."""
+        await self.window.load(around=self.window.cursor_id)
+        self.window.forget_fresh()
+        self.list.empty = await self._why_empty()
+        self.drawn()
+
+    async def _why_empty(self) -> str:
+        if self.window.rows:
+            return ""
+        if self.filter_text:
+            return f"No order matches {self.filter_text} here. / changes the filter, Esc clears it."
+        return "Nothing waits here." if any(self.tabs) else "There are no orders yet."
+
+    def drawn(self) -> None:
+        """What is in memory is on the screen."""
+        self.list.follow()
+        self.show_narrowed()
+        self.query_one(Head).show(open_tab=self.tab)
+
+    def show_narrowed(self) -> None:
+        """The line above the list tells the truth again."""
+        self.query_one(Narrowed).show(
+            text=self.filter_text, view=self.view, sort=SORT_WORDS[self.window.sort], marked=len(self.list.marked),
+            fresh=len(self.window.fresh),
+        )  # fmt: skip
+
+    def show_figures(self, figures: StatusBar) -> None:
+        """The status line and the tabs show these."""
+        super().show_figures(figures)
+        self.query_one(Head).show(counts=self.tab_counts(figures))
+        if any(row.release_at for row in self.window.rows[self.list.top : self.list.top + self.list.height]):
+            self.list.refresh()
+
+    async def changed(self, order_ids: Sequence[int], *, settings: bool) -> None:
+        """Rows that changed are read again where they stand."""
+        line = self.list.cursor_line
+        await self.window.changed(order_ids)
+        if self.window.at_end and self.window.at_start and not self.window.rows and self.window.fresh:
+            # Nobody's place can be lost in an empty list.
+            await self.load()
+        self.list.keep_line(line)
+        self.show_narrowed()
+        if self.window.cursor_id in order_ids:
+            self.preview_soon()
+
+    async def on_order_list_near_end(self) -> None:
+        """The next page is read; the cursor stays on its order and its line."""
+        self.app.later(self._read_on)
+
+    async def _read_on(self) -> None:
+        line = self.list.cursor_line
+        try:
+            if await self.window.read_on():
+                self.list.keep_line(line)
+        except Exception as error:
+            self.app.fail(error, "reading on")
+
+    # --- the preview --------------------------------------------------------------------------------------------------
+
+    def on_order_list_moved(self) -> None:
+        """The cursor is on another order."""
+        self.preview_soon()
+
+    def on_order_list_chosen(self, message: OrderList.Chosen) -> None:
+        """A click moved the cursor, or asks for the order."""
+        if message.opened:
+            self.app.do("open")
+
+    def preview_soon(self) -> None:
+        """The preview is read when the cursor rests."""
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(REST_SECONDS, self._preview)
+
+    async def _preview(self) -> None:
+        row = self.window.row
+        preview = self.query_one(Preview)
+        if row is None:
+            preview.show(None)
+            return
+        try:
+            found = await order_page(row.id)
+        except Exception as error:
+            self.app.fail(error, "reading the order")
+            return
+        if self.window.cursor_id == found.id:
+            preview.show(found)
+
+    # --- whose turn it is ---------------------------------------------------------------------------------------------
+
+    def target(self) -> tuple[int, str] | None:
+        """The order under the cursor."""
+        row = self.window.row
+        return (row.id, row.number) if row is not None else None
+
+    async def acted(self, order_id: int, *, leaves: bool) -> None:
+        """An order was acted on; where it leaves the list, the cursor goes to the next."""
+        if leaves and self.window.cursor_id == order_id:
+            self.list.marked.discard(order_id)
+            line = self.list.cursor_line
+            self.window.step_off()
+            self.list.keep_line(line)
+        else:
+            await self.window.changed([order_id])
+            self.list.follow()
+        self.show_narrowed()
+        self.preview_soon()
+
+    async def brought_back(self, order_id: int) -> None:
+        """An order is in the list again, and under the cursor."""
+        await self.window.bring(order_id)
+        self.drawn()
+        self.preview_soon()
+
+    # --- moving -------------------------------------------------------------------------------------------------------
+
+    def act_down(self) -> None:
+        self.list.move(1)
+
+    def act_up(self) -> None:
+        self.list.move(-1)
+
+    def act_page_down(self) -> None:
+        self.list.move(max(self.list.height // 2, 1))
+
+    def act_page_up(self) -> None:
+        self.list.move(-max(self.list.height // 2, 1))
+
+    async def act_first(self) -> None:
+        if not self.window.at_start:
+            self.window.cursor_id = None
+            await self.window.load()
+        self.window.go(0)
+        self.list.follow()
+
+    async def act_last(self) -> None:
+        await self.window.load_last()
+        self.list.follow()
+
+    async def _open_tab(self, tab: int) -> None:
+        if tab >= len(self.tabs):
+            self.app.say(f"there is no tab {tab + 1} here")
+            return
+        self.tab = tab
+        self.window.cursor_id = None
+        await self.load()
+
+    async def act_tab_1(self) -> None:
+        await self._open_tab(0)
+
+    async def act_tab_2(self) -> None:
+        await self._open_tab(1)
+
+    async def act_tab_3(self) -> None:
+        await self._open_tab(2)
+
+    async def act_next_problem(self) -> None:
+        await self._problem(1)
+
+    async def act_previous_problem(self) -> None:
+        await self._problem(-1)
+
+    async def _problem(self, way: int) -> None:
+        """To the next row in memory that needs a person, reading on while there is more."""
+        while True:
+            rows, n = self.window.rows, self.window.position + way
+            while 0 <= n < len(rows):
+                if rows[n].issues:
+                    self.window.go(n)
+                    self.list.follow()
+                    return
+                n += way
+            self.window.go(len(rows) - 1 if way > 0 else 0)
+            if not await self.window.read_on():
+                break
+        self.list.follow()
+        self.app.say("no further order needs you" if way > 0 else "no order before this needs you")
+
+    # --- marking ------------------------------------------------------------------------------------------------------
+
+    def act_mark(self) -> None:
+        row = self.window.row
+        if row is None:
+            return
+        self.list.marked ^= {row.id}
+        self._last_mark = row.id
+        self.list.move(1)
+        self.show_narrowed()
+
+    def act_range(self) -> None:
+        place = self.window.place(getattr(self, "_last_mark", 0))
+        if place is None:
+            self.app.say("mark the first order with Space, then go to the last and press v")
+            return
+        here = self.window.position
+        low, high = min(place, here), max(place, here)
+        self.list.marked |= {row.id for row in self.window.rows[low : high + 1]}
+        self.list.refresh()
+        self.show_narrowed()
+
+    async def act_mark_all(self) -> None:
+        ids = await history.ids_matching(self.narrowed(), MOST_MARKED, sort=self.window.sort)
+        self.list.marked = set(ids)
+        self.list.refresh()
+        self.show_narrowed()
+        more = f", the first {MOST_MARKED:,}" if len(ids) == MOST_MARKED else ""
+        self.app.say(f"{len(ids):,} marked{more}: P processes them, M clears the marks")
+
+    def act_clear_marks(self) -> None:
+        self.list.marked.clear()
+        self.list.refresh()
+        self.show_narrowed()
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def act_take_in(self) -> None:
+        count = len(self.window.fresh)
+        await self.load()
+        self.app.say(f"{count} new" if count else "nothing new")
+
+    async def act_sort(self) -> None:
+        if self.filter_text and self.filters.text:
+            self.app.say("words are searched from the newest on; clear them to sort")
+            return
+        self.window.sort = SORTS[(SORTS.index(self.window.sort) + 1) % len(SORTS)]
+        await self.load()
+        self.app.say(f"sorted by {SORT_WORDS[self.window.sort]}")
+
+    async def narrow(self, text: str, *, view: str = "") -> None:
+        """The list is narrowed to what a person typed; raises Invalid naming the word at fault, and changes nothing."""
+        found = await history.from_text(text)
+        self.filters, self.filter_text, self.view = found, text.strip(), view
+        await self.load()
+
+    async def act_back(self) -> None:
+        if self.filter_text:
+            await self.narrow("")
+            self.app.say("filter cleared")
+            return
+        result: Any = self.app.act_back()
+        await result

@@ -1,0 +1,45 @@
+"""What opens below a list, with the list still in sight: resolve, edit, a question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.containers import Vertical
+
+if TYPE_CHECKING:
+    from tui.app import BluebookApp
+    from tui.screens.base import BookScreen
+
+
+_EDITING = frozenset(
+    ["backspace", "delete", "left", "right", "home", "end", "ctrl+w", "ctrl+k", "ctrl+u", "ctrl+left", "ctrl+right"]
+)
+
+
+def is_text(event: events.Key) -> bool:
+    """Does the key type or correct text?"""
+    return event.is_printable or event.key in _EDITING
+
+
+class Pane(Vertical):
+    """``scope`` is that of its keys. What an action does is ``act_<id>``, as on a screen."""
+
+    scope = ""
+    app: BluebookApp
+
+    @property
+    def page(self) -> BookScreen:
+        """The screen it is on."""
+        return self.app.page
+
+    async def opened(self) -> None:
+        """It is on the screen: read what is to be shown, focus a field."""
+
+    def takes_text(self, token: str, event: events.Key) -> bool:
+        """Is this key text for the field in focus?"""
+        return is_text(event)
+
+    async def act_leave(self) -> None:
+        """The pane is closed; nothing it had not saved is kept."""
+        await self.page.close_pane()

@@ -1,0 +1,73 @@
+"""How the terminal app says things: ages, amounts, states. Every state is a word; colour only repeats it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine import clock
+from engine.domain import money
+from engine.domain.states import OrderStatus
+from tui.plain import clean, span
+
+if TYPE_CHECKING:
+    from engine.services.history import OrderRow
+
+_STATES = {
+    OrderStatus.CANCELED: ("CANCELED", "dim"),
+    OrderStatus.FAILED: ("FAILED", "bad"),
+    OrderStatus.ON_HOLD: ("ON HOLD", "warn"),
+    OrderStatus.UNRESOLVED: ("RESOLVE", "warn"),
+    OrderStatus.READY: ("READY", "good"),
+    OrderStatus.COMPLETED: ("DONE", "dim"),
+}
+
+
+def age(moment: datetime) -> str:
+    """How long ago, in the largest unit: 3h."""
+    return span(max((clock.now() - moment).total_seconds(), 0.0))
+
+
+def plain(text: str) -> str:
+    """The text on one line, without what would steer a terminal."""
+    return clean(text, one_line=True)
+
+
+def amount(minor: int, currency: str, *, code: bool = True) -> str:
+    """The amount: ``148.20 USD``, or without the currency's code."""
+    said = money.show(minor, currency)
+    return said if code else said.rpartition(" ")[0]
+
+
+def countdown(release_at: datetime | None) -> int | None:
+    """Whole seconds until a held order is sent, 0 once it is due; None where it is not held."""
+    if release_at is None:
+        return None
+    left = (release_at - clock.now()).total_seconds()
+    return max(int(left + 0.999), 0)
+
+
+def state(row: OrderRow) -> tuple[str, str]:
+    """The word for where an order stands, and its tone: good, warn, bad, busy or dim."""
+    left = countdown(row.release_at)
+    if row.status == OrderStatus.PROCESSED and left:
+        return f"HELD {left}s", "busy"
+    if row.held:
+        return "ON HOLD", "warn"
+    if row.issues:
+        more = f"+{len(row.issues) - 1}" if len(row.issues) > 1 else ""
+        tone = "bad" if row.status == OrderStatus.FAILED else "warn"
+        return f"{row.issues[0]}{more}", tone
+    word, tone = _STATES.get(row.status, (row.status.replace("_", " ").upper(), "busy"))
+    return word, tone
+
+
+def suppliers(row: OrderRow) -> str:
+    """``ACME 2 NOVA 1``, with ``? 1`` for what no supplier has yet."""
+    return " ".join(f"{part.code} {part.quantity}" for part in row.suppliers)
+
+
+def shipping(row: OrderRow) -> str:
+    """``Free → UPS Ground``; ``?`` where no method is mapped."""
+    methods = ", ".join(row.methods) or "?"
+    return f"{row.shipping_rate or 'no rate'} → {methods}"
