@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tortoise import connections
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.context import TortoiseContext, _current_context
 from tortoise.exceptions import DBConnectionError, OperationalError
-from tortoise.transactions import in_transaction
+from tortoise.transactions import in_transaction as _in_transaction
 
 from engine.errors import Misconfigured, Unreachable
 from engine.settings import masked_url, settings
@@ -124,13 +124,26 @@ async def spare_memory() -> None:
         await rows("PRAGMA cache_size = -12000")
 
 
+def context() -> TortoiseContext:
+    """The database that is open here; raises Misconfigured where none is."""
+    found = _current_context.get()
+    if found is None:
+        raise Misconfigured("the database is not open here; use engine.db.database()")
+    return found
+
+
 def connection() -> BaseDBAsyncClient:
     """The connection of the present transaction, or the plain one outside of any."""
-    context = _current_context.get()
-    if context is None or context.default_connection is None:
+    name = context().default_connection
+    if name is None:
         raise Misconfigured("the database is not open here; use engine.db.database()")
-    found: BaseDBAsyncClient = connections.get(context.default_connection)
+    found: BaseDBAsyncClient = connections.get(name)
     return found
+
+
+def in_transaction() -> bool:
+    """Is this within a ``transaction``?"""
+    return isinstance(connection(), TransactionalDBClient)
 
 
 def is_postgres() -> bool:
@@ -141,7 +154,7 @@ def is_postgres() -> bool:
 @asynccontextmanager
 async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
     """What is done within is committed at its end, or not at all. On SQLite it holds the one write lock: be quick."""
-    async with in_transaction(connection().connection_name) as conn:
+    async with _in_transaction(connection().connection_name) as conn:
         yield conn
 
 

@@ -15,12 +15,13 @@ from dramatiq.middleware import Middleware, MiddlewareError
 from tortoise.context import TortoiseContext, _current_context
 
 from engine import db
-from engine.services import catalog, schedule, schema, tasks
+from engine.services import catalog, recall, schedule, schema, tasks
 from engine.services.outbox import Job
 from workers import schedule as routines
 from workers.actors import STOPPING, WAKE
 
 PATIENCE_SECONDS = 20.0  # for work that still runs beside the threads when the worker is told to stop
+AT_HAND = 2000  # orders, some ten megabytes
 
 _log = structlog.get_logger("bluebook.worker")
 _beside: set[asyncio.Task[None]] = set()
@@ -110,6 +111,7 @@ class Database(Middleware):
         self.context = await db.open_database()
         _current_context.set(self.context)
         await db.spare_memory()
+        recall.keep_at_hand(AT_HAND)
         await schema.check()
         await schedule.ensure()
         self.running = routines.start(self.heartbeat)

@@ -143,7 +143,6 @@ class PurchaseRecord(Record):
     ack_due_at: int | None
     tracking_due_at: int | None
     lines: list[PurchaseLineRecord] = msgspec.field(default_factory=list)
-    document: bytes | None = None
 
     TABLE = "purchase_orders"
     COLUMNS = (

@@ -25,7 +25,7 @@ from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import INITIAL, TRANSITIONS, Axis, PurchaseState, order_status
 from engine.errors import IllegalTransition
-from engine.services import counters, loading, outbox, search, writing
+from engine.services import counters, loading, outbox, recall, search, writing
 from engine.services.casefile import (
     BOOLEAN,
     Case,
@@ -313,7 +313,6 @@ class Work:
 
     def document(self, purchase: PurchaseRecord, body: bytes | None) -> None:
         """The bytes that go out are frozen with the purchase order; with None it is rendered anew when it is sent."""
-        purchase.document = body
         self._documents.append((body, purchase))
 
     # -- saving ---------------------------------------------------------------------------------------------------
@@ -447,8 +446,8 @@ def _settle(work: Work, case: Case) -> None:
     status = order_status(facts(case, found))
     if case.was_status is None and not case.order.is_new:
         case.was_status = case.order.status
-    work.put(case, case.order, status=status)
-    work.put(case, case.order, changed_at=work.now)
+    work.put(case, case.order, status=status, changed_at=work.now)
+    case.order.dirty.add("changed_at")  # whatever changed, the order's version moves on: ``recall`` goes by it
 
 
 def _close_finished(work: Work, case: Case) -> None:
@@ -484,9 +483,10 @@ async def change(order_ids: Iterable[int] = (), *, by: Actor) -> AsyncIterator[W
     """The orders are locked and loaded within, ascending by id, and everything done to them is saved at the end."""
     async with db.transaction():
         work = Work(by)
-        work.cases = await loading.load(sorted(set(order_ids)), lock=True)
+        work.cases = await recall.cases(sorted(set(order_ids)))
         yield work
         await work.save()
+    recall.put_back(work.cases)
 
 
 @asynccontextmanager

@@ -127,11 +127,11 @@ async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, Blueboo
         return plain
     now, reservation = clock.micros(clock.now()), f"staging.{uuid.uuid4().hex}"
     ids = db.padded([attempt.po_id for attempt in staging])
+    orders = sorted({attempt.order_id for attempt in staging})
     async with db.transaction():
-        if db.is_postgres():
-            # As ``lifecycle.change`` does: a reservation must not slip in between its reading and its writing.
-            orders = db.padded(sorted({attempt.order_id for attempt in staging}))
-            await db.rows(f"SELECT id FROM orders WHERE id IN ({db.marks(orders)}) ORDER BY id FOR UPDATE", *orders)
+        # A reservation must not slip in between the reading and the writing of a ``lifecycle.change``, and who has the
+        # orders at hand must read them again.
+        await db.many("UPDATE orders SET version = version + 1 WHERE id = ?", [(i,) for i in orders])
         reserved = await db.rows(
             "UPDATE purchase_orders SET lease_until = ?, lease_token = ? WHERE state = 'queued' "
             f"AND (lease_until IS NULL OR lease_until < ?) AND id IN ({db.marks(ids)}) RETURNING id",

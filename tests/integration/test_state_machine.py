@@ -41,6 +41,7 @@ from engine.services import (
     loading,
     outbox,
     process,
+    recall,
     receive,
     resolve,
     submissions,
@@ -100,6 +101,7 @@ class Life(RuleBasedStateMachine):
         settings.force(settings.Settings(home=str(self.folder), database_url=url, lease_seconds=60))
         self.context = await db.open_database(url)
         _current_context.set(self.context)
+        recall.keep_at_hand(10)
         self.channel_row = (await catalog.channels())[1]
         self.supplier_rows = await catalog.suppliers()
         for supplier_id in self.supplier_rows:
