@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import events
@@ -28,7 +29,7 @@ T = TypeVar("T")
 class BluebookApp(App[int]):
     """``by`` acts; ``readonly`` refuses whatever writes. The database must be open around ``run_async``."""
 
-    CSS_PATH = "styles/bluebook.tcss"
+    CSS_PATH = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
     TITLE = "Bluebook"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
