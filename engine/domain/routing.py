@@ -295,12 +295,16 @@ def _fill(
         if share:
             result.assignments.append(Assignment(need, offer, share))
     if missing:
-        reason = (
-            "no supplier offers it" if not usable and not disabled else f"{missing} of {need.quantity} not in stock"
-        )
-        if not usable and disabled:
-            reason = f"only {disabled} offers it, which is disabled"
+        reason = f"{missing} of {need.quantity} not in stock" if usable else _nobody(need, disabled)
         result.shortages.append(Shortage(need, missing, disabled if not usable else "", reason))
+
+
+def _nobody(need: Need, disabled: str) -> str:
+    if disabled:
+        return f"only {disabled} offers it, which is disabled"
+    if need.chosen is not None:
+        return "the supplier a person chose does not offer it"
+    return f"the supplier of rule {need.rule} does not offer it" if need.ruled is not None else "no supplier offers it"
 
 
 def _reason(offer: Offer, need: Need, free: int | None, share: int, whole: Offer | None, ranks: _Ranks) -> str:

@@ -44,6 +44,11 @@ def order_facts(case: Case, catalog: Catalog) -> dict[str, Any]:
     }
 
 
+def line_facts(line: LineRecord) -> dict[str, Any]:
+    """What conditions of rules can ask about a line besides."""
+    return {"sku": line.sku, "title": line.title, "quantity": line.quantity, "price": line.unit_price}
+
+
 def covered(case: Case, line: LineRecord) -> dict[int, tuple[int, int]]:
     """By product, the pieces and pieces per unit that purchase orders beyond draft already cover; 0 where they no longer do.
 
@@ -116,7 +121,7 @@ def _near(
 
 
 def _ruled(line: LineRecord, facts: dict[str, Any], catalog: Catalog, broken: list[str]) -> tuple[int | None, str]:
-    about = {"sku": line.sku, "title": line.title, "quantity": line.quantity, "price": line.unit_price}
+    about = line_facts(line)
     for rule in catalog.rules:
         try:
             if conditions.holds(rule.condition, {"order": facts, "line": about}):

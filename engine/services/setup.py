@@ -18,7 +18,6 @@ from engine.models import (
     Listing,
     ListingComponent,
     Product,
-    Rule,
     ShippingMapping,
     ShippingMethod,
     Supplier,
@@ -125,7 +124,7 @@ async def update(
         known = (row.warehouse_country, row.warehouse_region, row.warehouse_postal_code)
         options |= _warehouse(options, distance.Place(*(value or "" for value in known)))
     if options.get("auto_condition"):
-        conditions.compiled(options["auto_condition"])
+        conditions.check(options["auto_condition"], "order")
     for address in options.get("alert_addresses", ()):
         # One that cannot be mailed would only show when nobody hears of an order that waits.
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", address.strip()):
@@ -277,21 +276,3 @@ async def map_shipping(
             after={"rate": rate, "supplier": supplier_id, "method": method.id},
         )  # fmt: skip
     return await check.recheck_cause(f"rate:{channel_id}:{rate}:{supplier_id}", by) if recheck else 0
-
-
-async def add_rule(name: str, condition: str, supplier_id: int, by: Actor, *, position: int = 100) -> Rule:
-    """Lines for which the condition (CEL) holds go to the supplier. Raises Invalid when it cannot be read."""
-    conditions.compiled(condition)
-    async with db.transaction():
-        rule = await Rule.create(
-            name=name, condition=condition, supplier_id=supplier_id, position=position, created_at=clock.now()
-        )
-        await settings_book.note(
-            by,
-            "rule:add",
-            name,
-            subject=f"rule {rule.id}",
-            before={},
-            after={"condition": condition, "supplier": supplier_id},
-        )
-    return rule

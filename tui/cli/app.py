@@ -18,6 +18,7 @@ from tui.cli import (
     orders_act,
     orders_resolve,
     products,
+    rules,
     suppliers,
     system,
     terminal,
@@ -54,7 +55,7 @@ def bluebook(
 root = Noun("", "", app=app)
 system.register(root)
 terminal.register(root)
-for noun in (orders, channels, suppliers, products, mappings, jobs, inbox, audit):
+for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
 app.add_typer(system.db.app, name="db")
 app.add_typer(system.config.app, name="config")
