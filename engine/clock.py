@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _source: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731
 
 
@@ -16,7 +17,7 @@ def now() -> datetime:
 
 def micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC: how times are stored. The moment must be aware."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def moment(value: int) -> datetime:

@@ -84,12 +84,15 @@ class Country(msgspec.Struct, frozen=True):
 
     def region_code(self, region: str) -> str | None:
         """The key of the region for its code, ISO code or name in any case, with or without accents."""
-        return self.regions.get(fold(region))
+        return self.regions.get(_fold_again(region) if len(region) <= 60 else fold(region))
 
 
 def fold(text: str) -> str:
     """Lower-case letters and digits only, without accents."""
     return "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if sign.isalnum())
+
+
+_fold_again = lru_cache(maxsize=4096)(fold)  # the same regions come all day
 
 
 _MORE_REGIONS = {

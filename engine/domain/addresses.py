@@ -49,6 +49,7 @@ _LONGEST_KEPT = 2000  # characters in an address; longer ones are nonsense that 
 _JOINERS = "\u200c\u200d"  # parts of words in Persian and the Indic scripts, so they stay though they are invisible
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _CANADIAN = re.compile(r"([A-Z]\d[A-Z])[ \-]?(\d[A-Z]\d)", re.ASCII)
+_ZIP = re.compile(r"\d{5}(-\d{4})?", re.ASCII)
 _NINE_DIGITS = re.compile(r"(\d{5})[ \-]?(\d{4})", re.ASCII)
 
 
@@ -83,7 +84,7 @@ def normalise(address: Address) -> Address:
 
 
 def _size(address: Address) -> int:
-    return sum(len(getattr(address, field)) for field in Address.__struct_fields__)
+    return sum(map(len, msgspec.structs.astuple(address)))
 
 
 @lru_cache(maxsize=8192)
@@ -221,7 +222,7 @@ def _us(address: Address) -> _Findings:
     if not address.postal_code:
         yield _missing("postal_code", "The ZIP code is missing.")
         return
-    if not re.fullmatch(r"\d{5}(-\d{4})?", address.postal_code, re.ASCII):
+    if not _ZIP.fullmatch(address.postal_code):
         # Spreadsheets take the leading zero of New England and Puerto Rico away.
         padded = address.postal_code.zfill(5) if re.fullmatch(r"\d{3,4}", address.postal_code, re.ASCII) else ""
         place = rules.us_zip(padded)

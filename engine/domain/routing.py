@@ -7,9 +7,10 @@ names, else to the product's offers in the order of its policy; where the first 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
+
+import msgspec
 
 from engine.domain.distance import Apart
 
@@ -29,8 +30,7 @@ MOST_COMPARED = 12
 _UNKNOWN = Apart(3, None, "its warehouse is not known")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A supplier's offer. ``stock`` None: not told, taken as enough. ``cost`` is minor units, 1 piece."""
 
     supplier_id: int
@@ -44,8 +44,7 @@ class Offer:
     supplier_enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True):
     """``quantity`` pieces of a product for order line ``line`` (its position)."""
 
     line: int
@@ -54,13 +53,13 @@ class Need:
     quantity: int
     per_unit: int
     policy: str
+    title: str = ""
     chosen: int | None = None
     ruled: int | None = None
     rule: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True):
     """So many pieces of a need go to this offer."""
 
     need: Need
@@ -68,8 +67,7 @@ class Assignment:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """An offer that was looked at, whether it won, and why or why not."""
 
     line: int
@@ -79,8 +77,7 @@ class Candidate:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shortage:
+class Shortage(msgspec.Struct, frozen=True):
     """A need nobody can meet; ``disabled`` where a supplier that is switched off could have."""
 
     need: Need
@@ -89,13 +86,12 @@ class Shortage:
     reason: str
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(msgspec.Struct):
     """Who ships what, what nobody can ship, and every candidate with its reason."""
 
-    assignments: list[Assignment] = field(default_factory=list)
-    shortages: list[Shortage] = field(default_factory=list)
-    candidates: list[Candidate] = field(default_factory=list)
+    assignments: list[Assignment] = msgspec.field(default_factory=list)
+    shortages: list[Shortage] = msgspec.field(default_factory=list)
+    candidates: list[Candidate] = msgspec.field(default_factory=list)
 
 
 class _Ranks:
@@ -162,7 +158,7 @@ def plan(
     ranks = _Ranks(near or {})
     free = [need for need in needs if need.policy == Policy.PARCELS and need.chosen is None and need.ruled is None]
     for need in needs:
-        if need not in free:
+        if not free or need not in free:
             _plan_one(need, offers, promised, ranks, result)
     if free:
         _plan_few(free, offers, promised, ranks, result)

@@ -10,6 +10,7 @@ Paths name values in the blue book: ``status`` for the order's own, ``line.2.shi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -17,6 +18,8 @@ import msgspec
 from engine.domain.addresses import Address
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import COMMITTED, DEAD, LineFacts, OrderFacts, PurchaseState
+
+BOOLEAN = frozenset({"method_chosen", "superseded", "auto"})
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -28,15 +31,41 @@ class Record(msgspec.Struct, kw_only=True):
     TABLE: ClassVar[str]
     COLUMNS: ClassVar[tuple[str, ...]]
     TRACKED: ClassVar[tuple[str, ...]]
+    _values: ClassVar[attrgetter[Any]]
+    _tracked: ClassVar[attrgetter[Any]]
+    _suffixes: ClassVar[tuple[str, ...]]
+    _flags: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # With the id behind them, so that a single one comes as a tuple too.
+        cls._values, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED, "id")
+        cls._suffixes = tuple(f".{name}" for name in cls.TRACKED)
+        cls._flags = tuple(name for name in cls.TRACKED if name in BOOLEAN)
 
     @classmethod
     def of(cls, row: Any) -> Self:
         """The record of a row that was selected in the order of ``COLUMNS``."""
         return cls(*row)
 
-    def values(self) -> list[Any]:
+    def values(self) -> tuple[Any, ...]:
         """The column values, in the order of ``COLUMNS``."""
-        return [getattr(self, name) for name in self.COLUMNS]
+        return self._values(self)  # type: ignore[no-any-return]
+
+    @property
+    def path(self) -> str:
+        """What its values are called in the blue book, before their own names; "" for the order's own."""
+        raise NotImplementedError
+
+    def tracked(self) -> dict[str, Any]:
+        """Every tracked value that is not null, by path."""
+        path = self.path
+        names = [path + suffix for suffix in self._suffixes] if path else self.TRACKED
+        found = {name: value for name, value in zip(names, self._tracked(self), strict=False) if value is not None}
+        for flag in self._flags:
+            name = f"{path}.{flag}" if path else flag
+            found[name] = bool(found[name])
+        return found
 
 
 class LineRecord(Record):
@@ -404,6 +433,8 @@ def quantities(case: Case, line: LineRecord) -> Quantities:
     if not sums:
         canceled = min(line.cancel_asked, line.quantity)
         return Quantities(0, 0, 0, 0, 0, canceled, line.quantity - canceled)
+    if len(sums) == 1:
+        return _of_one(line, *sums.popitem()[1])
     per_component = list(sums.values())
     touched = [-(-max(t[1], t[4]) // t[5]) for t in per_component]
     on_its_way = (n for n, t in zip(touched, per_component, strict=True) if t[1] > t[4])
@@ -414,6 +445,20 @@ def quantities(case: Case, line: LineRecord) -> Quantities:
     allocated, submitted, acknowledged, backordered, shipped, going = (min(f[i] for f in floor) for i in range(6))
     pending = max(0, line.quantity - canceled - max(going, shipped))
     return Quantities(allocated, submitted, acknowledged, backordered, shipped, canceled, pending)
+
+
+def _of_one(
+    line: LineRecord, allocated: int, sent: int, acknowledged: int, backordered: int, shipped: int, per_unit: int, going: int
+) -> Quantities:  # fmt: skip
+    """As ``quantities``, for a line of one product, as most are."""
+    whole = line.quantity
+    gone = min(whole, shipped // per_unit)
+    canceled = max(0, min(line.cancel_asked, whole + (-max(sent, shipped) // per_unit)))
+    return Quantities(
+        min(whole, allocated // per_unit), min(whole, sent // per_unit), min(whole, acknowledged // per_unit),
+        min(whole, backordered // per_unit), gone, canceled,
+        max(0, whole - canceled - max(min(whole, going // per_unit), gone)),
+    )  # fmt: skip
 
 
 def facts(case: Case, found: dict[int, Quantities]) -> OrderFacts:
@@ -450,14 +495,7 @@ def snapshot(case: Case) -> dict[str, Any]:
     records: list[Any] = [case.order, *case.lines, *case.purchases, *case.shipments]
     records += [po_line for po in case.purchases for po_line in po.lines]
     for record in records:
-        prefix = f"{record.path}." if record.path else ""
-        for name in record.TRACKED:
-            value = getattr(record, name)
-            if value is not None:
-                found[prefix + name] = bool(value) if name in BOOLEAN else value
+        found |= record.tracked()
     for issue in case.issues:
         found[issue.path] = "open"
     return found
-
-
-BOOLEAN = frozenset({"method_chosen", "superseded", "auto"})

@@ -24,6 +24,7 @@ from engine.services.search import terms_of
 
 log = structlog.get_logger(__name__)
 NOTE_LIMIT = 10_000
+_json = msgspec.json.Encoder().encode
 RESCAN_CHUNK = 100
 MAX_PAGES = 100_000
 
@@ -282,7 +283,7 @@ async def _taken_numbers(numbers: Sequence[str]) -> set[str]:
 def fingerprint(order: ChannelOrder) -> str:
     """What the channel says of the order, but for when it was last touched."""
     constant = msgspec.structs.replace(order, updated_at=order.placed_at)
-    return hashlib.sha256(msgspec.json.encode(constant)).hexdigest()
+    return hashlib.sha256(_json(constant)).hexdigest()
 
 
 def likeness(order: ChannelOrder) -> str:
@@ -290,7 +291,7 @@ def likeness(order: ChannelOrder) -> str:
     address = order.ship_to
     who = [order.email.casefold(), address.name.casefold(), address.line1.casefold(), address.postal_code]
     items = sorted((line.sku, line.quantity) for line in order.lines)
-    return hashlib.sha256(msgspec.json.encode([who, items, order.currency, order.total])).hexdigest()
+    return hashlib.sha256(_json([who, items, order.currency, order.total])).hexdigest()
 
 
 def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> None:
@@ -301,14 +302,14 @@ def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> 
         number = f"{number}.{channel.id}"
     taken.add(number)
     ship_to = addresses.normalise(said.ship_to)
-    bill_to = msgspec.json.encode(addresses.normalise(said.bill_to)).decode() if said.bill_to else None
+    bill_to = _json(addresses.normalise(said.bill_to)).decode() if said.bill_to else None
     order = OrderRecord(
         id=0, channel_id=channel.id, external_id=said.external_id, number=number, status="", version=0, audit_seq=0,
         audit_hash="", placed_at=clock.micros(said.placed_at), channel_updated_at=clock.micros(said.updated_at),
         received_at=work.now, changed_at=work.now, channel_state=said.state.value, payment=said.payment.value,
         fraud=said.fraud or "", currency=said.currency, total=said.total, shipping_total=said.shipping_total,
         tax_total=said.tax_total, discount_total=said.discount_total, customer=(ship_to.name or ship_to.company)[:200],
-        email=said.email[:254], country=ship_to.country[:2], ship_to=msgspec.json.encode(ship_to).decode(),
+        email=said.email[:254], country=ship_to.country[:2], ship_to=_json(ship_to).decode(),
         bill_to=bill_to, shipping_rate=said.shipping_rate[:200], note=said.note[:NOTE_LIMIT],
         fingerprint=item.fingerprint, likeness=likeness(said), waived="[]", held="", snoozed_until=None, auto=False,
         inbound_id=item.stored.id,

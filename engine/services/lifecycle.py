@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -95,7 +96,7 @@ class Work:
             at=self.now,
             actor=self.by.name,
             tag=f"{source or self.by.source}:{subject_action}",
-            subject=getattr(record, "path", "") or "order",
+            subject=(record.path if record else "") or "order",
             message=message,
             cause=self.by.cause,
             before={},
@@ -120,7 +121,7 @@ class Work:
             record.dirty.add(name)
 
     def _note(self, event: EventRecord, record: Record, name: str, old: Any, value: Any) -> None:
-        prefix = getattr(record, "path", "")
+        prefix = record.path
         path = f"{prefix}.{name}" if prefix else name
         if name in BOOLEAN:
             old, value = None if old is None else bool(old), bool(value)
@@ -129,12 +130,7 @@ class Work:
         event.after[path] = value
 
     def _created(self, case: Case, record: Record) -> None:
-        event = case.events[-1]
-        prefix = f"{getattr(record, 'path', '')}." if getattr(record, "path", "") else ""
-        for name in record.TRACKED:
-            value = getattr(record, name)
-            if value is not None:
-                event.after[prefix + name] = bool(value) if name in BOOLEAN else value
+        case.events[-1].after.update(record.tracked())
 
     # -- making things --------------------------------------------------------------------------------------------
 
@@ -159,7 +155,7 @@ class Work:
     def new_purchase(self, case: Case, purchase: PurchaseRecord) -> None:
         """A purchase order is drafted; noted in the event that is open."""
         purchase.is_new = True
-        purchase.state = INITIAL[Axis.PURCHASE]
+        purchase.state = PurchaseState.DRAFT.value
         case.purchases.append(purchase)
         self._created(case, purchase)
         case.terms |= search.terms_of(purchase.po_number)
@@ -398,14 +394,18 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 
-def encode(value: Any) -> str:
+_sorted = msgspec.json.Encoder(order="deterministic").encode
+_plain = msgspec.json.Encoder().encode
+
+
+def encode(value: dict[str, Any]) -> str:
     """JSON text with sorted keys: the same value is always the same text."""
-    return msgspec.json.encode(value, order="deterministic").decode()
+    return _sorted(value).decode() if value else "{}"
 
 
 def event_hash(row: Sequence[Any]) -> str:
     """The hash of an event's values in the order of ``EVENT_COLUMNS``, up to and with ``prev_hash``."""
-    return hashlib.sha256(msgspec.json.encode(row)).hexdigest()
+    return hashlib.sha256(_plain(row)).hexdigest()
 
 
 def _chained(cases: list[Case]) -> list[list[Any]]:
@@ -433,12 +433,17 @@ def _changed(case: Case) -> bool:
     return any(line.dirty or line.is_new for po in case.purchases for line in po.lines)
 
 
+_DERIVED = attrgetter("allocated", "submitted", "acknowledged", "backordered", "shipped", "canceled")
+
+
 def _settle(work: Work, case: Case) -> None:
     """The derived quantities and the status follow from the parts; purchase orders with nothing left to do are closed."""
     _close_finished(work, case)
     found = {line.position: quantities(case, line) for line in case.lines}
     for line in case.lines:
         q = found[line.position]
+        if _DERIVED(q) == _DERIVED(line):
+            continue
         work.put(
             case, line, allocated=q.allocated, submitted=q.submitted, acknowledged=q.acknowledged,
             backordered=q.backordered, shipped=q.shipped, canceled=q.canceled,

@@ -98,7 +98,8 @@ def plan(case: Case, catalog: Catalog, taken: dict[tuple[int, int], int]) -> Rou
                 needs.append(
                     routing.Need(
                         line=line.position, product_id=part.product_id, sku=part.sku, quantity=missing,
-                        per_unit=part.quantity, policy=part.policy, chosen=line.supplier_id, ruled=ruled, rule=rule,
+                        per_unit=part.quantity, policy=part.policy, title=part.title, chosen=line.supplier_id, ruled=ruled,
+                        rule=rule,
                     )
                 )  # fmt: skip
     offers = [
@@ -138,12 +139,11 @@ def apply(work: lifecycle.Work, case: Case, routed: Routed, catalog: Catalog) ->
         lines = by_supplier.setdefault(assignment.offer.supplier_id, {})
         lines[assignment.need.line, assignment.need.product_id] = assignment
     drafts = {po.supplier_id: po for po in case.drafts()}
-    titles = {c.product_id: c.title for parts in catalog.listings.values() for c in parts}
     for supplier_id, assignments in sorted(by_supplier.items()):
         po = drafts.pop(supplier_id, None)
         if po is None:
             po = _new_draft(work, case, supplier_id, catalog)
-        _fit_lines(work, case, po, assignments, titles)
+        _fit_lines(work, case, po, assignments)
     for po in drafts.values():
         work.move(case, po, "drop", "nothing is left for this supplier to ship", source="rule")
     _forget_former_parts(work, case, catalog)
@@ -151,6 +151,8 @@ def apply(work: lifecycle.Work, case: Case, routed: Routed, catalog: Catalog) ->
 
 def _forget_former_parts(work: lifecycle.Work, case: Case, catalog: Catalog) -> None:
     """What never came and is no longer part of what was sold (another product, another kit) is not waited for: 0 a unit."""
+    if not any(po.superseded or po.state == PurchaseState.CANCELED for po in case.purchases):
+        return
     for line in case.lines:
         parts = {part.product_id: part.quantity for part in components(case, line, catalog)}
         for po, po_line in case.serving(line):
@@ -173,11 +175,7 @@ def _new_draft(work: lifecycle.Work, case: Case, supplier_id: int, catalog: Cata
 
 
 def _fit_lines(
-    work: lifecycle.Work,
-    case: Case,
-    po: PurchaseRecord,
-    assignments: dict[tuple[int, int], routing.Assignment],
-    titles: dict[int, str],
+    work: lifecycle.Work, case: Case, po: PurchaseRecord, assignments: dict[tuple[int, int], routing.Assignment]
 ) -> None:
     wanted = dict(assignments)
     for po_line in list(po.lines):
@@ -201,7 +199,7 @@ def _fit_lines(
             PurchaseLineRecord(
                 id=0, purchase_order_id=po.id, order_line_id=line.id, position=position, product_id=product_id,
                 sku=assignment.need.sku, supplier_sku=assignment.offer.supplier_sku,
-                title=titles.get(product_id) or line.title, quantity=assignment.quantity,
+                title=assignment.need.title or line.title, quantity=assignment.quantity,
                 per_unit=assignment.need.per_unit, unit_cost=assignment.offer.cost, line=line,
             ),
         )  # fmt: skip

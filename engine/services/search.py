@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -35,12 +36,15 @@ def fold(text: str) -> str:
     return "".join(c for c in taken_apart if not unicodedata.combining(c)).translate(_PLAIN)
 
 
-def _terms(text: str) -> Iterable[str]:
+@lru_cache(maxsize=4096)  # SKUs and names come again and again
+def _terms(text: str) -> tuple[str, ...]:
+    found: list[str] = []
     for chunk in fold(text).split():
         words = _WORD.findall(chunk)
         if len(words) > 1:
-            yield "".join(words)  # "A-1001", "o'brien", "1Z-999": found as one word too
-        yield from words
+            found.append("".join(words))  # "A-1001", "o'brien", "1Z-999": found as one word too
+        found += words
+    return tuple(word[:LONGEST] for word in found if len(word) >= 2)
 
 
 def terms_of(*texts: str) -> set[str]:
@@ -52,10 +56,9 @@ def terms_of(*texts: str) -> set[str]:
     found: dict[str, None] = {}
     for text in texts:
         for term in _terms(text):
-            if len(term) >= 2:
-                found[term[:LONGEST]] = None
-                if len(found) == MOST_TERMS:
-                    return set(found)
+            found[term] = None
+            if len(found) == MOST_TERMS:
+                return set(found)
     return set(found)
 
 
