@@ -378,14 +378,35 @@ async def parked_count() -> int:
     return int(await db.value("SELECT COUNT(*) FROM inbound_messages WHERE state = 'parked'"))
 
 
+async def known_orders(numbers: Sequence[str]) -> tuple[list[int], dict[str, str]]:
+    """The ids of the orders with these numbers, in this order, and what to tell of each number there is no order for.
+
+    Raises NotFound where there is none of them.
+    """
+    unknown: dict[str, str] = {}
+    found = await _ids_by_number(numbers)
+    for number in numbers:
+        if number not in found:
+            error = await order_page.not_found(number)
+            if not found:
+                raise error
+            unknown[number] = error.message
+    return [found[number] for number in numbers if number in found], unknown
+
+
 async def order_ids(numbers: Sequence[str]) -> list[int]:
     """The ids of the orders with these numbers, in this order; raises NotFound for the first that is not there."""
+    found = await _ids_by_number(numbers)
+    for number in numbers:
+        if number not in found:
+            raise await order_page.not_found(number)
+    return [found[number] for number in numbers]
+
+
+async def _ids_by_number(numbers: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(numbers), 512):
         chunk = numbers[start : start + 512]
         rows = await db.rows(f"SELECT number, id FROM orders WHERE number IN ({db.marks(chunk)})", *chunk)
         found |= {str(r[0]): int(r[1]) for r in rows}
-    for number in numbers:
-        if number not in found:
-            raise await order_page.not_found(number)
-    return [found[number] for number in numbers]
+    return found

@@ -9,7 +9,7 @@ import typer
 from tui.cli import connection
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Paper, Shown, listing, said
-from tui.plain import words
+from tui.plain import many, words
 
 noun = Noun("channels", "Where orders come from and tracking goes back to.")
 Name = Annotated[str, typer.Argument(help="Its name, or the beginning of it.")]
@@ -175,7 +175,9 @@ async def sync(channel: Name) -> Shown:
 )
 async def auto(
     channel: Name,
-    on: Annotated[bool | None, typer.Option("--on/--off", help="Process ready orders without a person.")] = None,
+    on: Annotated[
+        bool | None, typer.Option("--on/--off", help="Process ready orders without a person; those there are, at once.")
+    ] = None,
     limit: Annotated[
         str | None, typer.Option(help='A person processes what is above, as in "500 USD"; none lifts it.')
     ] = None,
@@ -186,7 +188,9 @@ async def auto(
 ) -> Shown:
     """Set Auto Order Processing; without options, show how it is set.
 
-    Orders that need a person still stop in Resolve, and the people given by --alert get an e-mail.
+    --on is for the orders that are ready now too: workers send them at once, within the limit and the condition, and
+    without the undo window. Set --limit and --condition first, or together with --on; `bluebook orders ls st:ready` shows
+    which those are. Orders that need a person still stop in Resolve, and the people given by --alert get an e-mail.
     """
     from engine.services import listings, setup
 
@@ -204,9 +208,10 @@ async def auto(
         await setup.update("channels", view.id, by(), **changed)
         view = await listings.channel(view.name)
     data = {name: getattr(view, name) for name in ("auto_process", "auto_limit", "auto_currency", "auto_condition")}
-    return Shown(
-        {"name": view.name, **data, "alert_addresses": view.alert_addresses}, lambda paper: paper.pairs(_auto(view))
-    )
+    ready = view.orders.get("ready", 0) if on else 0
+    remarks = [f"{many(ready, 'ready order')} wait, and a worker sends at once which of them may go"] if ready else []
+    data["alert_addresses"] = view.alert_addresses
+    return Shown({"name": view.name, **data}, lambda paper: paper.pairs(_auto(view)), remarks=remarks)
 
 
 def _limit(text: str) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line's parts, arguments in capitals."""
-        return [piece.strip("{}").upper() if piece[:1] == "{" else piece for piece in super().collect_usage_pieces(ctx)]
+        pieces = super().collect_usage_pieces(ctx)  # arguments that are needed come as {name}, and {name}... for many
+        return [piece.replace("{", "").replace("}", "").upper() if piece[:1] == "{" else piece for piece in pieces]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The help's arguments and options."""

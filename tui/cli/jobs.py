@@ -11,19 +11,26 @@ from tui.cli.output import Column, Shown, listing, said
 from tui.plain import ago, many
 
 noun = Noun("jobs", "What is due, under way, or given up.")
-STATES = "ready, claimed, done or dead"
+STATES = {"ready": "ready", "claimed": "claimed", "done": "done", "given-up": "dead"}
+"""What people say, and what is stored."""
 
 
 @noun.command("ls", "bluebook jobs ls", "bluebook jobs ls ready --limit 20 --json", reads=True)
 async def ls(
-    state: Annotated[str, typer.Argument(help=STATES)] = "dead",
+    state: Annotated[str, typer.Argument(help="ready, claimed (under way), done or given-up")] = "given-up",
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
     after: Annotated[int | None, typer.Option(help="Only those after this job.")] = None,
 ) -> Shown:
     """List jobs in a state; without one, those that were given up and wait for a person."""
+    import msgspec
+
+    from engine.errors import Invalid
     from engine.services import outbox
 
-    rows = await outbox.list_jobs(state, limit, after)
+    if state not in STATES:
+        raise Invalid(f"jobs are {', '.join(STATES)}, not {state!r}", "state")
+    found = await outbox.list_jobs(STATES[state], limit, after)
+    rows = [msgspec.structs.replace(job, state=state) for job in found]
     counts = await outbox.counts()
     columns = [
         Column("ID", lambda j: j.id, right=True),
@@ -33,15 +40,15 @@ async def ls(
         Column("DUE", lambda j: ago(j.run_at), right=True),
         Column("ERROR", lambda j: j.error, give=True),
     ]
-    told = f"{counts['due']:,} due, {counts['claimed']:,} under way, {counts['dead']:,} dead"
+    told = f"{counts['due']:,} due, {counts['claimed']:,} under way, {counts['dead']:,} given up"
     last = str(rows[-1].id) if len(rows) == limit else None
-    return listing("jobs", rows, columns, empty=f"no job is {state}", after=last, remarks=[told])
+    return listing("jobs", rows, columns, empty=f"no job is {state.replace('-', ' ')}", after=last, remarks=[told])
 
 
 @noun.command("retry", "bluebook jobs retry 4711", "bluebook jobs retry --all")
 async def retry(
     jobs: Annotated[list[int] | None, typer.Argument(help="Ids, as `bluebook jobs ls` shows them.")] = None,
-    all: Annotated[bool, typer.Option("--all", help="Every dead job.")] = False,
+    all: Annotated[bool, typer.Option("--all", help="Every job that was given up.")] = False,
 ) -> Shown:
     """Run jobs again: those that were given up, or wait for their time, are due now."""
     from engine.services import outbox

@@ -124,6 +124,9 @@ async def export(
 
     if format not in ("csv", "json", "jsonl"):
         raise Invalid(f"{format!r} is not csv, json or jsonl", "format")
+    for word in filter or ():
+        if word.startswith(("/", "./", "../", "~")) or word.lower().endswith((".csv", ".json", ".jsonl", ".txt")):
+            raise Invalid(f"{word} looks like a file, and here stands which orders: write --file {word}", "filter")
     filters = await history.from_text(" ".join(filter or ()))
     rows = [row async for row in matching(filters, limit)]
     with sheets.target(file) as out:

@@ -42,9 +42,10 @@ async def process(
     from engine.services import preview as previews
     from engine.services import process as service
 
-    ids = await _chosen(orders, all_matching, most)
+    ids, unknown = await _chosen(orders, all_matching, most)
     if dry_run or all_matching is not None:
         preview = await previews.preview(ids)
+        preview.left_out += [previews.LeftOut(number, "unknown", reason) for number, reason in unknown.items()]
         shown = Shown(preview, lambda paper: _summary(paper, preview), 3 if preview.left_out and orders else 0)
         if dry_run or not preview.ready:
             return shown
@@ -52,10 +53,13 @@ async def process(
             _summary(Paper(sys.stderr), preview)
         await confirm(f"Process {many(len(preview.ready), 'order')}?", yes)
         ids = preview.ready
-    return await _processed(await service.process(ids, by()))
+    none = [service.Outcome(0, number, False, reason) for number, reason in unknown.items()]
+    return await _processed([*await service.process(ids, by()), *none])
 
 
-async def _chosen(numbers: Sequence[str] | None, all_matching: str | None, most: int) -> list[int]:
+async def _chosen(
+    numbers: Sequence[str] | None, all_matching: str | None, most: int
+) -> tuple[list[int], dict[str, str]]:
     from engine.domain.states import OPEN_STATUSES
     from engine.errors import Invalid
     from engine.services import history, listings
@@ -63,7 +67,7 @@ async def _chosen(numbers: Sequence[str] | None, all_matching: str | None, most:
     if bool(numbers) == (all_matching is not None):
         raise Invalid("say which orders: their numbers, or --all-matching FILTER", "orders")
     if numbers:
-        return await listings.order_ids(list(dict.fromkeys(numbers)))
+        return await listings.known_orders(list(dict.fromkeys(numbers)))
     filters = await history.from_text(all_matching or "")
     if not filters.statuses:
         import msgspec
@@ -72,7 +76,7 @@ async def _chosen(numbers: Sequence[str] | None, all_matching: str | None, most:
     ids = await history.ids_matching(filters, most + 1, sort="placed")
     if len(ids) > most:
         raise Invalid(f"more than {most:,} orders fit; narrow the filter, or raise --most", "most")
-    return ids
+    return ids, {}
 
 
 def _summary(paper: Paper, preview: Any) -> None:
@@ -135,7 +139,9 @@ async def undo(orders: Annotated[list[str], typer.Argument(metavar="ORDER", help
     from engine.services import listings
     from engine.services import process as service
 
-    outcomes = await service.undo(await listings.order_ids(orders), by())
+    ids, unknown = await listings.known_orders(list(dict.fromkeys(orders)))
+    none = [service.Outcome(0, number, False, reason) for number, reason in unknown.items()]
+    outcomes = [*await service.undo(ids, by()), *none]
 
     def draw(paper: Paper) -> None:
         for outcome in outcomes:

@@ -1,0 +1,55 @@
+"""Small slips on the command line: what is left undone is said, and a file is not taken for a filter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.integration.test_cli import Run, _commands, home, office_home, run, said
+from tui.cli.app import app
+
+__all__ = ["home", "office_home", "run"]
+
+
+@pytest.mark.parametrize("word", ["orders.csv", "./x", "/tmp/orders.json", "Out.JSONL"])
+def test_a_file_where_the_filter_stands_is_not_searched_for(run: Run, word: str, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert f"write --file {word}" in run("orders", "export", word, code=2).stderr
+    assert sorted(tmp_path.iterdir()) == before
+    run("orders", "export", "st:completed", "--file", str(tmp_path / "orders.csv"))
+
+
+def test_an_unknown_order_among_others_is_named_and_the_others_go(run: Run) -> None:
+    shown = said(run("orders", "process", "1004", "9999", "1005", "--json", code=3))
+    assert [(o["number"], o["done"]) for o in shown["outcomes"]] == [("1004", True), ("1005", True), ("9999", False)]
+    assert "9999  not processed: there is no order" in run("orders", "process", "1006", "9999", code=3).stdout
+    taken = run("orders", "undo", "1004", "8888", "1006", code=3).stdout
+    assert "1004  taken back" in taken
+    assert "8888  there is no order" in taken
+    assert "there is no order" in run("orders", "process", "9999", "8888", code=2).stderr
+    tried = said(run("orders", "process", "1004", "9999", "--dry-run", "--json", code=3))
+    assert [left["number"] for left in tried["left_out"]] == ["9999"]
+
+
+def test_jobs_are_given_up_in_one_word(run: Run) -> None:
+    assert "0 given up" in run("jobs", "ls").stderr
+    assert "no job is given up" in run("jobs", "ls", "given-up").stderr
+    assert "given-up, not 'dead'" in run("jobs", "ls", "dead", code=2).stderr
+    for path in (("ls",), ("retry",), ("drop",)):
+        assert "dead" not in CliRunner().invoke(app, ["jobs", *path, "--help"]).output
+
+
+def test_switching_auto_on_says_that_what_is_ready_goes_at_once(run: Run) -> None:
+    assert "at once" in run("channels", "auto", "Demo", "--help").stdout
+    assert "ready orders wait, and a worker sends at once" in run("channels", "auto", "Demo", "--on").stderr
+    assert "worker" not in run("channels", "auto", "Demo", "--off").stderr
+
+
+def test_no_help_has_a_brace_left_over() -> None:
+    import typer
+
+    for path in dict(_commands(typer.main.get_command(app))):
+        usage = CliRunner().invoke(app, [*path, "--help"]).output.splitlines()[0]
+        assert not set("{}") & set(usage), usage
