@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker_url: str = ""
     secret_key: str = ""
     undo_seconds: float = 10.0
+    bulk_orders: int = 250
+    bulk_value: Decimal = Decimal(25_000)
     worker_threads: int = 6
     batch_size: int = 64
     lease_seconds: float = 60.0

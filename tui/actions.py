@@ -44,6 +44,7 @@ def _a(
 
 _MOVE = (*LISTS, "book", "help")
 _PICK = ("resolve", "edit", "pick")
+_PANES = (*_PICK, "bulk")
 _ALL = (
     # --- move
     _a("down", "j, down", "move", "Next line", (*_MOVE, "order")),
@@ -100,9 +101,11 @@ _ALL = (
     # --- answering a question: y, never enter, and never the key that asked
     _a("yes", "y", "answer", "Yes, do it", ("confirm", "bulk"), "yes"),
     _a("no", "escape, n, q", "answer", "No, leave it", "confirm", "no"),
+    _a("pause", "space", "answer", "Pause, or go on", "bulk", "pause"),
+    _a("failures", "f", "answer", "Only what failed", "bulk", "failures"),
     # --- panes below the list
     _a("accept", "enter", "pane", "Take the choice under the cursor, or save", _PICK, "accept"),
-    _a("leave", "escape", "pane", "Leave it as it is", _PICK, "leave"),
+    _a("leave", "escape", "pane", "Leave it as it is, or to go on by itself", _PANES, "leave"),
     _a("choice_down", "down, ctrl+n, tab", "pane", "Next choice or field", _PICK),
     _a("choice_up", "up, shift+tab", "pane", "Previous choice or field", _PICK),
 )  # fmt: skip

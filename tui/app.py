@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.widgets import Input, TextArea
 
 from tui.actions import ACTIONS, Action
+from tui.bulk import BulkRun
 from tui.keys import Guard, Keymap, shown
 from tui.live import Live
 from tui.screens.base import BookScreen
@@ -45,6 +46,7 @@ class BluebookApp(App[int]):
         self.live = Live(self)
         self.figures: StatusBar | None = None
         self.undoable: list[list[int]] = []
+        self.bulk: BulkRun | None = None
         self._strokes: list[str] = []
         self._queue: asyncio.Queue[events.Key | Callable[[], Awaitable[None]]] = asyncio.Queue()
 
@@ -227,6 +229,21 @@ class BluebookApp(App[int]):
             await page.reload()
         self.say("the database is back", "good")
 
+    # --- many at once ---------------------------------------------------------------------------------------------------
+
+    def begin_bulk(self, order_ids: Sequence[int]) -> BulkRun:
+        """These orders are held one after the other, whatever screen is in front."""
+        self.bulk = BulkRun(self, order_ids)
+        self.undoable.append(list(order_ids))
+        self.run_worker(self.bulk.run(), name="bulk")
+        return self.bulk
+
+    def bulk_moved(self) -> None:
+        """It went on: who shows it shows it anew."""
+        self.live.hasten()
+        for page in self._pages():
+            page.bulk_moved()
+
     # --- actions that hold everywhere -----------------------------------------------------------------------------------
 
     async def act_back(self) -> None:
@@ -239,6 +256,11 @@ class BluebookApp(App[int]):
 
     async def act_quit(self) -> None:
         """The app ends; whatever is held stays held, and workers go on."""
+        if self.bulk is not None and not self.bulk.over:
+            left = len(self.bulk.order_ids) - len(self.bulk.outcomes)
+            self.bulk.stop("quitting")
+            self.say(f"stopped: {left:,} orders stay ready and marked ones are sent; quit again to leave", "warn")
+            return
         self.exit(0)
 
     async def go(self, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine import clock
 from engine.domain import money
 from engine.domain.states import OrderStatus
+from engine.settings import settings
 from tui.plain import clean, span
 
 if TYPE_CHECKING:
@@ -71,3 +72,8 @@ def shipping(row: OrderRow) -> str:
     """``Free → UPS Ground``; ``?`` where no method is mapped."""
     methods = ", ".join(row.methods) or "?"
     return f"{row.shipping_rate or 'no rate'} → {methods}"
+
+
+def undo_seconds() -> float:
+    """How long Process can be undone."""
+    return settings().undo_seconds

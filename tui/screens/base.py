@@ -96,6 +96,9 @@ class BookScreen(Screen[Any]):
         for line in self.query(StatusLine):
             line.show_figures(figures)
 
+    def bulk_moved(self) -> None:
+        """Orders that are processed together went on."""
+
     # --- live ---------------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:

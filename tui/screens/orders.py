@@ -9,11 +9,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from engine.services import history
+from engine.services import history, preview
 from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import order_page
+from tui.bulk import BulkRun
 from tui.screens.order_acts import OrderActs
+from tui.widgets.bulk import BulkPane
 from tui.widgets.head import Head, Narrowed
 from tui.widgets.order_list import OrderList
 from tui.widgets.order_window import OrderWindow
@@ -165,7 +167,7 @@ class OrdersScreen(OrderActs):
     async def acted(self, order_id: int, *, leaves: bool) -> None:
         """An order was acted on; where it leaves the list, the cursor goes to the next."""
         if leaves and self.window.cursor_id == order_id:
-            self.list.marked.discard(order_id)
+            self.list.marked.pop(order_id, None)
             line = self.list.cursor_line
             self.window.step_off()
             self.list.keep_line(line)
@@ -251,7 +253,8 @@ class OrdersScreen(OrderActs):
         row = self.window.row
         if row is None:
             return
-        self.list.marked ^= {row.id}
+        if self.list.marked.pop(row.id, None) is None:
+            self.list.marked[row.id] = True
         self._last_mark = row.id
         self.list.move(1)
         self.show_narrowed()
@@ -263,13 +266,13 @@ class OrdersScreen(OrderActs):
             return
         here = self.window.position
         low, high = min(place, here), max(place, here)
-        self.list.marked |= {row.id for row in self.window.rows[low : high + 1]}
+        self.list.marked |= {row.id: True for row in self.window.rows[low : high + 1]}
         self.list.refresh()
         self.show_narrowed()
 
     async def act_mark_all(self) -> None:
         ids = await history.ids_matching(self.narrowed(), MOST_MARKED, sort=self.window.sort)
-        self.list.marked = set(ids)
+        self.list.marked = dict.fromkeys(ids, True)
         self.list.refresh()
         self.show_narrowed()
         more = f", the first {MOST_MARKED:,}" if len(ids) == MOST_MARKED else ""
@@ -279,6 +282,36 @@ class OrdersScreen(OrderActs):
         self.list.marked.clear()
         self.list.refresh()
         self.show_narrowed()
+
+    # --- processing what is marked ------------------------------------------------------------------------------------
+
+    async def act_process_marked(self) -> None:
+        """What would happen to the marked orders is shown; y does it. What still runs is shown instead."""
+        running = self.app.bulk
+        if running is not None and (not running.over or running.now.held) and not self.list.marked:
+            await self.open_pane(BulkPane(preview.Preview(), 0, "", self._begin, running))
+            return
+        if not self.list.marked:
+            self.app.say("nothing is marked: Space marks an order, * all that match")
+            return
+        if running is not None and not running.over:
+            self.app.say("orders are still being processed: wait, or pause them with P when nothing is marked", "warn")
+            return
+        ids = list(self.list.marked)
+        found = await self.app.attempt(preview.preview(ids, preview.Limits.in_force()), "looking at the marked orders")
+        if found is not None:
+            await self.open_pane(BulkPane(found, len(ids), self.filter_text, self._begin))
+
+    def _begin(self, order_ids: list[int]) -> BulkRun:
+        for order_id in order_ids:
+            self.list.marked.pop(order_id, None)
+        self.show_narrowed()
+        return self.app.begin_bulk(order_ids)
+
+    def bulk_moved(self) -> None:
+        """The pane that shows it tells the truth again."""
+        if isinstance(self.pane, BulkPane):
+            self.pane.draw()
 
     # --- looking ------------------------------------------------------------------------------------------------------
 

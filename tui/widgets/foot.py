@@ -113,7 +113,8 @@ class Foot(Static):
         self._spans: list[tuple[int, int, str]] = []
 
     def show_keys(self, scopes: Iterable[str]) -> None:
-        """These scopes' keys are shown from now on."""
+        """These scopes' keys are shown from now on, in place of what was said before."""
+        self._until = 0.0
         self._actions = [action for action in self.app.keymap.holding(scopes) if action.label]
         self._redraw()
 

@@ -85,7 +85,7 @@ def cut(text: str, width: int, *, right: bool = False) -> str:
 
 
 class OrderList(Widget, can_focus=False):
-    """Shows a window of orders; the screen tells it what to do. ``marked`` are order ids."""
+    """Shows a window of orders; the screen tells it what to do. ``marked`` are order ids, in the order they were marked."""
 
     app: BluebookApp
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -109,7 +109,7 @@ class OrderList(Widget, can_focus=False):
     def __init__(self, window: OrderWindow, columns: tuple[str, ...]) -> None:
         super().__init__()
         self.window, self.columns = window, columns
-        self.marked: set[int] = set()
+        self.marked: dict[int, bool] = {}
         self.top = 0
         self.empty = "Reading …"
         self._seen: int | None = None
