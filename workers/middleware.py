@@ -21,7 +21,7 @@ from workers import schedule as routines
 from workers.actors import STOPPING, WAKE
 
 PATIENCE_SECONDS = 20.0  # for work that still runs beside the threads when the worker is told to stop
-AT_HAND = 2000  # orders, some ten megabytes
+AT_HAND = 1000  # orders, some ten megabytes
 
 _log = structlog.get_logger("bluebook.worker")
 _beside: set[asyncio.Task[None]] = set()

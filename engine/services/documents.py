@@ -10,7 +10,7 @@ from engine import clock
 from engine.domain.states import PurchaseState
 from engine.errors import BluebookError, NotAuthorised, TryLater
 from engine.ports import Purchase, PurchaseLine
-from engine.services import catalog, loading, route
+from engine.services import catalog, recall, route
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import Catalog
 
@@ -46,7 +46,7 @@ def document(case: Case, po: PurchaseRecord, known: Catalog) -> Purchase:
 
 async def render(order_ids: Iterable[int], po_ids: set[int]) -> Rendered:
     """The documents of those purchase orders that are queued. Stores nothing; raises TryLater, NotAuthorised."""
-    cases = await loading.load(sorted(order_ids))
+    cases = await recall.cases(sorted(order_ids), lock=False)
     known = await route.catalog_for(cases)
     found = Rendered()
     for case in cases:
@@ -59,4 +59,5 @@ async def render(order_ids: Iterable[int], po_ids: set[int]) -> Rendered:
                     raise
                 except BluebookError as error:
                     found.broken[po.id] = error.message
+    recall.put_back(cases)
     return found

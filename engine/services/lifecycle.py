@@ -491,7 +491,7 @@ async def change(order_ids: Iterable[int] = (), *, by: Actor) -> AsyncIterator[W
         work.cases = await recall.cases(sorted(set(order_ids)))
         yield work
         await work.save()
-    recall.put_back(work.cases)
+    recall.put_back(work.cases, new_ones=False)
 
 
 @asynccontextmanager

@@ -34,14 +34,17 @@ def _shelf() -> tuple[int, _Shelf] | None:
     return _shelves.get(db.context()) if _shelves else None
 
 
-async def cases(order_ids: Sequence[int]) -> list[Case]:
-    """The orders, locked, ascending by id as they are given; missing ids are left out. Call it in the transaction."""
+async def cases(order_ids: Sequence[int], *, lock: bool = True) -> list[Case]:
+    """The orders, ascending by id as they are given, locked for the present transaction; missing ids are left out.
+
+    Without ``lock`` they are for reading, by the caller alone, who may ``put_back`` them.
+    """
     found = _shelf()
     kept = {} if found is None else _taken(found[1], order_ids)
     if not kept:
-        return await loading.load(order_ids, lock=True)
+        return await loading.load(order_ids, lock=lock)
     ids = db.padded(list(kept))
-    for_update = " FOR UPDATE" if db.is_postgres() else ""
+    for_update = " FOR UPDATE" if lock and db.is_postgres() else ""
     # All at once and ascending, as every other change locks them.
     every = db.padded(list(order_ids)) if for_update else ids
     rows = await db.rows(
@@ -64,8 +67,12 @@ def _taken(shelf: _Shelf, order_ids: Iterable[int]) -> dict[int, Case]:
     return found
 
 
-def put_back(saved: Iterable[Case]) -> None:
-    """The cases are as the database has them now. Call it after their commit."""
+def put_back(saved: Iterable[Case], *, new_ones: bool = True) -> None:
+    """The cases are as the database has them now. Call it after their commit.
+
+    Without ``new_ones``, new orders are kept only as far as there is room: a long page of them would crowd out those that
+    are under way.
+    """
     found = _shelf()
     if found is None or db.in_transaction():
         return
@@ -73,6 +80,8 @@ def put_back(saved: Iterable[Case]) -> None:
     now = time.monotonic()
     for case in saved:
         order_id = case.order.id
+        if not (new_ones or case.order.version or len(shelf) < most):
+            continue
         shelf[order_id] = (now, Case(case.order, case.lines, case.purchases, case.shipments, case.issues))
         shelf.move_to_end(order_id)
     while len(shelf) > most:
