@@ -109,7 +109,15 @@ async def test_only_so_many_are_kept_and_only_so_long(
         whole_loads.clear()
         async with lifecycle.change([1, 2, 3], by=PERSON) as work:
             assert [case.order.number for case in work.cases] == ["1001", "1002", "1003"]
+        assert whole_loads == [[3]]  # new ones crowd nobody out
+
+        await hold.hold(3, "ask first", PERSON)
+        await hold.hold(2, "ask first", PERSON)
+        whole_loads.clear()
+        async with lifecycle.change([1, 2, 3], by=PERSON) as work:
+            assert [case.order.number for case in work.cases] == ["1001", "1002", "1003"]
         assert whole_loads == [[1]]
+
         monkeypatch.setattr(recall, "SECONDS", 0.0)
         async with lifecycle.change([2, 3], by=PERSON) as work:
             assert [case.order.number for case in work.cases] == ["1002", "1003"]
