@@ -37,6 +37,10 @@ class IssueCode(StrEnum):
     CHANNEL_ORDER_CHANGED = "channel_order_changed"
 
 
+LATE = (IssueCode.NO_ACK_IN_TIME, IssueCode.NO_TRACKING_IN_TIME)
+"""A supplier owes something that is overdue."""
+
+
 class Resolution(StrEnum):
     """The ways an Issue can be closed by a person."""
 

@@ -11,8 +11,8 @@ from engine.models.fields import JsonField, UtcField
 class Order(Model):
     """A customer's order at one channel. Money is minor units of currency.
 
-    status is derived (engine.domain.states.order_status) and kept here for lists, audit_seq and audit_hash
-    are the head of the order's chain in the blue book.
+    status is derived (engine.domain.states.order_status) and kept here for lists, as are issue_at and late_at. audit_seq
+    and audit_hash are the head of the order's chain in the blue book.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -49,6 +49,8 @@ class Order(Model):
     snoozed_until = UtcField(null=True)
     auto = fields.BooleanField(default=False, description="processed by Auto Order Processing")
     inbound_id = fields.BigIntField(null=True, description="the payload it was last read from")
+    issue_at = UtcField(null=True, description="since when it has an open Issue, for lists")
+    late_at = UtcField(null=True, description="since when it has one that the supplier is late, for lists")
 
     class Meta:
         table = "orders"

@@ -316,6 +316,8 @@ class OrderRecord(Record):
     snoozed_until: int | None
     auto: bool
     inbound_id: int | None
+    issue_at: int | None = None
+    late_at: int | None = None
 
     TABLE = "orders"
     COLUMNS = (
@@ -323,6 +325,7 @@ class OrderRecord(Record):
         "channel_updated_at", "received_at", "changed_at", "channel_state", "payment", "fraud", "currency", "total",
         "shipping_total", "tax_total", "discount_total", "customer", "email", "country", "ship_to", "bill_to",
         "shipping_rate", "note", "fingerprint", "likeness", "waived", "held", "snoozed_until", "auto", "inbound_id",
+        "issue_at", "late_at",
     )  # fmt: skip
     TRACKED = (
         "channel_id", "external_id", "number", "status", "placed_at", "channel_state", "payment", "fraud", "currency",

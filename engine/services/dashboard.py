@@ -12,6 +12,7 @@ from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import OrderStatus
 from engine.services import history
+from engine.services.filter_line import RESOLVE
 
 MINUTES = 30
 STALE_SECONDS = 15.0
@@ -113,7 +114,7 @@ async def status_bar(midnight: datetime | None = None) -> StatusBar:
         held=tuple(sorted(first.values(), key=lambda h: h.release_at)),
         sent_today=sent,
         failed=counts[OrderStatus.FAILED],
-        resolve=sum(counts[status] for status in history.RESOLVE),
+        resolve=sum(counts[status] for status in RESOLVE),
         ready=counts[OrderStatus.READY],
         per_minute=tuple(by_minute.get(n, 0) for n in range(MINUTES)),
         workers=await workers(),

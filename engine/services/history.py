@@ -14,9 +14,11 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import DEAD, OPEN_STATUSES, OrderStatus, PurchaseState
-from engine.services import search, walk
+from engine.services import conditions, walk, wording
 from engine.services.blue_book import Event, blue_book
-from engine.services.filters import Filters, from_text
+from engine.services.conditions import joined
+from engine.services.filter_line import RESOLVE
+from engine.services.filters import Filters, candidates, from_text
 from engine.services.order_page import OrderPage, order_page
 from engine.services.walk import END, Cursor
 
@@ -29,6 +31,7 @@ __all__ = [
     "OrderRow",
     "Page",
     "blue_book",
+    "candidates",
     "count_matching",
     "counts",
     "cursor_at",
@@ -43,7 +46,8 @@ __all__ = [
 ]
 
 LARGEST_PAGE = 500
-RESOLVE = (OrderStatus.FAILED, OrderStatus.ON_HOLD, OrderStatus.UNRESOLVED)
+AT_ONCE = 20_000
+"""How many orders are tried in one query where all that fit are wanted."""
 Tab = Literal["ready", "resolve", "all"]
 TABS: dict[str, tuple[OrderStatus, ...]] = {"ready": (OrderStatus.READY,), "resolve": RESOLVE, "all": OPEN_STATUSES}
 
@@ -120,9 +124,10 @@ class _Ids(msgspec.Struct, frozen=True):
 async def list_orders(
     filters: Filters | None = None, *, sort: str = "-placed", after: Cursor | None = None, limit: int = 50
 ) -> Page:
-    """A page of the orders that fit. sort: placed, number or total, with - for the largest first.
+    """A page of the orders that fit. sort: placed, number, total or state, with - for the largest (newest) first.
 
-    With a text the newest come first, whatever the sort, and there is no way back but the cursors one came by.
+    Where thousands have the rarest word of a text, they come in order of arrival, whatever the sort: the newest first,
+    or sorted by ``placed`` the oldest.
     """
     found = await _ids(filters or Filters(), sort, after, max(1, min(limit, LARGEST_PAGE)))
     return Page(await rows_of(found.ids), found.next, found.previous, found.partial)
@@ -151,100 +156,81 @@ def in_queue(tab: Tab, filters: Filters | None = None) -> Filters:
 
 
 async def _ids(filters: Filters, sort: str, after: Cursor | None, limit: int) -> _Ids:
-    if filters.text.strip():
-        return await _by_text(filters, after, limit)
-    by = walk.Sort.of(sort)
-    cursor, back = after, after is not None and after.back
-    found: list[tuple[int, int | str]] = []
-    rest: Cursor | None = None
-    for window in walk.WINDOWS:
-        planned = await walk.plan(filters, by, cursor)
-        exact = not planned.tried or not planned.bounded
-        found += await planned.page(limit + 1 if exact else window, limit + 1 - len(found))
-        if exact or len(found) > limit:
-            rest = None
-            break
-        rest = cursor = await planned.floor(window)
-        if rest is None:
-            break
-    more = len(found) > limit
-    found = found[:limit]
+    walked = await walk.places(filters, sort, after, limit + 1)
+    more, rest = len(walked.found) > limit, walked.rest
+    found = walked.found[:limit]
+    back = after is not None and after.back
     if back:
         found.reverse()
     ahead = Cursor(found[-1][1], found[-1][0]) if found else None
-    behind = msgspec.structs.replace(Cursor(found[0][1], found[0][0]), back=True) if found else None
+    behind = Cursor(found[0][1], found[0][0], back=True) if found else None
+    ids = [i for i, _ in found]
     if back:
-        previous = behind if more else rest
-        return _Ids([i for i, _ in found], ahead if after is not walk.END and after and after.id else None, previous,
-                    rest is not None)  # fmt: skip
-    return _Ids([i for i, _ in found], ahead if more else rest, behind if after else None, rest is not None)
-
-
-async def _by_text(filters: Filters, after: Cursor | None, limit: int) -> _Ids:
-    before = after.id if after is not None and after.id else None
-    channel = filters.channel_ids[0] if len(filters.channel_ids) == 1 else None
-    now = clock.micros(clock.now())
-    tried = [*walk.ages(filters, now), *walk.conditions(filters, now)]
-    if len(filters.channel_ids) > 1:
-        tried += walk.own(Filters(channel_ids=filters.channel_ids))
-    found: list[int] = []
-    page = None
-    for _ in range(4):
-        page = await search.find(
-            filters.text, before_id=before, limit=limit - len(found), statuses=filters.statuses, channel_id=channel
-        )
-        found += await _fitting(page.ids, tried) if tried and page.ids else page.ids
-        before = page.next_before
-        if before is None or len(found) >= limit or (not page.exhausted and len(page.ids) < limit and not tried):
-            break
-    partial = before is not None and len(found) < limit
-    return _Ids(found, Cursor(0, before) if before is not None else None, None, partial)
-
-
-async def _fitting(ids: list[int], tried: list[walk.Clause]) -> list[int]:
-    where = " AND ".join(c.sql for c in tried)
-    values = [v for c in tried for v in c.values]
-    wanted = db.padded(ids)
-    kept = await db.rows(
-        f"SELECT o.id FROM orders AS o WHERE o.id IN ({db.marks(wanted)}) AND {where}", *wanted, *values
-    )
-    fit = {int(r[0]) for r in kept}
-    return [i for i in ids if i in fit]
+        somewhere = after is not None and after.somewhere
+        return _Ids(ids, ahead if somewhere else None, behind if more else rest, rest is not None)
+    return _Ids(ids, ahead if more else rest, behind if after else None, rest is not None)
 
 
 def cursor_at(row: OrderRow, sort: str, *, back: bool = False) -> Cursor:
     """The place of this row in a list with this sort: what comes after it, or with ``back`` before it."""
+    placed = clock.micros(row.placed_at)
+    if sort.removeprefix("-") == "state":
+        return Cursor(f"{walk.STATE_ORDER.index(row.status)}.{placed}", row.id, back)
     column = walk.Sort.of(sort).column
-    value = {"placed_at": clock.micros(row.placed_at), "number": row.number, "total": row.total}[column]
-    return Cursor(value, row.id, back)
+    values: dict[str, int | str] = {"placed_at": placed, "number": row.number, "total": row.total}
+    return Cursor(values[column], row.id, back)
 
 
 async def fitting(filters: Filters, order_ids: Sequence[int]) -> set[int]:
-    """Which of these orders fit. Words are not looked at: that is what ``list_orders`` searches for."""
+    """Which of these orders fit."""
     if not order_ids:
         return set()
     now = clock.micros(clock.now())
-    tried = [*walk.own(filters), *walk.ages(filters, now), *walk.conditions(filters, now)]
-    return set(await _fitting(list(order_ids), tried)) if tried else set(order_ids)
+    words = (await wording.of(filters)).tried_whole("o.id")
+    where = joined([*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now), *words])
+    wanted = db.padded(list(order_ids))
+    kept = await db.rows(
+        f"SELECT o.id FROM orders AS o WHERE o.id IN ({db.marks(wanted)}) AND {where.sql}", *wanted, *where.values
+    )
+    return {int(r[0]) for r in kept}
 
 
 async def ids_matching(filters: Filters, limit: int = 10_000, *, sort: str = "-placed") -> list[int]:
-    """The ids of the orders that fit, at most ``limit``: for what is done to all of them."""
+    """The ids of the orders that fit, at most ``limit``: for what is done to all of them, however long it takes."""
     found: list[int] = []
     after: Cursor | None = None
     while len(found) < limit:
-        page = await _ids(filters, sort, after, min(2_000, limit - len(found)))
-        found += page.ids
-        after = page.next
+        walked = await walk.places(filters, sort, after, limit - len(found), (AT_ONCE,))
+        found += [i for i, _ in walked.found]
+        after = walked.rest
         if after is None:
             break
     return found
 
 
-async def count_matching(filters: Filters, at_most: int = 1_000) -> tuple[int, bool]:
-    """How many orders fit, and whether that is all of them; counting stops at ``at_most``."""
-    found = len(await ids_matching(filters, at_most + 1))
-    return min(found, at_most), found <= at_most
+async def count_matching(filters: Filters, at_most: int = 10_000) -> tuple[int, bool]:
+    """How many orders fit, and whether that is all of them.
+
+    Counting stops at ``at_most``, and where few of very many orders fit, earlier: then there are so many at least.
+    """
+    kept = await kept_count(filters)
+    if kept is not None:
+        return min(kept, at_most), kept <= at_most
+    return await walk.count(filters, "-placed", None, at_most)
+
+
+async def kept_count(filters: Filters) -> int | None:
+    """How many orders fit, by the kept counters; None where these do not know."""
+    plain = msgspec.structs.replace(filters, statuses=(), channel_ids=(), snoozed=None)
+    if plain != Filters() or filters.snoozed is True:
+        return None
+    own = joined(conditions.own(msgspec.structs.replace(filters, snoozed=None)))
+    sql = own.sql.replace("o.", "")
+    kept = int(await db.value(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM order_counts WHERE {sql}", *own.values))
+    if filters.snoozed is None:
+        return kept
+    asleep = "SELECT COUNT(*) FROM orders AS o WHERE o.snoozed_until IS NOT NULL AND o.snoozed_until > ? AND "
+    return kept - int(await db.value(asleep + own.sql, clock.micros(clock.now()), *own.values))
 
 
 async def counts(channel_id: int | None = None) -> dict[str, int]:

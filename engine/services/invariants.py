@@ -10,7 +10,7 @@ import msgspec
 
 from engine import clock, db
 from engine.domain.states import COMMITTED, PurchaseState, order_status
-from engine.services import audit, counters
+from engine.services import audit, counters, listed
 from engine.services.casefile import Case, facts, quantities
 
 GRACE = timedelta(minutes=2)
@@ -69,6 +69,9 @@ def order_problems(case: Case) -> Iterator[str]:
     status = order_status(facts(case, derived))
     if case.order.status != status:
         yield f"status: it is {case.order.status}, from its parts follows {status}"
+    for name, since in listed.since(case).items():
+        if getattr(case.order, name) != since:
+            yield f"status: {name} is {getattr(case.order, name)}, from its open Issues follows {since}"
 
 
 def _of_order(problem: audit.Problem) -> Violation:

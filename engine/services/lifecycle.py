@@ -26,7 +26,7 @@ from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import INITIAL, TRANSITIONS, Axis, PurchaseState, order_status
 from engine.errors import IllegalTransition
-from engine.services import counters, loading, outbox, recall, search, writing
+from engine.services import counters, listed, loading, outbox, recall, search, writing
 from engine.services.casefile import (
     BOOLEAN,
     Case,
@@ -451,7 +451,7 @@ def _settle(work: Work, case: Case) -> None:
     status = order_status(facts(case, found))
     if case.was_status is None and not case.order.is_new:
         case.was_status = case.order.status
-    work.put(case, case.order, status=status, changed_at=work.now)
+    work.put(case, case.order, status=status, changed_at=work.now, **listed.kept(work, case))
     case.order.dirty.add("changed_at")  # whatever changed, the order's version moves on: ``recall`` goes by it
 
 

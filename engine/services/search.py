@@ -16,12 +16,15 @@ import msgspec
 
 from engine import db
 
-MOST_TERMS = 40
+MOST_TERMS = 150
 LONGEST = 40
 MOST_WORDS = 8
-COUNTED = 1_000
-BUDGET = 20_000
+COUNTED = 3_000
+"""Up to so many orders of a word are counted, and up to so many are gathered before they are compared."""
+BUDGET = 8_000
 """Probes a search may make before it hands back what it has."""
+CITY = "city:"
+"""Begins the term of the city an order goes to; no word has a colon."""
 _WORD = re.compile(r"[^\W_]+")
 # Letters that Unicode does not take apart into a plain letter and a mark.
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
@@ -51,7 +54,7 @@ def terms_of(*texts: str) -> set[str]:
     """What an order is to be found by, given its number, names, e-mail, PO numbers, SKUs, tracking numbers …
 
     Words of two to 40 characters; what is written with punctuation inside (numbers, e-mail) is a term without it too.
-    At most 40 terms; the first texts win, so give numbers first.
+    At most 150 terms; the first texts win, so give numbers first.
     """
     found: dict[str, None] = {}
     for text in texts:
@@ -60,6 +63,11 @@ def terms_of(*texts: str) -> set[str]:
             if len(found) == MOST_TERMS:
                 return set(found)
     return set(found)
+
+
+def city_term(city: str) -> str:
+    """What an order that goes to this city is found by with ``city:``."""
+    return CITY + " ".join(fold(city).split())[: LONGEST - len(CITY)]
 
 
 async def index(pairs: Iterable[tuple[str, int]]) -> None:
@@ -85,8 +93,8 @@ class SearchPage(msgspec.Struct, frozen=True):
     exhausted: bool
 
 
-class _Word(msgspec.Struct, frozen=True):
-    """Terms equal to ``low``, or with ``high`` those from low on and below high."""
+class Word(msgspec.Struct, frozen=True):
+    """Terms equal to ``low``, or with ``high`` those from low on and below high. ``count`` goes up to ``COUNTED``."""
 
     low: str
     high: str = ""
@@ -100,6 +108,21 @@ class _Word(msgspec.Struct, frozen=True):
     @property
     def where(self) -> str:
         return "term >= ? AND term < ?" if self.high else "term = ?"
+
+    @property
+    def orders(self) -> str:
+        """The query for its orders' ids, some of them twice; whole where ``count`` is below ``COUNTED``."""
+        # The limit keeps both databases from walking another index than that of the terms.
+        return f"SELECT order_id FROM terms WHERE {self.where} LIMIT {COUNTED}"
+
+    def probe(self, order_id: str) -> str:
+        """The condition that the order with this id (an expression) has it, given ``values``."""
+        if self.high and 0 < self.count < COUNTED:
+            return f"{order_id} IN ({self.orders})"
+        # A scalar subquery, not EXISTS, which PostgreSQL may turn into a join over every order that has the word.
+        if not self.high:  # neighbours in the index, where the ids come in order
+            return f"(SELECT 1 FROM terms AS t WHERE t.term = ? AND t.order_id = {order_id}) = 1"
+        return f"(SELECT 1 FROM terms AS t WHERE t.order_id = {order_id} AND {self.where} LIMIT 1) = 1"
 
 
 class _Walk(msgspec.Struct, frozen=True):
@@ -115,9 +138,9 @@ class _Walk(msgspec.Struct, frozen=True):
 
     async def hits(self, before: int, window: int, limit: int) -> list[int]:
         where = " AND ".join(self.probes) or "1 = 1"
-        sql = (
-            f"SELECT order_id FROM ({self.sql} LIMIT {window}) AS c WHERE {where} ORDER BY order_id DESC LIMIT {limit}"
-        )
+        # SQLite would sort what comes sorted already, and so probe all of the window; PostgreSQL knows it is sorted.
+        order = "ORDER BY order_id DESC" if db.is_postgres() else ""
+        sql = f"SELECT order_id FROM ({self.sql} LIMIT {window}) AS c WHERE {where} {order} LIMIT {limit}"
         return [int(r[0]) for r in await db.rows(sql, *self.values, before, *self.probe_values)]
 
     async def floor(self, before: int, window: int) -> tuple[int, bool]:
@@ -129,33 +152,37 @@ class _Walk(msgspec.Struct, frozen=True):
         return int(found[0] or 0), int(found[1]) >= window
 
 
-def _prefix(low: str) -> _Word:
-    return _Word(low, low + "\U0010ffff")
+def begun(low: str) -> Word:
+    """The terms that begin so."""
+    return Word(low, low + "\U0010ffff")
 
 
 async def _begins(whole: str) -> bool:
-    word = _prefix(whole)
+    word = begun(whole)
     return bool(await db.rows(f"SELECT 1 FROM terms WHERE {word.where} LIMIT 1", *word.values))
 
 
-async def _words(text: str) -> list[_Word]:
-    """What an order must have: all of these. The last may go on; what has punctuation inside is one word if it can."""
-    found: dict[_Word, None] = {}
+async def words_of(text: str, *, whole: bool = True) -> list[Word]:
+    """What an order must have: all of these. The last may go on; what has punctuation inside is one word if it can.
+
+    Without ``whole`` it never is, as the text may be what comes after a punctuation mark.
+    """
+    found: dict[Word, None] = {}
     chunks = fold(text).split()
     for position, chunk in enumerate(chunks, 1):
         tokens = _WORD.findall(chunk)
-        whole = "".join(tokens)[:LONGEST]
-        if len(tokens) > 1 and await _begins(whole):
-            found[_prefix(whole)] = None
+        together = "".join(tokens)[:LONGEST]
+        if whole and len(tokens) > 1 and await _begins(together):
+            found[begun(together)] = None
             continue
         for number, token in enumerate(tokens, 1):
             goes_on = position == len(chunks) and number == len(tokens)
             if goes_on or len(token) >= 2:
-                found[_prefix(token[:LONGEST]) if goes_on else _Word(token[:LONGEST])] = None
+                found[begun(token[:LONGEST]) if goes_on else Word(token[:LONGEST])] = None
     return list(found)[:MOST_WORDS]
 
 
-async def _counted(words: list[_Word], before: int) -> list[_Word]:
+async def counted_rarest_first(words: list[Word], before: int) -> list[Word]:
     """The words, rarest first, by bounded probes: the number of orders up to a bound, then how far back these reach."""
     parts: list[str] = []
     values: list[Any] = []
@@ -174,7 +201,7 @@ async def _counted(words: list[_Word], before: int) -> list[_Word]:
     return sorted(counted, key=lambda w: (w.count, bool(w.high), w.oldest))
 
 
-def _walk(words: list[_Word], statuses: Sequence[str] | None, channel_id: int | None) -> _Walk:
+def _walk(words: list[Word], statuses: Sequence[str] | None, channel_id: int | None) -> _Walk:
     driver, others = words[0], words[1:]
     values: tuple[Any, ...] = driver.values
     if not driver.high:
@@ -189,8 +216,7 @@ def _walk(words: list[_Word], statuses: Sequence[str] | None, channel_id: int | 
         # A beginning that very many words share: most orders have it, so walk the orders themselves.
         sql = "SELECT id AS order_id FROM orders WHERE id < ? ORDER BY id DESC"
         values, others = (), words
-    # Scalar subqueries, not EXISTS: PostgreSQL would turn that into a join over every order that has the word.
-    probes = [f"(SELECT 1 FROM terms AS t WHERE t.order_id = c.order_id AND {w.where} LIMIT 1) = 1" for w in others]
+    probes = [w.probe("c.order_id") for w in others]
     probe_values: list[Any] = [v for w in others for v in w.values]
     if statuses or channel_id is not None:
         wanted = ["o.id = c.order_id"]
@@ -233,11 +259,11 @@ async def find(
     exact = await exactly(words)
     if exact and (statuses or channel_id is not None):
         exact = await _kept(exact, statuses, channel_id)
-    wanted = await _words(words)
+    wanted = await words_of(words)
     first = exact if before_id is None else []
     if not wanted:
         return SearchPage(first, None, exhausted=True)
-    counted = await _counted(wanted, before)
+    counted = await counted_rarest_first(wanted, before)
     if counted[0].count == 0:
         return SearchPage(first, None, exhausted=True)
     walk = _walk(counted, statuses, channel_id)

@@ -1,34 +1,40 @@
 """How a list of orders is walked: from filters and a sort to SQL that reads little, however many orders there are.
 
-Either the filters pick few orders (those with an open Issue, say), which are sorted; or an index is walked in the
+Either something the filters name picks few orders (a rare word, an Issue), which are sorted; or an index is walked in the
 sort's order and the rest of the filters is tried on each order, in bounded windows. Never an OFFSET.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from functools import lru_cache
 from itertools import product
 from typing import Any
 
 import msgspec
-from babel.numbers import list_currencies
 
 from engine import clock, db
-from engine.domain import money
-from engine.domain.states import OPEN_STATUSES
-from engine.errors import Invalid, Unreadable
-from engine.services.filters import LATE_ISSUES, Filters
+from engine.domain.states import OPEN_STATUSES, OrderStatus
+from engine.errors import Invalid
+from engine.services import conditions, search, wording
+from engine.services.conditions import Clause, joined
+from engine.services.filters import Filters
+from engine.services.wording import Wording
 
-FEW = 5_000
+FEW = 1_500
 """Up to so many orders are picked and sorted."""
 MOST_BRANCHES = 16
-WINDOWS = (1_000, 9_000)
+WINDOWS = (1_000, 4_000)
 """How many orders are tried for one page before it is handed back unfilled."""
+COUNTED = 10_000
+"""How many orders are tried for a count."""
 OPEN = "('failed', 'on_hold', 'unresolved', 'ready')"  # as the partial index says it (migration 0002)
+STATE_ORDER = (*OPEN_STATUSES, *(s for s in OrderStatus if s not in OPEN_STATUSES and s != OrderStatus.CANCELED),
+               OrderStatus.CANCELED)  # fmt: skip
+"""The sort ``state``: what needs a person most comes first."""
 SORTS = {"placed": "placed_at", "number": "number", "total": "total"}
-CARRIED = "id, placed_at, number, total, currency, status, channel_id, country, held, snoozed_until"
+CARRIED = (
+    "id, placed_at, number, total, currency, status, channel_id, country, held, snoozed_until, issue_at, late_at, email"
+)
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -50,16 +56,14 @@ class Cursor(msgspec.Struct, frozen=True):
             raise Invalid(f"{text} is not a place in a list; start again from its first page", "after")
         return cls(value, int(number), text[0] == "<")
 
+    @property
+    def somewhere(self) -> bool:
+        """Is it beside an order, and not at the list's end?"""
+        return not (self.back and not self.id)
+
 
 END = Cursor("", 0, back=True)
 """Before nothing: gives the last page."""
-
-
-class Clause(msgspec.Struct, frozen=True):
-    """A condition and its values."""
-
-    sql: str
-    values: tuple[Any, ...] = ()
 
 
 class Sort(msgspec.Struct, frozen=True):
@@ -73,173 +77,128 @@ class Sort(msgspec.Struct, frozen=True):
         name = text.removeprefix("-")
         if name not in SORTS:
             raise Invalid(
-                f"orders are not sorted by {name}; there are {', '.join(SORTS)}, with - for largest first", "sort"
+                f"orders are not sorted by {name}; there are {', '.join(SORTS)} and state, with - for largest first",
+                "sort",
             )
         return cls(SORTS[name], text.startswith("-"))
 
     def order(self, back: bool) -> str:
         way = "DESC" if self.down != back else "ASC"
-        return f"{self.column} {way}, id {way}"
+        return f"{self.column} {way}, id {way}" if self.column != "id" else f"id {way}"
 
-    def beyond(self, cursor: Cursor | None) -> Clause | None:
-        if cursor is None or cursor is END or (cursor.back and not cursor.id):
+    def beyond(self, cursor: Cursor | None, alias: str = "") -> Clause | None:
+        """What lies on the cursor's side."""
+        if cursor is None or not cursor.somewhere:
             return None
         sign = "<" if self.down != cursor.back else ">"
+        if self.column == "id":
+            return Clause(f"{alias}id {sign} ?", (cursor.id,))
         if self.column == "number":  # unique, so it needs no id
-            return Clause(f"number {sign} ?", (str(cursor.value),))
+            return Clause(f"{alias}number {sign} ?", (str(cursor.value),))
         try:
-            return Clause(f"({self.column}, id) {sign} (?, ?)", (int(cursor.value), cursor.id))
+            return Clause(f"({alias}{self.column}, {alias}id) {sign} (?, ?)", (int(cursor.value), cursor.id))
         except ValueError as error:
             raise Invalid(f"{cursor.value} is no place in a list sorted by {self.column}", "after") from error
 
 
-def _any(column: str, values: Sequence[Any], no: bool = False) -> Clause:
-    return Clause(f"{column} {'NOT ' if no else ''}IN ({db.marks(values)})", tuple(values))
+class Walk(msgspec.Struct, frozen=True):
+    """A list's query: ``sources`` give candidates in its order, ``tried`` is what each must pass.
 
+    ``bounded``: there may be more candidates than a window holds; otherwise they are few and in no order.
+    """
 
-def _has(table: str, where: Clause, yes: bool = True) -> Clause:
-    # A scalar subquery, not EXISTS, which PostgreSQL may turn into a join over the whole table.
-    found = f"(SELECT 1 FROM {table} AS t WHERE t.order_id = o.id AND {where.sql} LIMIT 1)"
-    return Clause(f"{found} = 1" if yes else f"{found} IS NULL", where.values)
+    sort: Sort
+    back: bool
+    sources: tuple[Clause, ...]
+    tried: Clause | None
+    bounded: bool
 
+    @property
+    def whole(self) -> bool:
+        """Does one query give a page, however few fit?"""
+        return self.tried is None or not self.bounded
 
-def _issues(codes: Sequence[str]) -> Clause:
-    return Clause(f"closed_at IS NULL AND code IN ({db.marks(codes)})", tuple(codes))
+    def _candidates(self, window: int) -> Clause:
+        if not self.bounded:
+            return self.sources[0]
+        # Without inner limits, so that both databases merge the branches instead of sorting them.
+        union = " UNION ALL ".join(s.sql for s in self.sources)
+        values: tuple[Any, ...] = sum((s.values for s in self.sources), ())
+        return Clause(f"{union} ORDER BY {self.sort.order(self.back)} LIMIT {window}", values)
 
-
-@lru_cache(maxsize=1)
-def _unusual() -> dict[int, list[str]]:
-    """The currencies that have not two decimals, by how many they have."""
-    found: dict[int, list[str]] = {}
-    for code in sorted(list_currencies()):
-        try:
-            places = money.exponent(code)
-        except Unreadable:
-            continue
-        if places != 2:
-            found.setdefault(places, []).append(code)
-    return found
-
-
-def _bound(amount: Decimal, sign: str, currency: str) -> Clause:
-    """total >= or <= an amount of major units, in each order's own currency."""
-
-    def whole(places: int) -> int:
-        scaled = amount.scaleb(places).to_integral_value(ROUND_CEILING if sign == ">=" else ROUND_FLOOR)
-        return int(max(min(scaled, Decimal(money.LARGEST)), Decimal(-money.LARGEST)))
-
-    if currency:
-        return Clause(f"o.total {sign} ?", (whole(money.exponent(currency)),))
-    cases, values = [], []
-    for places, codes in _unusual().items():
-        cases.append(f"WHEN o.currency IN ({', '.join(repr(code) for code in codes)}) THEN CAST(? AS BIGINT)")
-        values.append(whole(places))
-    return Clause(f"o.total {sign} CASE {' '.join(cases)} ELSE CAST(? AS BIGINT) END", (*values, whole(2)))
-
-
-def ages(filters: Filters, now: int) -> list[Clause]:
-    """When it was placed: conditions that an index by placed_at serves."""
-    found = []
-    if filters.placed_from:
-        found.append(Clause("placed_at >= ?", (clock.micros(filters.placed_from),)))
-    if filters.placed_to:
-        found.append(Clause("placed_at < ?", (clock.micros(filters.placed_to),)))
-    if filters.older_than is not None:
-        found.append(Clause("placed_at <= ?", (now - filters.older_than * 1_000_000,)))
-    if filters.younger_than is not None:
-        found.append(Clause("placed_at > ?", (now - filters.younger_than * 1_000_000,)))
-    return found
-
-
-def conditions(filters: Filters, now: int) -> list[Clause]:
-    """What is tried on each order ``o``, apart from statuses, channels and times, which the walk itself sees to."""
-    found = []
-    if filters.not_channel_ids:
-        found.append(_any("o.channel_id", filters.not_channel_ids, no=True))
-    if filters.currency:
-        found.append(Clause("o.currency = ?", (filters.currency,)))
-    if filters.country:
-        found.append(Clause("o.country = ?", (filters.country.upper(),)))
-    if filters.total_min is not None:
-        found.append(_bound(filters.total_min, ">=", filters.currency))
-    if filters.total_max is not None:
-        found.append(_bound(filters.total_max, "<=", filters.currency))
-    if filters.held is not None:
-        found.append(Clause("o.held <> ''" if filters.held else "o.held = ''"))
-    if filters.snoozed is True:
-        found.append(Clause("o.snoozed_until > ?", (now,)))
-    if filters.snoozed is False:
-        found.append(Clause("(o.snoozed_until IS NULL OR o.snoozed_until <= ?)", (now,)))
-    return found + _parts(filters, now)
-
-
-def _parts(filters: Filters, now: int) -> list[Clause]:
-    """What is tried on an order's purchase orders and Issues."""
-    found = []
-    if filters.supplier_ids:
-        found.append(_has("purchase_orders", _any("supplier_id", filters.supplier_ids)))
-    if filters.not_supplier_ids:
-        found.append(_has("purchase_orders", _any("supplier_id", filters.not_supplier_ids), yes=False))
-    if filters.issue_codes:
-        found.append(_has("issues", _issues(filters.issue_codes)))
-    if filters.not_issue_codes:
-        found.append(_has("issues", _issues(filters.not_issue_codes), yes=False))
-    if filters.has_issue is not None:
-        found.append(_has("issues", Clause("closed_at IS NULL"), yes=filters.has_issue))
-    if filters.late is not None:
-        overdue = _has("purchase_orders", Clause("(ack_due_at < ? OR tracking_due_at < ?)", (now, now)))
-        waited = _has("issues", _issues(LATE_ISSUES))
-        both = f"({overdue.sql} OR {waited.sql})"
-        # A comparison with no row is NULL, not false.
-        found.append(
-            Clause(both if filters.late else f"COALESCE({both}, 1 = 0) = (1 = 0)", overdue.values + waited.values)
+    def _fitting(self, window: int, limit: int) -> Clause:
+        found = self._candidates(limit if self.tried is None and self.bounded else window)
+        if self.tried is None and self.bounded:
+            return found
+        tried = self.tried or Clause("1 = 1")
+        order = self.sort.order(self.back)
+        # SQLite would sort what comes sorted already, and so try all of the window; PostgreSQL knows it is sorted.
+        order = "" if self.bounded and not db.is_postgres() else f"ORDER BY {order}"
+        return Clause(
+            f"SELECT id, {self.sort.column} FROM ({found.sql}) AS o WHERE {tried.sql} {order} LIMIT {limit}",
+            found.values + tried.values,
         )
-    return found
 
+    async def page(self, window: int, limit: int) -> list[tuple[int, int | str]]:
+        """Ids and sort values of the first ``limit`` that pass, of a window of candidates."""
+        query = self._fitting(window, limit)
+        return [(int(r[0]), r[1]) for r in await db.rows(query.sql, *query.values)]
 
-def own(filters: Filters) -> list[Clause]:
-    """Statuses and channels, as conditions."""
-    found = []
-    if filters.statuses:
-        found.append(_any("o.status", filters.statuses))
-    if filters.channel_ids:
-        found.append(_any("o.channel_id", filters.channel_ids))
-    return found
+    async def count(self, window: int, limit: int) -> int:
+        """How many pass, of a window of candidates; at most ``limit``."""
+        query = self._fitting(window, limit)
+        return int(await db.value(f"SELECT COUNT(*) FROM ({query.sql}) AS n", *query.values))
 
+    async def floor(self, window: int) -> Cursor | None:
+        """The last candidate of a window, None where the window was not full."""
+        candidates = self._candidates(window)
+        counted = await db.value(f"SELECT COUNT(*) FROM ({candidates.sql}) AS n", *candidates.values)
+        return await self.last(window) if counted >= window else None
 
-def _picks(filters: Filters, now: int) -> list[Clause]:
-    """Queries for order ids, each of which has all that fit, by indexes made for it: worth it where they are few."""
-    found = []
-    if filters.late:
-        due = [
-            f"SELECT order_id FROM purchase_orders WHERE {name} IS NOT NULL AND {name} < ?"
-            for name in ("ack_due_at", "tracking_due_at")
-        ]
-        waited = _issues(LATE_ISSUES)
-        union = " UNION ALL ".join([*due, f"SELECT order_id FROM issues WHERE {waited.sql}"])
-        found.append(Clause(union, (now, now, *waited.values)))
-    if filters.issue_codes:
-        issues = _issues(filters.issue_codes)
-        found.append(Clause(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values))
-    elif filters.has_issue:
-        found.append(Clause("SELECT order_id FROM issues WHERE closed_at IS NULL"))
-    if filters.held:
-        found.append(Clause("SELECT id AS order_id FROM orders WHERE held <> ''"))
-    if filters.snoozed:
-        found.append(
-            Clause("SELECT id AS order_id FROM orders WHERE snoozed_until IS NOT NULL AND snoozed_until > ?", (now,))
+    async def last(self, window: int) -> Cursor | None:
+        """The last candidate of a window."""
+        candidates = self._candidates(window)
+        found = await db.row(
+            f"SELECT id, {self.sort.column} FROM ({candidates.sql}) AS o "
+            f"ORDER BY {self.sort.order(not self.back)} LIMIT 1",
+            *candidates.values,
         )
-    if filters.supplier_ids:
-        suppliers = _any("supplier_id", filters.supplier_ids)
-        found.append(Clause(f"SELECT order_id FROM purchase_orders WHERE {suppliers.sql}", suppliers.values))
-    if filters.statuses:
-        where = own(filters)
-        text = " AND ".join(c.sql.replace("o.", "") for c in where)
-        found.append(Clause(f"SELECT id AS order_id FROM orders WHERE {text}", sum((c.values for c in where), ())))
-    return found
+        return None if found is None else Cursor(found[1], int(found[0]), self.back)
 
 
-async def _few(picks: list[Clause]) -> Clause | None:
+async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
+    """The cheapest way to walk a list from a cursor on.
+
+    What very many orders have a word of is walked by arrival, whatever the sort: the newest first, or with the sort
+    ``placed`` the oldest.
+    """
+    now = clock.micros(clock.now())
+    words = await wording.of(filters)
+    if words.few is not None:
+        return _picked(filters, words, words.few, sort, cursor, now)
+    picks = conditions.picks(filters, now)
+    if picks and (len(picks) > 1 or not filters.statuses or sort.column != "placed_at"):
+        pick = await _few(picks)
+        if pick is not None:
+            return _picked(filters, words, pick, sort, cursor, now)
+    if words.driver is not None and not (filters.statuses and set(filters.statuses) <= set(OPEN_STATUSES)):
+        return _by_arrival(
+            filters, words, words.driver, Sort("id", sort.down or sort.column != "placed_at"), cursor, now
+        )
+    tried = [*conditions.tried(filters, now), *words.tried("o.id")]
+    branches = _branches(filters) if sort.column == "placed_at" else None
+    if branches is None:
+        branches, tried = [Clause("1 = 1")], [*conditions.own(filters), *tried]
+    limits = [*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor)])]
+    columns = CARRIED if tried else f"id, {sort.column}"
+    sources = []
+    for branch in branches:
+        where = joined([branch, *limits])
+        sources.append(Clause(f"SELECT {columns} FROM orders WHERE {where.sql}", where.values))
+    return Walk(sort, _back(cursor), tuple(sources), joined(tried) if tried else None, bounded=True)
+
+
+async def _few(picks: Sequence[Clause]) -> Clause | None:
     """The first query that gives few ids."""
     for pick in picks:
         counted = await db.value(
@@ -250,97 +209,48 @@ async def _few(picks: list[Clause]) -> Clause | None:
     return None
 
 
-class Walk(msgspec.Struct, frozen=True):
-    """A list's query: ``source`` gives candidates, ``tried`` is what each must pass."""
-
-    sort: Sort
-    back: bool
-    sources: tuple[Clause, ...]
-    tried: tuple[Clause, ...]
-    bounded: bool
-
-    def _candidates(self, window: int) -> Clause:
-        values: tuple[Any, ...] = sum((s.values for s in self.sources), ())
-        if not self.bounded:
-            return Clause(self.sources[0].sql, values)
-        order = self.sort.order(self.back)
-        parts = [f"{s.sql} ORDER BY {order} LIMIT {window}" for s in self.sources]
-        if len(parts) == 1:
-            return Clause(parts[0], values)
-        union = " UNION ALL ".join(f"SELECT * FROM ({part}) AS b{n}" for n, part in enumerate(parts))
-        return Clause(f"SELECT * FROM ({union}) AS b ORDER BY {order} LIMIT {window}", values)
-
-    async def page(self, window: int, limit: int) -> list[tuple[int, int | str]]:
-        """Ids and sort values of the first ``limit`` that pass, of a window of candidates."""
-        candidates = self._candidates(window)
-        where = " AND ".join(c.sql for c in self.tried) or "1 = 1"
-        values = candidates.values + sum((c.values for c in self.tried), ())
-        found = await db.rows(
-            f"SELECT id, {self.sort.column} FROM ({candidates.sql}) AS o WHERE {where} "
-            f"ORDER BY {self.sort.order(self.back)} LIMIT {limit}",
-            *values,
-        )
-        return [(int(r[0]), r[1]) for r in found]
-
-    async def floor(self, window: int) -> Cursor | None:
-        """The last candidate of a window, None where the window was not full."""
-        candidates = self._candidates(window)
-        found = await db.row(
-            f"SELECT id, {self.sort.column}, (SELECT COUNT(*) FROM ({candidates.sql}) AS n) "
-            f"FROM ({candidates.sql}) AS o ORDER BY {self.sort.order(not self.back)} LIMIT 1",
-            *candidates.values, *candidates.values,
-        )  # fmt: skip
-        return Cursor(found[1], int(found[0]), self.back) if found is not None and found[2] >= window else None
-
-
-async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
-    """The cheapest way to walk a list from a cursor on."""
-    now = clock.micros(clock.now())
-    back = cursor is not None and cursor.back
-    limits = [*ages(filters, now), *filter(None, [sort.beyond(cursor)])]
-    tried = conditions(filters, now)
-    narrow = own(filters)
-    picks = _picks(filters, now)
-    if picks and (len(picks) > 1 or not filters.statuses or sort.column != "placed_at"):
-        pick = await _few(picks)
-        if pick is not None:
-            # CROSS JOIN: SQLite then looks each picked order up instead of walking all in the sort's order.
-            carried = ", ".join(f"x.{name.strip()}" for name in CARRIED.split(","))
-            where = " AND ".join(["x.id = s.order_id", *(c.sql for c in _on("x", limits))])
-            source = Clause(
-                f"SELECT {carried} FROM (SELECT DISTINCT order_id FROM ({pick.sql}) AS p) AS s "
-                f"CROSS JOIN orders AS x WHERE {where}",
-                pick.values + sum((c.values for c in limits), ()),
-            )
-            return Walk(sort, back, (source,), (*narrow, *tried), bounded=False)
-    branches = _branches(filters) if sort.column == "placed_at" else None
-    if branches is None:
-        branches, tried = [Clause("1 = 1")], [*narrow, *tried]
-    sources = tuple(
-        Clause(
-            f"SELECT {CARRIED if tried else f'id, {sort.column}'} FROM orders "
-            f"WHERE {' AND '.join(c.sql for c in [branch, *limits])}",
-            branch.values + sum((c.values for c in limits), ()),
-        )
-        for branch in branches
+def _picked(filters: Filters, words: Wording, pick: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
+    """The orders of a query for few order ids."""
+    ids = joined(words.tried("p.order_id", but=pick))
+    limits = joined([*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor, "x.")])])
+    # CROSS JOIN: SQLite then looks each picked order up instead of walking all in the sort's order. The limit is never
+    # reached: it keeps both databases from mixing the picking with what is around it.
+    source = Clause(
+        f"SELECT {_carried('x')} FROM (SELECT DISTINCT order_id FROM ({pick.sql}) AS p WHERE {ids.sql} "
+        f"LIMIT {search.COUNTED}) AS s CROSS JOIN orders AS x WHERE x.id = s.order_id AND {limits.sql}",
+        pick.values + ids.values + limits.values,
     )
-    return Walk(sort, back, sources, tuple(tried), bounded=True)
+    tried = joined([*conditions.own(filters), *conditions.tried(filters, now)])
+    return Walk(sort, _back(cursor), (source,), tried, bounded=False)
 
 
-def _on(alias: str, clauses: Sequence[Clause]) -> list[Clause]:
-    """The conditions with their columns named as the alias's."""
-    found = []
-    for clause in clauses:
-        sql = clause.sql
-        for column in ("placed_at", "number", "total"):
-            sql = sql.replace(column, f"{alias}.{column}")
-        found.append(Clause(sql.replace(", id)", f", {alias}.id)"), clause.values))
-    return found
+def _by_arrival(filters: Filters, words: Wording, driver: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
+    """The orders that have a common word, by the index that has them in order of arrival."""
+    others = [*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now)]
+    tried = [*words.tried("o.id", but=driver), *others]
+    where = joined([driver, *filter(None, [sort.beyond(cursor, "order_")])])
+    if others:
+        sql = f"SELECT {_carried('x')} FROM terms CROSS JOIN orders AS x WHERE x.id = order_id AND {where.sql}"
+    else:
+        sql = f"SELECT order_id AS id FROM terms WHERE {where.sql}"
+    return Walk(sort, _back(cursor), (Clause(sql, where.values),), joined(tried) if tried else None, bounded=True)
+
+
+def _carried(alias: str) -> str:
+    return ", ".join(f"{alias}.{name}" for name in CARRIED.split(", "))
+
+
+def _back(cursor: Cursor | None) -> bool:
+    return cursor is not None and cursor.back
 
 
 def _branches(filters: Filters) -> list[Clause] | None:
     """Conditions that each have an index in order of placing and together are the statuses and channels asked for."""
     statuses, channels = filters.statuses, filters.channel_ids
+    if filters.has_issue or filters.issue_codes:
+        if channels:
+            return None
+        return [Clause("issue_at IS NOT NULL AND status = ?", (status,)) for status in statuses or tuple(OrderStatus)]
     if statuses and set(statuses) == set(OPEN_STATUSES) and not channels:
         return [Clause(f"status IN {OPEN}")]
     if statuses and channels:
@@ -352,3 +262,103 @@ def _branches(filters: Filters) -> list[Clause] | None:
     if len(found) > MOST_BRANCHES:
         return None
     return found or [Clause("1 = 1")]
+
+
+class Walked(msgspec.Struct, frozen=True):
+    """Ids and sort values of orders, in the order they were walked; ``rest`` goes on where the windows ended first."""
+
+    found: list[tuple[int, int | str]]
+    rest: Cursor | None = None
+
+
+class _Leg(msgspec.Struct, frozen=True):
+    """A part of a list that one index has in its order. ``mark`` goes before its sort values."""
+
+    filters: Filters
+    sort: Sort
+    cursor: Cursor | None
+    mark: str = ""
+
+    def marked(self, value: int | str) -> int | str:
+        return f"{self.mark}{value}" if self.mark else value
+
+
+async def places(
+    filters: Filters, sort: str, after: Cursor | None, limit: int, windows: Sequence[int] | None = None
+) -> Walked:
+    """The first orders that fit from a cursor on (against the sort if it looks back), and where to go on."""
+    found: list[tuple[int, int | str]] = []
+    for leg in _legs(filters, sort, after):
+        cursor = leg.cursor
+        for window in windows or WINDOWS:
+            planned = await plan(leg.filters, leg.sort, cursor)
+            found += [(i, leg.marked(value)) for i, value in await planned.page(window, limit - len(found))]
+            if planned.whole or len(found) >= limit:
+                cursor = None
+                break
+            cursor = await planned.floor(window)
+            if cursor is None:
+                break
+        if cursor is not None:
+            return Walked(found, msgspec.structs.replace(cursor, value=leg.marked(cursor.value)))
+        if len(found) >= limit:
+            break
+    return Walked(found)
+
+
+async def count(filters: Filters, sort: str, after: Cursor | None, at_most: int) -> tuple[int, bool]:
+    """How many orders fit from a cursor on, and whether that is all; counts up to ``at_most``, tries ``COUNTED``."""
+    found = 0
+    for leg in _legs(filters, sort, after):
+        planned = await plan(leg.filters, leg.sort, leg.cursor)
+        found += await planned.count(COUNTED, at_most + 1 - found)
+        if found > at_most:
+            return at_most, False
+        if not planned.whole and await planned.floor(COUNTED) is not None:
+            return found, False
+    return found, True
+
+
+async def place(filters: Filters, sort: str, after: Cursor | None, steps: int) -> Cursor | None:
+    """Where one is so many orders on from a cursor; None where there is no order that way."""
+    last: Cursor | None = None
+    for leg in _legs(filters, sort, after):
+        planned = await plan(leg.filters, leg.sort, leg.cursor)
+        if planned.tried is None:
+            passed = await planned.count(steps, steps)
+            found = await planned.last(passed) if passed else None
+        else:
+            window = await planned.page(COUNTED, steps)
+            passed = len(window)
+            found = Cursor(window[-1][1], window[-1][0], planned.back) if window else None
+        if found is not None:
+            last = msgspec.structs.replace(found, value=leg.marked(found.value))
+        steps -= passed
+        if steps <= 0:
+            break
+    return last
+
+
+def _legs(filters: Filters, sort: str, after: Cursor | None) -> list[_Leg]:
+    """The list from a cursor on: as it is or, sorted by state, one status after the other, each by age."""
+    if sort.removeprefix("-") != "state":
+        return [_Leg(filters, Sort.of(sort), after)]
+    down, back = sort.startswith("-"), _back(after)
+    ranks = [n for n, status in enumerate(STATE_ORDER) if not filters.statuses or status in filters.statuses]
+    begin = None
+    if after is not None and after.somewhere:
+        rank, _, placed = str(after.value).partition(".")
+        if not rank.isdecimal():
+            raise Invalid(f"{after.value} is no place in a list sorted by state", "after")
+        begin = int(rank)
+        ranks = [n for n in ranks if (n <= begin if down != back else n >= begin)]
+    if down != back:
+        ranks.reverse()
+    legs = []
+    for n in ranks:
+        cursor = END if back else None
+        if after is not None and n == begin:
+            cursor = Cursor(placed, after.id, back)
+        one = msgspec.structs.replace(filters, statuses=(STATE_ORDER[n],))
+        legs.append(_Leg(one, Sort("placed_at", down), cursor, f"{n}."))
+    return legs

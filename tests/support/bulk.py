@@ -19,7 +19,7 @@ import msgspec
 
 from engine import clock, models
 from engine.models.fields import JsonField
-from engine.services.search import terms_of
+from engine.services.search import city_term, terms_of
 
 NOW = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 CHUNK = 10_000
@@ -47,6 +47,7 @@ FIRST = _split(
 )
 LAST_A = _split("Rey Had We Sil Bra Nov Oka Cast Le Tan Mor Hau Gar Kov Lind Ber Ferr Pet Schm Jans Dub Var Nak Oli")
 LAST_B = _split("es dad man va ndt ak for illo ka ier pt cia ac strom gen ara sen idt ois ga mura veira")
+CITIES = ("Berlin", "Lyon", "Málaga", "New York", "Austin", "Leeds", "Bergen")
 COUNTRIES = ("US", "DE", "FR", "GB", "SE", "CA", "IS")
 OPEN_ISSUES = ("missing_shipping_mapping", "unmapped_sku", "invalid_address", "no_supplier_stock")
 SECOND = 1_000_000
@@ -56,7 +57,7 @@ COLUMNS: dict[type[Any], tuple[str, ...]] = {
     models.Order: _split(
         "id channel_id external_id number status version audit_seq placed_at channel_updated_at received_at changed_at "
         "channel_state payment currency total shipping_total customer email country ship_to shipping_rate fingerprint "
-        "likeness held snoozed_until"
+        "likeness held snoozed_until issue_at late_at"
     ),
     models.OrderLine: _split(
         "id order_id external_id position sku title quantity unit_price allocated submitted acknowledged shipped "
@@ -102,6 +103,7 @@ class _Maker:
         self.terms: list[tuple[str, int]] = []
         self.counts: Counter[tuple[int, str]] = Counter()
         self.last: Counter[type[Any]] = Counter()
+        self.late: list[tuple[int, str, int]] = []
 
     def add(self, model: type[Any], *values: Any) -> int:
         self.last[model] += 1
@@ -130,16 +132,18 @@ class _Maker:
         held = "customer asked to wait" if status == "on_hold" else ""
         snoozed = self.now + 3600 * SECOND if status == "ready" and rng.random() < 0.03 else None
         country = rng.choice(COUNTRIES)
-        ship_to = f'{{"name":"{first} {last}","line1":"Hauptstr {n % 90}","city":"Berlin","country":"{country}"}}'
+        city = CITIES[n % len(CITIES)]
+        ship_to = f'{{"name":"{first} {last}","line1":"Hauptstr {n % 90}","city":"{city}","country":"{country}"}}'
         order = self.add(
             models.Order, channel + 1, f"x{5_000_000 + n}", number, status, 4, 5, placed, placed, placed + SECOND,
             placed + 600 * SECOND, "open", "paid", currency, total, 0, f"{first} {last}", email, country, ship_to,
-            rng.choice(RATES), HASH, f"{n:x}", held, snoozed,
+            rng.choice(RATES), HASH, f"{n:x}", held, snoozed, None, None,
         )  # fmt: skip
         self.counts[channel + 1, status] += 1
         texts = [number, first, last, email]
         texts += self.parts(order, number, status, currency, placed, total)
         self.terms += {(term, order) for text in texts for term in _terms(text)}
+        self.terms.append((city_term(city), order))
         self.trouble(order, status, placed)
         self.book(order, placed)
         if held:
@@ -199,6 +203,7 @@ class _Maker:
         if status == "processed" and self.rng.random() < 0.02:
             state, sent, release = "queued", None, self.now + 8 * SECOND
         due = placed + 96 * 3600 * SECOND if state == "acknowledged" and self.rng.random() < 0.1 else None
+        overdue, due = (due, None) if due and due < self.now else (0, due)
         supplier = self.rng.randrange(3)
         acknowledged = sent + 200 * SECOND if sent and state != "failed" else None
         found = self.add(
@@ -206,12 +211,22 @@ class _Maker:
             currency, release, 1 if sent else 0, f"AC-{order}" if acknowledged else "", placed + 300 * SECOND,
             sent, acknowledged, None, due,
         )  # fmt: skip
+        if overdue:
+            self.late.append((found, number, overdue))
         if sent:
             self.add(models.Submission, found, 1, sent, sent + SECOND // 5, "accepted" if acknowledged else "refused")
         return found
 
     def trouble(self, order: int, status: str, placed: int) -> None:
-        """An open Issue where the status needs one; a closed one on a tenth of the rest."""
+        """An open Issue where the status needs one or a supplier is late; a closed one on a tenth of the rest."""
+        late = [at for _, _, at in self.late]
+        for purchase, number, at in self.late:
+            self.add(models.Issue, order, "no_tracking_in_time", "not shipped yet", f"no_tracking_in_time:{number}", at,
+                     None, "", "", None, purchase)  # fmt: skip
+        self.late.clear()
+        row = self.rows[models.Order][-1]
+        since = min([placed] * (status in ("unresolved", "failed")) + late, default=None)
+        self.rows[models.Order][-1] = (*row[:-2], since, min(late, default=None))
         line, purchase = self.last[models.OrderLine] - 1, self.last[models.PurchaseOrder]
         if status == "unresolved":
             code = self.rng.choice(OPEN_ISSUES)

@@ -1,0 +1,49 @@
+"""What lists of orders with Issues, of late orders and of a city's orders live by."""
+
+from tortoise import migrations
+from tortoise.migrations import operations as ops
+
+from engine.models.fields import UtcField
+from engine.models.operations import PerDialect
+
+LATE = "('no_ack_in_time', 'no_tracking_in_time')"
+NAMED_LIKE = (
+    "UPDATE orders SET {} = (SELECT MIN(opened_at) FROM issues WHERE order_id = orders.id AND closed_at IS NULL{}) "
+)
+WHERE = "WHERE id IN (SELECT order_id FROM issues WHERE closed_at IS NULL{})"
+SINCE = [
+    NAMED_LIKE.format("issue_at", "") + WHERE.format(""),
+    NAMED_LIKE.format("late_at", f" AND code IN {LATE}") + WHERE.format(f" AND code IN {LATE}"),
+]
+# Rows that were there before have the term without folded accents; a changed address writes it anew.
+CITIES = (
+    "INSERT INTO terms (term, order_id) SELECT SUBSTR('city:' || LOWER(TRIM({0})), 1, 40), id FROM orders "
+    "WHERE TRIM({0}) <> '' ORDER BY 1, 2 ON CONFLICT DO NOTHING"
+)
+INDEXES = [
+    "CREATE INDEX orders_issue ON orders (status, placed_at, id) WHERE issue_at IS NOT NULL",
+    "CREATE INDEX orders_late ON orders (status, placed_at, id) WHERE late_at IS NOT NULL",
+]
+
+
+class Migration(migrations.Migration):
+    """Columns and plain SQL only, so nothing on SQLite is rebuilt."""
+
+    dependencies = [("models", "0004_warehouses")]
+    initial = False
+    operations = [
+        ops.AddField(
+            model_name="Order",
+            name="issue_at",
+            field=UtcField(null=True, description="since when it has an open Issue, for lists"),
+        ),
+        ops.AddField(
+            model_name="Order",
+            name="late_at",
+            field=UtcField(null=True, description="since when it has one that the supplier is late, for lists"),
+        ),
+        PerDialect(
+            sqlite=[*SINCE, CITIES.format("json_extract(ship_to, '$.city')"), *INDEXES],
+            postgres=[*SINCE, CITIES.format("(ship_to::jsonb ->> 'city')"), *INDEXES],
+        ),
+    ]

@@ -1,0 +1,183 @@
+"""From filters to SQL: what is tried on an order, and what picks few orders by an index made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from babel.numbers import list_currencies
+
+from engine import clock, db
+from engine.domain import money
+from engine.errors import Unreadable
+from engine.services.filters import Filters
+
+
+class Clause(msgspec.Struct, frozen=True):
+    """A condition, or a query, and its values."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+def joined(clauses: Sequence[Clause]) -> Clause:
+    """All of the conditions; true where there is none."""
+    return Clause(" AND ".join(c.sql for c in clauses) or "1 = 1", sum((c.values for c in clauses), ()))
+
+
+def _any(column: str, values: Sequence[Any], no: bool = False) -> Clause:
+    return Clause(f"{column} {'NOT ' if no else ''}IN ({db.marks(values)})", tuple(values))
+
+
+def _has(table: str, where: Clause, yes: bool = True) -> Clause:
+    # A scalar subquery, not EXISTS, which PostgreSQL may turn into a join over the whole table.
+    found = f"(SELECT 1 FROM {table} AS t WHERE t.order_id = o.id AND {where.sql} LIMIT 1)"
+    return Clause(f"{found} = 1" if yes else f"{found} IS NULL", where.values)
+
+
+def _issues(codes: Sequence[str]) -> Clause:
+    return Clause(f"closed_at IS NULL AND code IN ({db.marks(codes)})", tuple(codes))
+
+
+@lru_cache(maxsize=1)
+def _unusual() -> dict[int, list[str]]:
+    """The currencies that have not two decimals, by how many they have."""
+    found: dict[int, list[str]] = {}
+    for code in sorted(list_currencies()):
+        try:
+            places = money.exponent(code)
+        except Unreadable:
+            continue
+        if places != 2:
+            found.setdefault(places, []).append(code)
+    return found
+
+
+def _bound(amount: Decimal, sign: str, currency: str) -> Clause:
+    """total >= or <= an amount of major units, in each order's own currency."""
+
+    def whole(places: int) -> int:
+        scaled = amount.scaleb(places).to_integral_value(ROUND_CEILING if sign == ">=" else ROUND_FLOOR)
+        return int(max(min(scaled, Decimal(money.LARGEST)), Decimal(-money.LARGEST)))
+
+    if currency:
+        return Clause(f"o.total {sign} ?", (whole(money.exponent(currency)),))
+    cases, values = [], []
+    for places, codes in _unusual().items():
+        cases.append(f"WHEN o.currency IN ({', '.join(repr(code) for code in codes)}) THEN CAST(? AS BIGINT)")
+        values.append(whole(places))
+    return Clause(f"o.total {sign} CASE {' '.join(cases)} ELSE CAST(? AS BIGINT) END", (*values, whole(2)))
+
+
+def ages(filters: Filters, now: int) -> list[Clause]:
+    """When it was placed: conditions that an index by placed_at serves."""
+    found = []
+    if filters.placed_from:
+        found.append(Clause("placed_at >= ?", (clock.micros(filters.placed_from),)))
+    if filters.placed_to:
+        found.append(Clause("placed_at < ?", (clock.micros(filters.placed_to),)))
+    if filters.older_than is not None:
+        found.append(Clause("placed_at <= ?", (now - filters.older_than * 1_000_000,)))
+    if filters.younger_than is not None:
+        found.append(Clause("placed_at > ?", (now - filters.younger_than * 1_000_000,)))
+    return found
+
+
+def tried(filters: Filters, now: int) -> list[Clause]:
+    """What is tried on each order ``o``, apart from statuses, channels, times and words."""
+    found = []
+    if filters.not_channel_ids:
+        found.append(_any("o.channel_id", filters.not_channel_ids, no=True))
+    if filters.currency:
+        found.append(Clause("o.currency = ?", (filters.currency,)))
+    if filters.country:
+        found.append(Clause("o.country = ?", (filters.country.upper(),)))
+    if filters.total_min is not None:
+        found.append(_bound(filters.total_min, ">=", filters.currency))
+    if filters.total_max is not None:
+        found.append(_bound(filters.total_max, "<=", filters.currency))
+    if filters.held is not None:
+        found.append(Clause("o.held <> ''" if filters.held else "o.held = ''"))
+    if filters.snoozed is True:
+        found.append(Clause("o.snoozed_until > ?", (now,)))
+    if filters.snoozed is False:
+        found.append(Clause("(o.snoozed_until IS NULL OR o.snoozed_until <= ?)", (now,)))
+    if filters.late is not None:
+        found.append(Clause("o.late_at < ?" if filters.late else "(o.late_at IS NULL OR o.late_at >= ?)", (now,)))
+    if filters.has_issue is not None:
+        found.append(Clause(f"o.issue_at IS {'NOT ' if filters.has_issue else ''}NULL"))
+    return found + _parts(filters)
+
+
+def _parts(filters: Filters) -> list[Clause]:
+    """What is tried on an order's purchase orders, Issues, lines and parcels."""
+    found = []
+    if filters.supplier_ids:
+        found.append(_has("purchase_orders", _any("supplier_id", filters.supplier_ids)))
+    if filters.not_supplier_ids:
+        found.append(_has("purchase_orders", _any("supplier_id", filters.not_supplier_ids), yes=False))
+    if filters.issue_codes:
+        found.append(_has("issues", _issues(filters.issue_codes)))
+    if filters.not_issue_codes:
+        found.append(_has("issues", _issues(filters.not_issue_codes), yes=False))
+    for values, yes in ((filters.skus, True), (filters.not_skus, False)):
+        if values:
+            found.append(_has("order_lines", _begins("LOWER(t.sku)", [v.lower() for v in values]), yes))
+    for values, yes in ((filters.trackings, True), (filters.not_trackings, False)):
+        if values:
+            number = "UPPER(REPLACE(t.tracking_number, ' ', ''))"
+            found.append(_has("shipments", _begins(number, ["".join(v.split()).upper() for v in values]), yes))
+    for values, yes in ((filters.emails, True), (filters.not_emails, False)):
+        if values:
+            begun = _begins("LOWER(o.email)", [f for v in values for f in (v.lower(), "%@" + v.lower().lstrip("@"))])
+            found.append(begun if yes else Clause(f"NOT {begun.sql}", begun.values))
+    return found
+
+
+def _begins(column: str, values: Sequence[str]) -> Clause:
+    """The column begins as any of the values; a value's own leading ``%@`` stands for whatever is before an @."""
+
+    def pattern(value: str) -> str:
+        wild, rest = ("%@", value[2:]) if value.startswith("%@") else ("", value)
+        for special in "\\%_":
+            rest = rest.replace(special, "\\" + special)
+        return f"{wild}{rest}%"
+
+    one = f"{column} LIKE ? ESCAPE '\\'"
+    return Clause(f"({' OR '.join([one] * len(values))})", tuple(map(pattern, values)))
+
+
+def own(filters: Filters) -> list[Clause]:
+    """Statuses and channels, as conditions on ``o``."""
+    found = []
+    if filters.statuses:
+        found.append(_any("o.status", filters.statuses))
+    if filters.channel_ids:
+        found.append(_any("o.channel_id", filters.channel_ids))
+    return found
+
+
+def picks(filters: Filters, now: int) -> list[Clause]:
+    """Queries for order ids, each of which has all that fit, by indexes made for it: worth it where they are few."""
+    found = []
+    if filters.late:
+        found.append(Clause("SELECT id AS order_id FROM orders WHERE late_at IS NOT NULL AND late_at < ?", (now,)))
+    if filters.issue_codes:
+        issues = _issues(filters.issue_codes)
+        found.append(Clause(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values))
+    if filters.held:
+        found.append(Clause("SELECT id AS order_id FROM orders WHERE held <> ''"))
+    if filters.snoozed:
+        found.append(
+            Clause("SELECT id AS order_id FROM orders WHERE snoozed_until IS NOT NULL AND snoozed_until > ?", (now,))
+        )
+    if filters.supplier_ids:
+        suppliers = _any("supplier_id", filters.supplier_ids)
+        found.append(Clause(f"SELECT order_id FROM purchase_orders WHERE {suppliers.sql}", suppliers.values))
+    if filters.statuses:
+        where = joined(own(filters))
+        found.append(Clause(f"SELECT id AS order_id FROM orders AS o WHERE {where.sql}", where.values))
+    return found
