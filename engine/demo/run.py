@@ -29,6 +29,17 @@ from engine.settings import Settings, force
 DANA = Actor("dana", "person", "bluebook demo")
 LOOK_SECONDS = 0.12
 MOST = 5_000
+YOURS = (
+    Place(8),
+    Place(2, ("BB-KIT-TEATIME",)),
+    Place(2, ("BB-TEA-01",), "unmapped_rate"),
+    Place(3, ("BB-MUG-02",), "renamed_sku"),
+    Place(1, ("BB-BAG-01",), "wrong_region"),
+    Place(1, ("BB-PEN-01",), "no_postcode"),
+)
+"""What waits for the person who opens the terminal app: some of everything that can keep an order."""
+YOUR_UNDO_SECONDS = 10.0
+TRICKLE_SECONDS, TRICKLE_MOST = 20.0, 40
 COURIER, OLD_SKU, NEW_SKU = "Local courier", "OLD-RANGE-7", "BB-NOTE-01"
 
 
@@ -195,6 +206,17 @@ class Demo:
         for want in wanted:
             self.placed += len(await self._parts.ask(want, list[int]))
         return self.placed - before
+
+    async def hand_over(self) -> None:
+        """Orders wait for whoever sits here, with time to think again; dana no longer processes."""
+        force(msgspec.structs.replace(self.settings, undo_seconds=YOUR_UNDO_SECONDS))
+        await self.place(YOURS)
+
+    async def trickle(self) -> None:
+        """An order arrives now and then, as in a shop; until it is cancelled, or there are many."""
+        for _ in range(TRICKLE_MOST):
+            await asyncio.sleep(TRICKLE_SECONDS)
+            await self.place([Place(1)])
 
     async def _take_through(self) -> None:
         self.phase, self._began = "running", time.monotonic()

@@ -229,11 +229,13 @@ def _shipping_line(order_id: int, rate: str, tax: int) -> dict[str, Any]:
 
 
 def spoil(order: dict[str, Any], trouble: str) -> None:
-    """The order gets the named trouble, one of ``TROUBLES``: valid for WooCommerce, and a case for Resolve."""
+    """The order gets the named trouble, one of ``TROUBLES`` or renamed_sku: valid for WooCommerce, and a case for Resolve."""
     line = order["line_items"][0]
     match trouble:
         case "unknown_sku":
             line["sku"] = "OLD-RANGE-7"
+        case "renamed_sku":
+            line["sku"] = f"SHOP-{line['sku'].removeprefix('BB-')}-NEW"
         case "no_sku":
             line["sku"] = ""
         case "no_postcode":

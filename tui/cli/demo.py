@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tui.cli.command import Noun
 
 MORE = 5
+OPENS_AFTER = 6.0
+"""Seconds to look at how it went before the terminal app opens over it."""
 EXAMPLES = ("bluebook demo", "bluebook demo --orders 200", "bluebook demo --fast --json")
 
 
@@ -48,7 +50,7 @@ def demo(
 ) -> None:
     """Run a demo store and two demo suppliers here, and take orders from start to end.
 
-    In a terminal everything then keeps running for you to look at, until q. Nothing listens beyond 127.0.0.1.
+    In a terminal the terminal app then opens, with orders that wait for you. Nothing listens beyond 127.0.0.1.
     """
     raise typer.Exit(run(orders=orders, home=home, fast=fast, as_json=as_json))
 
@@ -154,26 +156,53 @@ class _Show:
                 if self._pressed("q"):
                     raise asyncio.CancelledError
             found = await self.demo.summary()
-            await self._stay(live, console, found)
+            await self.demo.hand_over()
+            stays = await self._stay(live, console, found, opens_after=OPENS_AFTER)
+        while stays:
+            await self._work_the_queue()
+            with _keys(self.keys), Live(console=console, screen=True, auto_refresh=False) as live:
+                stays = await self._stay(live, console, found)
         return found
 
-    async def _stay(self, live: Any, console: Console, found: Summary) -> None:
-        """Everything keeps running until q."""
+    async def _stay(self, live: Any, console: Console, found: Summary, *, opens_after: float | None = None) -> bool:
+        """Everything keeps running until q; True where the terminal app is to be opened instead."""
         from engine.demo.parts import Place
         from engine.demo.run import LOOK_SECONDS
         from tui.cli import demo_view
 
+        loop = asyncio.get_running_loop()
+        opens_at = loop.time() + opens_after if opens_after is not None else None
         while True:
+            left = max(0, round(opens_at - loop.time())) if opens_at is not None else None
+            if opens_at is not None and loop.time() >= opens_at:
+                return True
             progress = await self.demo.look()
-            lines = demo_view.open_lines(found.home, found.example_number, found.store_url, progress.next_ready)
+            lines = demo_view.open_lines(found.home, found.example_number, found.store_url, progress.next_ready, left)
             self._draw(live, console, progress, lines)
             self.demo.check_children()
             with contextlib.suppress(TimeoutError):
                 match await asyncio.wait_for(self.keys.get(), LOOK_SECONDS * 2):
                     case "q" | "Q" | "\x03" | "\x04":
-                        return
+                        return False
+                    case "\r" | "\n":
+                        return True
                     case "n":
+                        opens_at = None
                         await self.demo.place([Place(MORE)])
+                    case _:
+                        opens_at = None
+
+    async def _work_the_queue(self) -> None:
+        """The terminal app over the demo's orders, until it is quit; orders go on arriving meanwhile."""
+        from engine.services.lifecycle import Actor
+        from tui.app import BluebookApp
+
+        arriving = asyncio.create_task(self.demo.trickle())
+        try:
+            await BluebookApp(Actor("you", "person", "demo tui")).run_async()
+        finally:
+            arriving.cancel()
+            await asyncio.gather(arriving, return_exceptions=True)
 
     def _pressed(self, key: str) -> bool:
         found = False

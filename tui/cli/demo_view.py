@@ -138,8 +138,12 @@ def lines_to_try(home: str, number: str) -> list[str]:
     return [*found, f"{bluebook} orders ls", f"{bluebook} orders show {number}", f"{bluebook} audit show {number}"]
 
 
-def open_lines(home: str, number: str, store_url: str, next_ready: str) -> list[str]:
-    """What the screen says when everything is done and still runs; ``next_ready`` is an order that can be processed."""
+def open_lines(home: str, number: str, store_url: str, next_ready: str, seconds: int | None = None) -> list[str]:
+    """What the screen says when everything is done and still runs; ``next_ready`` is an order that can be processed.
+
+    ``seconds``: so soon the terminal app opens by itself.
+    """
+    opening = f" (opens in {seconds} s)" if seconds is not None else ""
     lines = lines_to_try(home, number)
     if next_ready:
         lines[-1] = f"{program()} orders process {next_ready}"
@@ -147,7 +151,7 @@ def open_lines(home: str, number: str, store_url: str, next_ready: str) -> list[
         " Everything is running. In another terminal, try:",
         *(f"   {line}" for line in lines),
         f"   curl {store_url}/demo/state      (the store's own account)",
-        " n  five more orders arrive, for you to process     q  stop",
+        f" Enter  work the queue yourself{opening}     n  five more orders     q  stop",
     ]
 
 

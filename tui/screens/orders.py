@@ -99,8 +99,7 @@ class OrdersScreen(OrderActs):
         """The status line and the tabs show these."""
         super().show_figures(figures)
         self.query_one(Head).show(counts=self.tab_counts(figures))
-        if any(row.release_at for row in self.window.rows[self.list.top : self.list.top + self.list.height]):
-            self.list.refresh()
+        self.list.refresh()  # ages and countdowns go on
 
     async def changed(self, order_ids: Sequence[int], *, settings: bool) -> None:
         """Rows that changed are read again where they stand."""
