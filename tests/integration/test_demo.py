@@ -177,6 +177,7 @@ def test_enter_opens_the_terminal_app_on_orders_that_wait_and_leaving_it_comes_b
     terminal.until("READY")
     terminal.type("p")
     terminal.until("u takes it back")
+    terminal.text = ""
     terminal.type("\x11")  # Ctrl+q
     terminal.until("n  five more orders")
     terminal.type("q")
