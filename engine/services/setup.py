@@ -47,7 +47,8 @@ async def add_supplier(
 ) -> Supplier:
     """The supplier exists, with its settings checked and its secrets sealed, and is listened to from now on."""
     kind = registry.supplier_type(connector)
-    registry.configure(kind, dict(values))
+    config = registry.configure(kind, dict(values))
+    _settles(config, options.get("settle_seconds", Supplier._meta.fields_map["settle_seconds"].default))
     return await _add(  # type: ignore[no-any-return]
         Supplier, "suppliers", name, connector, kind, values, by, {"code": code, **options}
     )
@@ -111,6 +112,17 @@ def _warehouse(options: Mapping[str, Any], known: distance.Place) -> dict[str, s
     return given
 
 
+def _settles(config: Any, settle_seconds: int) -> None:
+    """A supplier is asked what became of an attempt only when the attempt is surely over; raises Invalid."""
+    within = getattr(config, "answers_within", None)
+    if within is not None and settle_seconds <= within:
+        raise Invalid(
+            f"settle_seconds is {settle_seconds}, and a request may take {within:g} s (the setting timeout): what is still "
+            f"on its way would be taken for not arrived and sent again; say settle_seconds={int(within) + 10}, or a "
+            "shorter timeout", "settle_seconds",
+        )  # fmt: skip
+
+
 async def update(
     table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None, **options: Any
 ) -> None:
@@ -131,6 +143,9 @@ async def update(
             raise Invalid(f"{address!r} is not an e-mail address", "alert_addresses")
     kind: Any = registry.channel_type(row.connector) if table == "channels" else registry.supplier_type(row.connector)
     before = {key: getattr(row, key) for key in options}
+    if table == "suppliers" and ("settle_seconds" in options or "timeout" in (values or {})):
+        config = registry.configure(kind, {**_present(table, row), **(values or {})})
+        _settles(config, options.get("settle_seconds", row.settle_seconds))
     async with db.transaction():
         for key, value in options.items():
             setattr(row, key, value)
@@ -149,13 +164,18 @@ async def update(
 
 
 def _merged(table: Table, row: Any, kind: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    return catalog.sealed_secrets(table, row.id, kind, {**_present(table, row), **values})
+
+
+def _present(table: Table, row: Any) -> dict[str, Any]:
+    """The connector's settings as they are, secrets opened."""
     from engine import vault
 
     opened = {
         name: vault.open_sealed(sealed, table=table, row=str(row.id), field=name)
         for name, sealed in row.secrets.items()
     }
-    return catalog.sealed_secrets(table, row.id, kind, {**row.settings, **opened, **values})
+    return {**row.settings, **opened}
 
 
 async def test_connection(table: Table, row_id: int) -> str:

@@ -1,4 +1,4 @@
-"""The record of every attempt to send a purchase order: the table ``submissions``."""
+"""The record of every attempt to send a purchase order: the table ``submissions``; and when a person must decide."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from typing import Any
 import msgspec
 
 from engine import db
+from engine.domain.issues import IssueCode
 from engine.errors import BluebookError, NotAuthorised, Refused, TryLater
 from engine.ports import Accepted
-from engine.services.casefile import PurchaseRecord
+from engine.services.casefile import Case, PurchaseRecord
 from engine.services.lifecycle import Work
 
+MOST_ROUNDS = 3
+"""After so many attempts in a row of which the supplier gave no answer and then did not know, a person decides."""
+BLIND = "{po} may have reached {supplier} or not, and {supplier} cannot be asked by machine"
+UNHEARD = (
+    "{po} was sent {rounds} times or more without an answer, and each time {supplier} said it does not have it. Its look-up "
+    "may ask at a wrong address (`bluebook suppliers test`): call them, then mark it accepted or refused"
+)
 _limits: dict[tuple[int, int], asyncio.Semaphore] = {}
 
 
@@ -74,3 +82,34 @@ async def ended(po_ids: Sequence[int]) -> dict[int, int]:
         *ids,
     )
     return {int(r[0]): int(r[1]) for r in found}
+
+
+async def unheard(po_ids: Sequence[int]) -> dict[int, int]:
+    """How many of each purchase order's latest attempts in a row got no answer; those that never left do not count."""
+    ids = db.padded(po_ids)
+    found = await db.rows(
+        f"SELECT purchase_order_id, outcome FROM submissions WHERE purchase_order_id IN ({db.marks(ids)}) "
+        "AND outcome <> 'deferred' ORDER BY purchase_order_id, attempt DESC",
+        *ids,
+    )
+    counts: dict[int, int] = {}
+    over: set[int] = set()
+    for po_id, outcome in found:
+        if outcome != "unknown":
+            over.add(int(po_id))
+        elif int(po_id) not in over:
+            counts[int(po_id)] = counts.get(int(po_id), 0) + 1
+    return counts
+
+
+def ask_a_person(work: Work, case: Case, po: PurchaseRecord, why: str, supplier: str) -> None:
+    """The Issue about a purchase order that may have arrived or not says why (BLIND, UNHEARD); said before, nothing is added."""
+    said = why.format(po=po.po_number, supplier=supplier, rounds=MOST_ROUNDS)
+    open_ = [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]
+    if any(issue.message == said for issue in open_):
+        return  # the sweep asks every few minutes
+    work.event(case, "purchase:ask", said, record=po)
+    for issue in open_:
+        work.put(case, issue, message=said)
+        return
+    work.open_issue(case, IssueCode.SUBMISSION_UNKNOWN, said, purchase=po, cause=f"unknown:{po.po_number}:{po.attempt}")

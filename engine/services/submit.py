@@ -434,7 +434,7 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
     known = await catalog.suppliers()
     by_id = {attempt.po_id: (attempt, asked) for attempt, asked in answers}
     async with lifecycle.change({attempt.order_id for attempt, _ in answers}, by=by) as work:
-        ended = await submissions.ended(list(by_id))
+        ended, unheard = await submissions.ended(list(by_id)), await submissions.unheard(list(by_id))
         for case in work.cases:
             for po in case.purchases:
                 if po.id not in by_id or po.state != PurchaseState.OUTCOME_UNKNOWN:
@@ -442,7 +442,7 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
                 attempt, asked = by_id[po.id]
                 answer = attempt.answer
                 if not asked:
-                    _ask_a_person(work, case, po, known[po.supplier_id])
+                    submissions.ask_a_person(work, case, po, submissions.BLIND, known[po.supplier_id].name)
                 elif isinstance(answer, Accepted):
                     accepted(work, case, po, answer, known[po.supplier_id], "asked: the supplier has it")
                 elif answer is None and attempt.asked_at < (
@@ -450,6 +450,8 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
                 ):
                     # The last attempt may still have been on its way when this was asked: the no proves nothing.
                     retries[po.id] = Retry(max(0.0, (over - work.now) / 1_000_000), _TOO_EARLY)
+                elif answer is None and unheard.get(po.id, 0) >= submissions.MOST_ROUNDS:
+                    submissions.ask_a_person(work, case, po, submissions.UNHEARD, known[po.supplier_id].name)
                 elif answer is None:
                     work.move(
                         case, po, "not_found", "asked: the supplier does not have it", source="supplier",
@@ -461,18 +463,6 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
                     wait = answer.retry_after if isinstance(answer, TryLater) else None
                     retries[po.id] = Retry(wait, answer.message)
     return retries
-
-
-def _ask_a_person(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow) -> None:
-    said = f"{po.po_number} may have reached {supplier.name} or not, and {supplier.name} cannot be asked by machine"
-    open_ = [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]
-    if any(issue.message == said for issue in open_):
-        return  # said before: the sweep asks every few minutes
-    work.event(case, "purchase:ask", said, record=po)
-    for issue in open_:
-        work.put(case, issue, message=said)
-        return
-    work.open_issue(case, IssueCode.SUBMISSION_UNKNOWN, said, purchase=po, cause=f"unknown:{po.po_number}:{po.attempt}")
 
 
 async def ask(po_number: str, by: Actor) -> str:
@@ -491,6 +481,8 @@ async def ask(po_number: str, by: Actor) -> str:
         raise attempt.answer
     if found[0] in await _record_found([(attempt, True)], by):
         return f"{po_number}: {_TOO_EARLY}"
-    return f"{po_number}: " + (
-        "the supplier has it" if attempt.answer else "the supplier does not have it; it is sent again"
-    )
+    if attempt.answer:
+        return f"{po_number}: the supplier has it"
+    stays = await db.value("SELECT state FROM purchase_orders WHERE id = ?", found[0]) == PurchaseState.OUTCOME_UNKNOWN
+    then = "after so many lost answers a person decides: mark it accepted or refused" if stays else "it is sent again"
+    return f"{po_number}: the supplier does not have it; {then}"

@@ -30,6 +30,7 @@ from engine.demo.shop import Connection, Shop, furnish
 from engine.services import audit, setup
 from engine.services.lifecycle import Actor
 from tests.support import databases
+from tests.support.desk import at_once
 from tests.support.openssh import OpenSsh, openssh
 from tests.support.vendure_store import HOME, VendureStore, installed_or_skip
 
@@ -215,7 +216,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
 
 async def open_shop(at: Stage) -> Shop:
     """Both suppliers and the channel are set up; then Auto Order Processing is switched on, as a person would."""
-    fast = {"poll_seconds": 1, "settle_seconds": 1}
+    fast = {"poll_seconds": 1}
     login = {"url": at.store.admin_api, "page_size": 3, **at.store.superadmin}
     sshd = at.sshd
     sftp = {
@@ -231,6 +232,7 @@ async def open_shop(at: Stage) -> Shop:
         PERSON,
         name="Vendure",
     )
+    await at_once(1)
     condition = f'order.email != "{WAITS}"'
     await setup.update("channels", shop.channel_id, PERSON, auto_process=True, auto_condition=condition)
     return shop

@@ -13,6 +13,7 @@ from engine.domain.issues import ISSUES, IssueCode
 from engine.errors import Invalid, NotFound, Refused
 from engine.services import check, connections, overdue, process, resolve, setup, tasks
 from tests.support.book import sentences
+from tests.support.desk import at_once
 from tests.support.scene import DANA, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -331,14 +332,14 @@ async def test_no_answer_is_an_issue_at_once_and_asking_settles_it(scene: Scene)
             assert found in done.message
             if fault == Fault.DROP_BEFORE:
                 assert await scene.states(order_id) == ["outcome_unknown"]
-                await setup.update("suppliers", scene.shop.suppliers["ACME"], DANA, settle_seconds=0)
+                await at_once()
                 done = await scene.resolve(order_id, C.SUBMISSION_UNKNOWN, "ask_supplier")
                 assert "the supplier does not have it; it is sent again" in done.message
             await tasks.drain()
             po = await scene.po(order_id)
             assert (po.state, len(scene.acme.orders[po.po_number])) == ("submitted", 1)
     finally:
-        await setup.update("suppliers", scene.shop.suppliers["ACME"], DANA, settle_seconds=0)
+        await at_once()
 
 
 async def test_who_cannot_be_asked_by_machine_is_asked_by_a_person_who_says_whom(scene: Scene) -> None:

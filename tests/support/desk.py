@@ -130,6 +130,11 @@ class ScriptedSupplier:
     async def close(self) -> None: ...
 
 
+async def at_once(settle_seconds: int = 0) -> None:
+    """Suppliers are asked sooner than a person may set: what answers here answers at once, or never."""
+    await db.run("UPDATE suppliers SET settle_seconds = ?", settle_seconds)
+
+
 class Desk:
     """The shop with its scripted partners, and short words for what tests do."""
 
@@ -196,12 +201,13 @@ class Desk:
 @asynccontextmanager
 async def desk(monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[Desk]:
     """The shop of the demo's catalogue, nothing scheduled; ``options`` are the suppliers'. Needs an open database."""
-    still = {"poll_seconds": 0, "settle_seconds": 0, **options}
+    still = {"poll_seconds": 0, **options}
     rest = Connection("rest", {"base_url": "http://127.0.0.1:9", "api_key": "k"}, still)
     woo = {"url": "http://127.0.0.1:9", "consumer_key": "k", "consumer_secret": "s"}
     shop = await furnish(
         Connection("woocommerce", woo, {"poll_seconds": 0, "rescan_seconds": 0}), {"ACME": rest, "NOVA": rest}, PERSON
     )
+    await at_once()
     channel, suppliers = ScriptedChannel(), {"ACME": ScriptedSupplier(), "NOVA": ScriptedSupplier()}
     by_id = {shop.suppliers[code]: supplier for code, supplier in suppliers.items()}
 

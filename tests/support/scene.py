@@ -29,10 +29,11 @@ from engine.services.casefile import Case, PurchaseRecord
 from engine.services.lifecycle import Actor
 from engine.services.resolve import OpenIssue, Resolved
 from tests.support import book, databases
+from tests.support.desk import at_once
 
 DANA = Actor("dana", "person", "test")
 WORKER = Actor("worker", "worker", "test")
-QUIET = {"poll_seconds": 86_400, "settle_seconds": 0}
+QUIET = {"poll_seconds": 86_400}
 
 
 class Scene:
@@ -60,6 +61,7 @@ class Scene:
         for code, desk in self.desks.items():
             suppliers[code] = Connection("rest", {"base_url": await desk.start(), "api_key": desk.api_key}, QUIET)
         self.shop = await furnish(self._connection(await self.store.start()), suppliers, DANA)
+        await at_once()
         made = await setup.add_channel(
             "Outlet", "woocommerce", self._connection(await self.outlet.start()).settings, DANA, poll_seconds=86_400
         )

@@ -28,6 +28,7 @@ from engine.ports import (
     SupplierUpdate,
 )
 from engine.services.lifecycle import Actor
+from tests.support.desk import at_once
 
 BY = Actor("dana", "person", "test")
 SHIP_TO = Address(
@@ -165,5 +166,7 @@ async def shop() -> Shop:
     """The demo's catalogue with connections that lead nowhere; give the scripted connectors in their place."""
     nowhere = "http://127.0.0.1:9"
     store = {"url": nowhere, "consumer_key": "ck_1", "consumer_secret": "cs_1"}
-    supplier = Connection("rest", {"base_url": nowhere, "api_key": "k"}, {"settle_seconds": 1})
-    return await furnish(Connection("woocommerce", store), {"ACME": supplier, "NOVA": supplier}, BY)
+    supplier = Connection("rest", {"base_url": nowhere, "api_key": "k"})
+    made = await furnish(Connection("woocommerce", store), {"ACME": supplier, "NOVA": supplier}, BY)
+    await at_once(1)
+    return made

@@ -17,6 +17,7 @@ from engine.demo.supplier_http import DemoHttpSupplier
 from engine.demo.supplier_sftp import DemoSftpSupplier
 from engine.services import catalog, intake, process, tasks
 from engine.services.lifecycle import Actor
+from tests.support.desk import at_once
 
 PERSON = Actor("dana", "person", "test")
 
@@ -69,7 +70,7 @@ async def world(
     )
     sftp = DemoSftpSupplier(folder / "sftp", ship_after=ship_after if ship_after is not None else 1e9, tick=0.05)
     store_url, http_url = await store.start(), await http.start()
-    fast = {"poll_seconds": 1, "settle_seconds": 1}
+    fast = {"poll_seconds": 1}
     try:
         async with sftp:
             shop = await furnish(
@@ -84,6 +85,7 @@ async def world(
                 },
                 PERSON,
             )
+            await at_once(1)
             # Connected long ago, so that what the store has counts as placed since.
             await db.run("UPDATE channels SET created_at = ?", clock.micros(datetime(2021, 1, 1, tzinfo=UTC)))
             try:

@@ -29,8 +29,8 @@ async def ls(
 
     if state not in STATES:
         raise Invalid(f"jobs are {', '.join(STATES)}, not {state!r}", "state")
-    found = await outbox.list_jobs(STATES[state], limit, after)
-    rows = [msgspec.structs.replace(job, state=state) for job in found]
+    rows = await outbox.list_jobs(STATES[state], limit, after)
+    data = [msgspec.structs.asdict(job) | {"state": state} for job in rows]
     counts = await outbox.counts()
     columns = [
         Column("ID", lambda j: j.id, right=True),
@@ -42,7 +42,9 @@ async def ls(
     ]
     told = f"{counts['due']:,} due, {counts['claimed']:,} under way, {counts['dead']:,} given up"
     last = str(rows[-1].id) if len(rows) == limit else None
-    return listing("jobs", rows, columns, empty=f"no job is {state.replace('-', ' ')}", after=last, remarks=[told])
+    return listing(
+        "jobs", rows, columns, empty=f"no job is {state.replace('-', ' ')}", after=last, data=data, remarks=[told]
+    )
 
 
 @noun.command("retry", "bluebook jobs retry 4711", "bluebook jobs retry --all")

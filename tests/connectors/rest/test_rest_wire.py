@@ -253,8 +253,8 @@ async def test_poll_passes_the_cursor_on_and_keeps_it_when_there_is_nothing(scri
 
 async def test_check_says_who_answered(scripted, connected) -> None:
     scripted.answers = [(200, {"updates": [], "next": "0"}), (200, {"hello": 1}), (401, {})]
-    async with connected(scripted.url) as acme:
-        assert await acme.check() == f"Acme at {scripted.url} answers and accepts the key"
+    async with connected(scripted.url, can_find=False) as acme:
+        assert (await acme.check()).startswith(f"Acme at {scripted.url} answers and accepts the key")
         with pytest.raises(Unreadable):
             await acme.check()
         with pytest.raises(NotAuthorised):

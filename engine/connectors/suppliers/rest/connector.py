@@ -16,6 +16,8 @@ from engine.errors import Misconfigured, OutcomeUnknown, Refused, TryLater, Unre
 from engine.ports import Accepted, CancelAnswer, Hook, Page, Purchase, Raw, SupplierUpdate
 from engine.transports.http import Answer
 
+_NOBODYS = "bluebook-test-0"  # purchase orders are never called so
+_NOWHERE = "/no-such-address/{po_number}"
 CALLBACK_MAX_AGE = 300  # seconds, to either side of our clock
 
 
@@ -180,11 +182,68 @@ class Connector:
         return text(self._mapping.cancel_status.of(decoded), "cancel_status")
 
     async def check(self) -> str:
-        """The key works and updates can be read; says which supplier at which address."""
-        decoded = (await self._client.ask(self._config.updates_path, params={"limit": "1"})).json()
-        if not isinstance(self._mapping.updates_items.of(decoded), list):
+        """The key works, updates can be read, and the look-up finds what it should; says which supplier at which address.
+
+        Raises Misconfigured where ``find_path`` does not know a purchase order the supplier's own updates speak of: every
+        404 of a mistyped address would be taken for a definite no, and what was sent would be sent again.
+        """
+        decoded = (await self._client.ask(self._config.updates_path, params={"limit": "50"})).json()
+        items = self._mapping.updates_items.of(decoded)
+        if not isinstance(items, list):
             raise Unreadable(f"{self._client.peer}: updates_items finds no list in its answer", "updates_items")
-        return f"{self._client.peer} at {self._config.base_url} answers and accepts the key"
+        answers = f"{self._client.peer} at {self._config.base_url} answers and accepts the key"
+        if not self.can_find:
+            return f"{answers}; it cannot be asked for a purchase order, so a person does where an answer is lost"
+        return f"{answers}; {await self._check_find(items)}"
+
+    async def _check_find(self, items: list[Any]) -> str:
+        path = self._config.find_path
+        known = self._spoken_of(items)
+        if known:
+            try:
+                found = await self.find(known)
+            except TryLater as error:
+                raise Misconfigured(
+                    f"{self._client.peer}: find_path {path} gives no usable answer: {error.message}"
+                ) from error
+            if found is None:
+                raise Misconfigured(
+                    f"{self._client.peer}: find_path {path} says that it does not have {known}, of which its own updates "
+                    "speak: correct find_path, or set can_find=false"
+                )
+            return f"its look-up knows {known}"
+        code, said = await self._answer_to(path)
+        if code == "200":
+            raise Misconfigured(
+                f"{self._client.peer}: find_path {path} finds even the purchase order {_NOBODYS}, which nobody sent: correct "
+                "find_path, or set can_find=false"
+            )
+        if code != "404" or (code, said) == await self._answer_to(_NOWHERE):
+            return (
+                f"whether find_path {path} is right cannot be seen yet, for it answers to an unknown purchase order "
+                f"with {code} as it might to a wrong address: test again when its updates speak of an order"
+            )
+        return f"its look-up at {path} answers, and knows no purchase order yet"
+
+    def _spoken_of(self, items: list[Any]) -> str:
+        """The number of a purchase order the supplier's updates speak of, "" where they speak of none."""
+        for item in items:
+            try:
+                numbers = [update.po_number for update in self.read(self._mapping.separate(item)) if update.po_number]
+            except Unreadable:
+                continue  # what cannot be read is parked when it is polled
+            if numbers:
+                return numbers[0]
+        return ""
+
+    async def _answer_to(self, path: str) -> tuple[str, bytes]:
+        """The status when this address is asked for nobody's purchase order, and the body without the address in it."""
+        try:
+            await self._client.ask(path, _NOBODYS)
+        except Declined as no:
+            said = no.message if no.answer is None else msgspec.json.encode(no.answer).decode()
+            return no.code or "", said.replace(path.replace("{po_number}", _NOBODYS), "").encode()
+        return "200", b""
 
     async def close(self) -> None:
         """Connections are closed."""

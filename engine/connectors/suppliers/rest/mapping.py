@@ -67,7 +67,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     find_path: Path = "/orders/{po_number}"
     updates_path: Path = "/updates"
     cancel_path: Path = "/orders/{po_number}/cancel"
-    timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 30.0
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20.0
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 64
     page_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
     can_find: bool = True
@@ -93,6 +93,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     callback_secret: str = ""
     callback_timestamp_header: str = "X-Timestamp"
     callback_signature_header: str = "X-Signature"
+
+    def __post_init__(self) -> None:
+        asked = {
+            "find_path": self.find_path if self.can_find else "",
+            "cancel_path": self.cancel_path if self.can_cancel else "",
+        }
+        for setting, path in asked.items():
+            if path and "{po_number}" not in path:
+                raise ValueError(f"{setting}: {path} does not say where the number goes: write {{po_number}} into it")
+
+    @property
+    def answers_within(self) -> float | None:
+        """Seconds after which a request gets no answer any more; None where nobody is asked what became of it."""
+        return self.timeout if self.can_find else None
 
 
 def _functions(node: Any) -> Iterator[str]:
