@@ -7,8 +7,9 @@ are, times as ``clock.micros``, documents as JSON text.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -164,9 +165,16 @@ def _numbered(sql: str) -> str:
     return "".join(f"{part}${n}" for n, part in enumerate(parts[:-1], 1)) + parts[-1]
 
 
+async def _ready() -> BaseDBAsyncClient:
+    queue = _queued.get()
+    if queue is not None:
+        await queue.flush()
+    return connection()
+
+
 async def rows(sql: str, *values: Any) -> Sequence[Row]:
     """The rows of a query, or of a statement with RETURNING."""
-    conn = connection()
+    conn = await _ready()
     if conn.capabilities.dialect == "postgres":
         # Tortoise fetches no rows from what begins with INSERT, UPDATE or DELETE; a comment in front makes it fetch.
         sql = "/* rows */ " + _numbered(sql)
@@ -187,26 +195,95 @@ async def value(sql: str, *values: Any) -> Any:
 
 async def run(sql: str, *values: Any) -> int:
     """The statement is done; how many rows it touched."""
-    conn = connection()
+    conn = await _ready()
     count, _ = await conn.execute_query(
         _numbered(sql) if conn.capabilities.dialect == "postgres" else sql, list(values)
     )
     return count
 
 
-async def many(sql: str, values: Iterable[Sequence[Any]]) -> None:
-    """The statement is done for each row of values."""
+_queued: ContextVar[Together | None] = ContextVar("queued", default=None)
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[None]:
+    """What ``many`` and ``insert`` are told within is done in its order, before anything else is read and at the end.
+
+    On SQLite that is one turn of its thread instead of one for each statement. Call it in a transaction.
+    """
+    execute = getattr(connection(), "execute_together", None)
+    if execute is None:
+        yield
+        return
+    queue = Together(execute)
+    token = _queued.set(queue)
+    try:
+        yield
+        await queue.flush()
+    finally:
+        _queued.reset(token)
+
+
+class Together:
+    """Statements that wait to be done together, and what to do with how many rows each touched."""
+
+    def __init__(self, execute: Callable[[list[tuple[str, list[Any]]]], Awaitable[list[int]]]) -> None:
+        self.execute = execute
+        self.steps: list[tuple[str, list[Any]]] = []
+        self.counted: list[Callable[[int], None] | None] = []
+
+    def add(self, sql: str, batch: list[Any], counted: Callable[[int], None] | None) -> None:
+        """The statement is done with the others."""
+        self.steps.append((sql, batch))
+        self.counted.append(counted)
+
+    async def flush(self) -> None:
+        """What was added is done."""
+        steps, counted = self.steps, self.counted
+        self.steps, self.counted = [], []
+        if steps:
+            for tell, count in zip(counted, await self.execute(steps), strict=True):
+                if tell is not None:
+                    tell(count)
+
+
+async def many(sql: str, values: Iterable[Sequence[Any]], counted: Callable[[int], None] | None = None) -> None:
+    """The statement is done for each row of values; ``counted``, for ``together``, is told how many rows it touched."""
     batch: Any = values if isinstance(values, list) else list(values)
     if not batch:
         return
+    queue = _queued.get()
+    if queue is not None:
+        queue.add(sql, batch, counted)
+        return
+    assert counted is None, "only what is done together is counted"
     conn = connection()
     await conn.execute_many(_numbered(sql) if conn.capabilities.dialect == "postgres" else sql, batch)
 
 
 async def insert(table: str, columns: Sequence[str], values: Sequence[Sequence[Any]], suffix: str = "") -> None:
     """The rows are in the table."""
-    marks = ", ".join("?" * len(columns))
-    await many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) {suffix}".rstrip(), values)
+    into = f"INSERT INTO {table} ({', '.join(columns)})"
+    if len(values) > 1 and is_postgres():
+        # One statement of arrays is a third of the server's work.
+        await run(f"{into} SELECT * FROM {await unnested(table, columns)} {suffix}", *zip(*values, strict=True))
+        return
+    await many(f"{into} VALUES ({marks(columns)}) {suffix}".rstrip(), values)
+
+
+_types: dict[str, dict[str, str]] = {}
+
+
+async def unnested(table: str, columns: Sequence[str]) -> str:
+    """Rows of these columns out of one array for each of them, as PostgreSQL reads them."""
+    if not all(name in _types.get(table, ()) for name in columns):
+        found = await rows(
+            "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(?) "
+            "AND attnum > 0 AND NOT attisdropped",
+            table,
+        )
+        _types[table] = {row[0]: row[1] for row in found}
+    return f"unnest({', '.join(f'?::{_types[table][name]}[]' for name in columns)})"
 
 
 def marks(values: Sequence[Any]) -> str:
@@ -222,15 +299,18 @@ def padded(ids: Sequence[T]) -> list[T]:
     return [*ids, *([ids[-1]] * (size - len(ids)))]
 
 
-async def reserve(table: str, count: int) -> list[int]:
-    """``count`` new ids of a table, ascending; call it in the transaction that inserts them."""
-    if count == 0:
-        return []
+async def reserve(counts: Mapping[str, int]) -> dict[str, list[int]]:
+    """So many new ids of each table, ascending; call it in the transaction that inserts them."""
+    wanted = {table: count for table, count in counts.items() if count}
+    if not wanted:
+        return {}
     if is_postgres():
         found = await rows(
-            "SELECT nextval(pg_get_serial_sequence(?, 'id')) FROM generate_series(1, ?::int)", table, count
-        )
-        return sorted(int(r[0]) for r in found)
+            "SELECT t, nextval(pg_get_serial_sequence(t, 'id')) FROM unnest(?::text[], ?::int[]) AS w (t, n), "
+            "generate_series(1, n)",
+            list(wanted), list(wanted.values()),
+        )  # fmt: skip
+        return {table: sorted(int(r[1]) for r in found if r[0] == table) for table in wanted}
     # BEGIN IMMEDIATE: nobody else can insert before our commit, and AUTOINCREMENT notes the largest id ever used.
-    last = await value("SELECT seq FROM sqlite_sequence WHERE name = ?", table) or 0
-    return list(range(int(last) + 1, int(last) + 1 + count))
+    last = {r[0]: int(r[1]) for r in await rows("SELECT name, seq FROM sqlite_sequence")}
+    return {table: list(range(last.get(table, 0) + 1, last.get(table, 0) + 1 + n)) for table, n in wanted.items()}

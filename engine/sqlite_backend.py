@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import (
+    SqliteClient,
+    SqliteTransactionContext,
+    SqliteTransactionWrapper,
+    translate_exceptions,
+)
 from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
 
@@ -27,7 +33,7 @@ class Client(SqliteClient):
         self.pragmas.update({name: value for name, value in PRAGMAS.items() if name not in kwargs})
 
     def _in_transaction(self) -> SqliteTransactionContext:
-        return _Context(_Immediate(self), self._lock)
+        return _Context(Immediate(self), self._lock)
 
 
 class _Context(SqliteTransactionContext):
@@ -48,9 +54,21 @@ class _Context(SqliteTransactionContext):
         return self.connection
 
 
-class _Immediate(SqliteTransactionWrapper):
+class Immediate(SqliteTransactionWrapper):
+    """A transaction that has the write lock from its beginning."""
+
     def _in_transaction(self) -> NestedTransactionContext:
-        return NestedTransactionContext(_Immediate(self))
+        return NestedTransactionContext(Immediate(self))
+
+    @translate_exceptions
+    async def execute_together(self, steps: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+        """Each statement is done for each of its rows, one after the other; how many rows each touched."""
+
+        def work(conn: sqlite3.Connection) -> list[int]:
+            return [conn.executemany(sql, rows).rowcount for sql, rows in steps]
+
+        async with self.acquire_connection() as connection:
+            return await connection._execute(work, connection._conn)  # type: ignore[no-any-return]
 
     async def begin(self) -> None:
         try:

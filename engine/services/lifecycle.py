@@ -318,74 +318,37 @@ class Work:
         touched = [case for case in self.cases if _changed(case)]
         for case in touched:
             _settle(self, case)
-        await writing.assign([case.order for case in touched], OrderRecord.TABLE)
+        await writing.assign_all(touched)
         events = _chained(touched)
-        await self._insert_and_update(touched)
-        await db.insert("audit_events", EVENT_COLUMNS, events)
-        for table, columns, rows in _grouped(self._rows):
-            await db.insert(table, columns, rows)
-        await db.many("UPDATE purchase_orders SET document = ? WHERE id = ?", [(b, p.id) for b, p in self._documents])
-        await db.many(
-            "UPDATE issues SET closed_at = ?, closed_by = ?, resolution = ? WHERE id = ? AND closed_at IS NULL",
-            self._closed,
-        )
-        await outbox.put([*self._jobs, *(job for case in touched for job in _follow_ups(case))])
-        await search.index([(term, case.order.id) for case in touched for term in case.terms])
-        deltas: dict[tuple[int, str], int] = {}
-        for case in touched:
-            if case.was_status != case.order.status:
-                if case.was_status is not None:
-                    key = (case.order.channel_id, case.was_status)
-                    deltas[key] = deltas.get(key, 0) - 1
-                key = (case.order.channel_id, case.order.status)
-                deltas[key] = deltas.get(key, 0) + 1
-        await counters.add({key: n for key, n in deltas.items() if n})
-        for action in self._last:
-            await action()
+        async with db.together():
+            await writing.write_all(touched)
+            await db.insert("audit_events", EVENT_COLUMNS, events)
+            for table, columns, rows in _grouped(self._rows):
+                await db.insert(table, columns, rows)
+            documents = [(body, po.id) for body, po in self._documents]
+            await db.many("UPDATE purchase_orders SET document = ? WHERE id = ?", documents)
+            await db.many(
+                "UPDATE issues SET closed_at = ?, closed_by = ?, resolution = ? WHERE id = ? AND closed_at IS NULL",
+                self._closed,
+            )
+            await outbox.put([*self._jobs, *(job for case in touched for job in _follow_ups(case))])
+            await search.index([(term, case.order.id) for case in touched for term in case.terms])
+            await counters.add(_moved_counts(touched))
+            for action in self._last:
+                await action()
 
-    async def _insert_and_update(self, cases: list[Case]) -> None:
-        for case in cases:
-            for line in case.lines:
-                line.order_id = case.order.id
-            for po in case.purchases:
-                po.order_id = case.order.id
-        await writing.write([case.order for case in cases], versioned=True)
-        lines = [line for case in cases for line in case.lines]
-        await writing.assign(lines, LineRecord.TABLE)
-        await writing.write(lines)
-        purchases = [po for case in cases for po in case.purchases]
-        await writing.assign(purchases, PurchaseRecord.TABLE)
-        await writing.write(purchases, versioned=True)
-        removed = [po_line.id for case in cases for po_line in case.removed]
-        await db.many("DELETE FROM purchase_order_lines WHERE id = ?", [(i,) for i in removed])
-        po_lines = []
-        for po in purchases:
-            for po_line in po.lines:
-                po_line.purchase_order_id = po.id
-                if po_line.line is not None:
-                    po_line.order_line_id = po_line.line.id
-                po_lines.append(po_line)
-        await writing.assign(po_lines, PurchaseLineRecord.TABLE)
-        await writing.write(po_lines)
-        shipments = [shipment for case in cases for shipment in case.shipments]
-        for case in cases:
-            for shipment in case.shipments:
-                shipment.order_id = case.order.id
-                if shipment.purchase is not None:
-                    shipment.purchase_order_id = shipment.purchase.id
-        fresh = [shipment for shipment in shipments if shipment.is_new]
-        await writing.assign(shipments, ShipmentRecord.TABLE)
-        await writing.write(shipments, versioned=True)
-        contents = [(s.id, po_line.id, quantity) for s in fresh for po_line, quantity in s.contents]
-        await db.insert("shipment_lines", ("shipment_id", "purchase_order_line_id", "quantity"), contents)
-        issues = [issue for case in cases for issue in case.issues if issue.is_new or issue.dirty]
-        for case in cases:
-            for issue in case.issues:
-                issue.order_id = case.order.id
-                issue.line_id = issue.line.id if issue.line else issue.line_id
-                issue.purchase_order_id = issue.purchase.id if issue.purchase else issue.purchase_order_id
-        await writing.assign(issues, IssueRecord.TABLE)
-        await writing.write(issues)
+
+def _moved_counts(cases: list[Case]) -> dict[tuple[int, str], int]:
+    """By channel and status, how many orders more or fewer there are."""
+    deltas: dict[tuple[int, str], int] = {}
+    for case in cases:
+        if case.was_status != case.order.status:
+            if case.was_status is not None:
+                key = (case.order.channel_id, case.was_status)
+                deltas[key] = deltas.get(key, 0) - 1
+            key = (case.order.channel_id, case.order.status)
+            deltas[key] = deltas.get(key, 0) + 1
+    return {key: n for key, n in deltas.items() if n}
 
 
 EVENT_COLUMNS = (

@@ -7,14 +7,16 @@ from typing import Any
 
 from engine import db
 from engine.errors import StaleState
-from engine.services.casefile import BOOLEAN, OrderRecord, PurchaseRecord, Record, ShipmentRecord
+from engine.services.casefile import Case
 
 
-async def assign(records: Sequence[Any], table: str) -> None:
-    """Every new record has its id; call it in the transaction that inserts them."""
-    fresh = [record for record in records if record.is_new]
-    for record, new in zip(fresh, await db.reserve(table, len(fresh)), strict=True):
-        record.id = new
+async def assign(*groups: Sequence[Any]) -> None:
+    """Every new record has its id; a group holds records of one table. Call it in the transaction that inserts them."""
+    fresh = {group[0].TABLE: [record for record in group if record.is_new] for group in groups if group}
+    reserved = await db.reserve({table: len(records) for table, records in fresh.items()})
+    for table, ids in reserved.items():
+        for record, new in zip(fresh[table], ids, strict=True):
+            record.id = new
 
 
 async def write(records: Sequence[Any], *, versioned: bool = False) -> None:
@@ -29,50 +31,91 @@ async def write(records: Sequence[Any], *, versioned: bool = False) -> None:
         record.is_new = False
         record.dirty = set()
     for fields, group in groups.items():
-        if versioned:
-            await _update_versioned(fields, group)
+        keys = ("id", "version") if versioned else ("id",)
+        rows = [[getattr(record, name) for name in (*fields, *keys)] for record in group]
+        if db.is_postgres():
+            await _update_arrays(fields, keys, group, rows)
         else:
-            sets = ", ".join(f"{name} = ?" for name in fields)
-            await db.many(
-                f"UPDATE {group[0].TABLE} SET {sets} WHERE id = ?",
-                [[*(getattr(record, name) for name in fields), record.id] for record in group],
-            )
-
-
-def _is_text(kind: type[Record], name: str) -> bool:
-    return "str" in str(kind.__annotations__[name])
-
-
-_TEXT = frozenset(
-    {name for kind in (OrderRecord, PurchaseRecord, ShipmentRecord) for name in kind.COLUMNS if _is_text(kind, name)}
-)
-
-
-def _cast(name: str) -> str:
-    if name in BOOLEAN:
-        return "CAST(? AS BOOLEAN)"
-    return "CAST(? AS TEXT)" if name in _TEXT else "CAST(? AS BIGINT)"
-
-
-async def _update_versioned(fields: tuple[str, ...], group: list[Any]) -> None:
-    table = group[0].TABLE
-    size = max(1, min(200, db.MAX_PARAMETERS // (len(fields) + 2)))
-    for start in range(0, len(group), size):
-        chunk = group[start : start + size]
-        columns = ("id", "version", *fields)
-        one = f"({', '.join(_cast(name) for name in columns)})"
-        padded = db.padded(chunk)
-        sets = ", ".join(f"{name} = v.{name}" for name in fields)
-        sql = (
-            f"WITH v ({', '.join(columns)}) AS (VALUES {', '.join([one] * len(padded))}) "
-            f"UPDATE {table} SET version = {table}.version + 1, {sets} FROM v "
-            f"WHERE {table}.id = v.id AND {table}.version = v.version RETURNING {table}.id"
-        )
-        values = [value for r in padded for value in (r.id, r.version, *(getattr(r, name) for name in fields))]
-        written = await db.rows(sql, *values)
-        if len(written) != len(chunk):
-            done = {int(row[0]) for row in written}
-            lost = ", ".join(str(record.path or record.number) for record in chunk if record.id not in done)
-            raise StaleState(f"{lost} was changed by someone else meanwhile: read again and decide again")
-        for record in chunk:
+            await _update_each(fields, keys, group, rows)
+        for record in group if versioned else ():
             record.version += 1
+
+
+async def _update_each(fields: tuple[str, ...], keys: tuple[str, ...], group: list[Any], rows: list[list[Any]]) -> None:
+    def all_there(count: int) -> None:
+        if count != len(group):
+            raise _stale(group)
+
+    sets = ", ".join([*(["version = version + 1"] if "version" in keys else []), *(f"{name} = ?" for name in fields)])
+    where = " AND ".join(f"{name} = ?" for name in keys)
+    await db.many(f"UPDATE {group[0].TABLE} SET {sets} WHERE {where}", rows, all_there)
+
+
+async def _update_arrays(
+    fields: tuple[str, ...], keys: tuple[str, ...], group: list[Any], rows: list[list[Any]]
+) -> None:
+    table = group[0].TABLE
+    columns = (*fields, *keys)
+    sets = ", ".join([*([f"version = {table}.version + 1"] if "version" in keys else []),
+                      *(f"{name} = v.{name}" for name in fields)])  # fmt: skip
+    where = " AND ".join(f"{table}.{name} = v.{name}" for name in keys)
+    written = await db.rows(
+        f"UPDATE {table} SET {sets} FROM {await db.unnested(table, columns)} AS v ({', '.join(columns)}) "
+        f"WHERE {where} RETURNING {table}.id",
+        *zip(*rows, strict=True),
+    )
+    if len(written) != len(group):
+        done = {int(row[0]) for row in written}
+        raise _stale([record for record in group if record.id not in done])
+
+
+def _stale(records: Sequence[Any]) -> StaleState:
+    lost = ", ".join(str(record.path or record.number) for record in records)
+    return StaleState(f"{lost} was changed by someone else meanwhile: read again and decide again")
+
+
+async def assign_all(cases: list[Case]) -> None:
+    """Every record of the orders has its id, and the ids of what it belongs to; see ``assign``."""
+    purchases = [po for case in cases for po in case.purchases]
+    await assign(
+        [case.order for case in cases],
+        [line for case in cases for line in case.lines],
+        purchases,
+        [po_line for po in purchases for po_line in po.lines],
+        [shipment for case in cases for shipment in case.shipments],
+        [issue for case in cases for issue in case.issues],
+    )
+    for case in cases:
+        order_id = case.order.id
+        for line in case.lines:
+            line.order_id = order_id
+        for po in case.purchases:
+            po.order_id = order_id
+            for po_line in po.lines:
+                po_line.purchase_order_id = po.id
+                if po_line.line is not None:
+                    po_line.order_line_id = po_line.line.id
+        for shipment in case.shipments:
+            shipment.order_id = order_id
+            if shipment.purchase is not None:
+                shipment.purchase_order_id = shipment.purchase.id
+        for issue in case.issues:
+            issue.order_id = order_id
+            issue.line_id = issue.line.id if issue.line else issue.line_id
+            issue.purchase_order_id = issue.purchase.id if issue.purchase else issue.purchase_order_id
+
+
+async def write_all(cases: list[Case]) -> None:
+    """The orders and all their parts are as they are in memory; see ``write``."""
+    purchases = [po for case in cases for po in case.purchases]
+    shipments = [shipment for case in cases for shipment in case.shipments]
+    contents = [(s.id, po_line.id, quantity) for s in shipments if s.is_new for po_line, quantity in s.contents]
+    await write([case.order for case in cases], versioned=True)
+    await write([line for case in cases for line in case.lines])
+    await write(purchases, versioned=True)
+    removed = [(po_line.id,) for case in cases for po_line in case.removed]
+    await db.many("DELETE FROM purchase_order_lines WHERE id = ?", removed)
+    await write([po_line for po in purchases for po_line in po.lines])
+    await write(shipments, versioned=True)
+    await db.insert("shipment_lines", ("shipment_id", "purchase_order_line_id", "quantity"), contents)
+    await write([issue for case in cases for issue in case.issues])

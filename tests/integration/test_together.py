@@ -1,0 +1,75 @@
+"""Statements done together: in their order, before anything is read, and all of them or none."""
+
+from __future__ import annotations
+
+import pytest
+from tortoise.exceptions import IntegrityError
+
+from engine import clock, db
+from engine.errors import StaleState
+from engine.services import writing
+from engine.services.casefile import IssueRecord
+
+COLUMNS = ("source", "source_id", "external_id", "content_type", "body", "digest", "received_at", "state", "reason",
+           "field", "attempts", "order_id")  # fmt: skip
+
+
+def payload(number: int, body: bytes = b"{}", order_id: int | None = None) -> list[object]:
+    return ["channel", 1, f"{number}", "text/plain", body, f"d{number}", clock.micros(clock.now()), "stored", "", "", 0,
+            order_id]  # fmt: skip
+
+
+async def digests() -> list[str]:
+    return [r[0] for r in await db.rows("SELECT digest FROM inbound_messages ORDER BY id")]
+
+
+async def test_what_is_read_within_has_seen_what_came_before(database: str) -> None:
+    async with db.transaction(), db.together():
+        await db.insert("inbound_messages", COLUMNS, [payload(1), payload(2)])
+        await db.many("UPDATE inbound_messages SET digest = ? WHERE digest = ?", [("d3", "d1"), ("d4", "d3")])
+        assert await digests() == ["d4", "d2"]
+        assert await db.run("DELETE FROM inbound_messages WHERE digest = ?", "d2") == 1
+        await db.insert("inbound_messages", COLUMNS, [payload(5)])
+    assert await digests() == ["d4", "d5"]
+
+
+async def test_one_that_fails_undoes_all(database: str) -> None:
+    async def write() -> None:
+        async with db.transaction(), db.together():
+            await db.insert("inbound_messages", COLUMNS, [payload(1), payload(2)])
+            await db.many("UPDATE inbound_messages SET digest = ? WHERE digest = ?", [("d2", "d1")])
+
+    with pytest.raises(IntegrityError):
+        await write()
+    assert await digests() == []
+    await db.insert("inbound_messages", COLUMNS, [payload(7)])
+    assert await digests() == ["d7"]
+
+
+async def test_many_rows_keep_what_is_in_them(database: str) -> None:
+    bodies = [b"", b"\x00\xff'\"", '{"a, b": "ü {}"}'.encode(), b"NULL"]
+    rows = [payload(n, body, n or None) for n, body in enumerate(bodies)]
+    rows[1][3] = 'text, with "quotes", {braces}, a \\ and NULL'
+    await db.insert("inbound_messages", COLUMNS, rows)
+    found = await db.rows("SELECT body, order_id, content_type FROM inbound_messages ORDER BY id")
+    assert [(bytes(r[0]), r[1], r[2]) for r in found] == [(row[4], row[11], row[3]) for row in rows]
+
+
+async def test_rows_that_are_there_are_left_out(database: str) -> None:
+    conflict = "ON CONFLICT (source, source_id, digest) DO NOTHING"
+    await db.insert("inbound_messages", COLUMNS, [payload(1)])
+    await db.insert("inbound_messages", COLUMNS, [payload(1), payload(2), payload(2)], conflict)
+    assert await digests() == ["d1", "d2"]
+
+
+async def test_records_that_are_gone_are_missed(database: str) -> None:
+    def issue(number: int) -> IssueRecord:
+        return IssueRecord(id=number, order_id=1, code="unpaid", message="m", field="", cause="c", line_id=None,
+                           purchase_order_id=None, opened_at=1, dirty={"message"})  # fmt: skip
+
+    async def write() -> None:
+        async with db.transaction(), db.together():
+            await writing.write([issue(1), issue(2)])
+
+    with pytest.raises(StaleState, match=r"issue\.unpaid"):
+        await write()
