@@ -257,8 +257,10 @@ async def add_offer(
     if cost < 0:
         raise Invalid(f"a cost cannot be negative: {cost}", "cost")
     values = {"sku": supplier_sku, "cost": cost, "accepted_cost": cost, **options}
+    # What a person says now is newer than what the supplier said before and is heard late.
+    told = {"stock_at": clock.now()} if options.get("stock") is not None else {}
     async with db.transaction():
-        offer, _ = await SupplierProduct.update_or_create(values, supplier_id=supplier_id, product_id=product)
+        offer, _ = await SupplierProduct.update_or_create(values | told, supplier_id=supplier_id, product_id=product)
         await settings_book.note(
             by, "offer:set", f"{supplier_sku} for {sku}", subject=f"supplier {supplier_id}", before={}, after=values
         )

@@ -252,13 +252,22 @@ _HANDLERS = {
 
 
 async def inventory(supplier: SupplierRow, updates: Sequence[SupplierUpdate], by: Actor) -> int:
-    """The supplier's stock and costs are as it says, and orders that waited for stock are checked again; how many lines."""
+    """The supplier's stock and costs are as it says, and orders that waited for stock are checked again; how many lines.
+
+    What was true before the stock that is known (a payload read late, or again) changes nothing. A supplier whose clock
+    is ahead is taken to speak of now, or nothing it says later would count.
+    """
     now = clock.micros(clock.now())
-    lines = {line.supplier_sku: line for update in updates for line in update.lines}
+    lines = {
+        line.supplier_sku: (min(clock.micros(update.occurred_at), now), line)
+        for update in sorted(updates, key=lambda update: update.occurred_at)
+        for line in update.lines
+    }
     async with db.transaction():
         await db.many(
-            "UPDATE supplier_products SET stock = ?, stock_at = ?, cost = COALESCE(?, cost) WHERE supplier_id = ? AND sku = ?",
-            [(line.quantity, now, line.unit_cost, supplier.id, sku) for sku, line in lines.items()],
+            "UPDATE supplier_products SET stock = ?, stock_at = ?, cost = COALESCE(?, cost) WHERE supplier_id = ? AND sku = ? "
+            "AND (stock_at IS NULL OR stock_at <= ?)",
+            [(line.quantity, at, line.unit_cost, supplier.id, sku, at) for sku, (at, line) in lines.items()],
         )
     skus = list(lines)
     for start in range(0, len(skus), 500):
