@@ -106,7 +106,7 @@ def tried(filters: Filters, now: int) -> list[Clause]:
     if filters.snoozed is False:
         found.append(Clause("(o.snoozed_until IS NULL OR o.snoozed_until <= ?)", (now,)))
     if filters.late is not None:
-        found.append(Clause("o.late_at < ?" if filters.late else "(o.late_at IS NULL OR o.late_at >= ?)", (now,)))
+        found.append(Clause(f"o.late_at IS {'NOT ' if filters.late else ''}NULL"))
     if filters.has_issue is not None:
         found.append(Clause(f"o.issue_at IS {'NOT ' if filters.has_issue else ''}NULL"))
     return found + _parts(filters)
@@ -163,8 +163,6 @@ def own(filters: Filters) -> list[Clause]:
 def picks(filters: Filters, now: int) -> list[Clause]:
     """Queries for order ids, each of which has all that fit, by indexes made for it: worth it where they are few."""
     found = []
-    if filters.late:
-        found.append(Clause("SELECT id AS order_id FROM orders WHERE late_at IS NOT NULL AND late_at < ?", (now,)))
     if filters.issue_codes:
         issues = _issues(filters.issue_codes)
         found.append(Clause(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values))

@@ -156,7 +156,7 @@ class _Sample(msgspec.Struct, frozen=True):
 
 
 async def _sample(filters: Filters) -> _Sample:
-    ends = await db.row("SELECT MIN(id), MAX(id) FROM orders")
+    ends = await db.row("SELECT (SELECT MIN(id) FROM orders), (SELECT MAX(id) FROM orders)")
     if ends is None or ends[0] is None:
         return _Sample([], 0)
     low, span = int(ends[0]), int(ends[1]) - int(ends[0])

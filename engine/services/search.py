@@ -269,7 +269,7 @@ async def find(
     walk = _walk(counted, statuses, channel_id)
     found: list[int] = []
     budget = BUDGET // max(1, len(walk.probes))
-    for window in (budget // 10, budget - budget // 10):
+    for window in (budget // 4, budget - budget // 4):
         need = limit - len(found) + 1
         hits = [i for i in await walk.hits(before, window, need + len(exact)) if i not in exact]
         found += hits[:need]

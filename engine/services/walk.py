@@ -25,7 +25,9 @@ FEW = 1_500
 MOST_BRANCHES = 16
 WINDOWS = (1_000, 4_000)
 """How many orders are tried for one page before it is handed back unfilled."""
-COUNTED = 10_000
+RANKED = 20_000
+"""Up to so many orders are sorted by what an index holds of them."""
+COUNTED = 5_000
 """How many orders are tried for a count."""
 OPEN = "('failed', 'on_hold', 'unresolved', 'ready')"  # as the partial index says it (migration 0002)
 STATE_ORDER = (*OPEN_STATUSES, *(s for s in OrderStatus if s not in OPEN_STATUSES and s != OrderStatus.CANCELED),
@@ -102,47 +104,64 @@ class Sort(msgspec.Struct, frozen=True):
 
 
 class Walk(msgspec.Struct, frozen=True):
-    """A list's query: ``sources`` give candidates in its order, ``tried`` is what each must pass.
+    """A list's query: ``sources`` (FROM …) give candidates, ``tried`` is what each must pass.
 
-    ``bounded``: there may be more candidates than a window holds; otherwise they are few and in no order.
+    ``bounded``: there may be more candidates than a window holds, and they come in the list's order; otherwise they are
+    few and come in none. ``ranked``: an index holds all that is sorted by, but in another order, so that candidates are
+    sorted first and looked up then.
     """
 
     sort: Sort
     back: bool
     sources: tuple[Clause, ...]
     tried: Clause | None
-    bounded: bool
+    bounded: bool = True
+    ranked: bool = False
+    carried: str = CARRIED
+    bare: str = ""
 
     @property
     def whole(self) -> bool:
         """Does one query give a page, however few fit?"""
         return self.tried is None or not self.bounded
 
-    def _candidates(self, window: int) -> Clause:
-        if not self.bounded:
-            return self.sources[0]
-        # Without inner limits, so that both databases merge the branches instead of sorting them.
-        union = " UNION ALL ".join(s.sql for s in self.sources)
+    def _candidates(self, window: int, columns: str) -> Clause:
+        order = f"ORDER BY {self.sort.order(self.back)} LIMIT {window}"
         values: tuple[Any, ...] = sum((s.values for s in self.sources), ())
-        return Clause(f"{union} ORDER BY {self.sort.order(self.back)} LIMIT {window}", values)
+        parts = [f"SELECT {columns} {source.sql}" for source in self.sources]
+        if len(parts) > 1 and db.is_postgres():
+            # It merges what is limited, and would gather and sort the rest by several processes.
+            parts = [f"SELECT * FROM ({part} {order}) AS b{n}" for n, part in enumerate(parts)]
+        return Clause(f"{' UNION ALL '.join(parts)} {order}", values)
+
+    def _narrow(self, window: int) -> Clause:
+        """Candidates with no more than the list is sorted by, which an index may hold."""
+        return self._candidates(window, self.bare or ", ".join(dict.fromkeys(("id", self.sort.column))))
 
     def _fitting(self, window: int, limit: int) -> Clause:
-        found = self._candidates(limit if self.tried is None and self.bounded else window)
-        if self.tried is None and self.bounded:
-            return found
+        if not self.bounded:
+            found = Clause(f"SELECT {self.carried} {self.sources[0].sql}", self.sources[0].values)
+        elif self.tried is None:
+            return self._narrow(limit)
+        elif self.ranked:
+            found = self._narrow(window)
+            sql = f"SELECT {_of('x')} FROM ({found.sql}) AS s CROSS JOIN orders AS x WHERE x.id = s.id"
+            found = Clause(sql, found.values)
+        else:
+            found = self._candidates(window, self.carried)
         tried = self.tried or Clause("1 = 1")
-        order = self.sort.order(self.back)
         # SQLite would sort what comes sorted already, and so try all of the window; PostgreSQL knows it is sorted.
-        order = "" if self.bounded and not db.is_postgres() else f"ORDER BY {order}"
+        order = "" if self.bounded and not db.is_postgres() else f"ORDER BY {self.sort.order(self.back)}"
+        columns = ", ".join(dict.fromkeys(("id", self.sort.column)))
         return Clause(
-            f"SELECT id, {self.sort.column} FROM ({found.sql}) AS o WHERE {tried.sql} {order} LIMIT {limit}",
+            f"SELECT {columns} FROM ({found.sql}) AS o WHERE {tried.sql} {order} LIMIT {limit}",
             found.values + tried.values,
         )
 
     async def page(self, window: int, limit: int) -> list[tuple[int, int | str]]:
         """Ids and sort values of the first ``limit`` that pass, of a window of candidates."""
         query = self._fitting(window, limit)
-        return [(int(r[0]), r[1]) for r in await db.rows(query.sql, *query.values)]
+        return [(int(r[0]), r[-1]) for r in await db.rows(query.sql, *query.values)]
 
     async def count(self, window: int, limit: int) -> int:
         """How many pass, of a window of candidates; at most ``limit``."""
@@ -151,19 +170,10 @@ class Walk(msgspec.Struct, frozen=True):
 
     async def floor(self, window: int) -> Cursor | None:
         """The last candidate of a window, None where the window was not full."""
-        candidates = self._candidates(window)
-        counted = await db.value(f"SELECT COUNT(*) FROM ({candidates.sql}) AS n", *candidates.values)
-        return await self.last(window) if counted >= window else None
-
-    async def last(self, window: int) -> Cursor | None:
-        """The last candidate of a window."""
-        candidates = self._candidates(window)
-        found = await db.row(
-            f"SELECT id, {self.sort.column} FROM ({candidates.sql}) AS o "
-            f"ORDER BY {self.sort.order(not self.back)} LIMIT 1",
-            *candidates.values,
-        )
-        return None if found is None else Cursor(found[1], int(found[0]), self.back)
+        # No further than the window, which has just been read.
+        narrow = self._narrow(window)
+        found = await db.row(f"SELECT * FROM ({narrow.sql}) AS o LIMIT 1 OFFSET {window - 1}", *narrow.values)
+        return None if found is None else Cursor(found[-1], int(found[0]), self.back)
 
 
 async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
@@ -185,17 +195,14 @@ async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
         return _by_arrival(
             filters, words, words.driver, Sort("id", sort.down or sort.column != "placed_at"), cursor, now
         )
-    tried = [*conditions.tried(filters, now), *words.tried("o.id")]
-    branches = _branches(filters) if sort.column == "placed_at" else None
-    if branches is None:
-        branches, tried = [Clause("1 = 1")], [*conditions.own(filters), *tried]
     limits = [*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor)])]
-    columns = CARRIED if tried else f"id, {sort.column}"
+    course = await _course(filters, sort)
+    tried = [*conditions.tried(course.left, now), *words.tried("o.id"), *conditions.own(course.left)]
     sources = []
-    for branch in branches:
+    for branch in course.branches:
         where = joined([branch, *limits])
-        sources.append(Clause(f"SELECT {columns} FROM orders WHERE {where.sql}", where.values))
-    return Walk(sort, _back(cursor), tuple(sources), joined(tried) if tried else None, bounded=True)
+        sources.append(Clause(f"FROM orders {_by(course.index)} WHERE {where.sql}", where.values))
+    return Walk(sort, _back(cursor), tuple(sources), joined(tried) if tried else None, ranked=course.ranked)
 
 
 async def _few(picks: Sequence[Clause]) -> Clause | None:
@@ -213,15 +220,16 @@ def _picked(filters: Filters, words: Wording, pick: Clause, sort: Sort, cursor: 
     """The orders of a query for few order ids."""
     ids = joined(words.tried("p.order_id", but=pick))
     limits = joined([*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor, "x.")])])
-    # CROSS JOIN: SQLite then looks each picked order up instead of walking all in the sort's order. The limit is never
-    # reached: it keeps both databases from mixing the picking with what is around it.
+    # CROSS JOIN: SQLite then looks each picked order up instead of walking all in the sort's order. The limits are never
+    # reached: they keep both databases from mixing the picking with what is around it.
+    few = f"SELECT order_id FROM ({pick.sql}) AS f LIMIT {search.COUNTED}"
     source = Clause(
-        f"SELECT {_carried('x')} FROM (SELECT DISTINCT order_id FROM ({pick.sql}) AS p WHERE {ids.sql} "
+        f"FROM (SELECT DISTINCT order_id FROM ({few}) AS p WHERE {ids.sql} "
         f"LIMIT {search.COUNTED}) AS s CROSS JOIN orders AS x WHERE x.id = s.order_id AND {limits.sql}",
         pick.values + ids.values + limits.values,
     )
     tried = joined([*conditions.own(filters), *conditions.tried(filters, now)])
-    return Walk(sort, _back(cursor), (source,), tried, bounded=False)
+    return Walk(sort, _back(cursor), (source,), tried, bounded=False, carried=_of("x"))
 
 
 def _by_arrival(filters: Filters, words: Wording, driver: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
@@ -229,39 +237,79 @@ def _by_arrival(filters: Filters, words: Wording, driver: Clause, sort: Sort, cu
     others = [*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now)]
     tried = [*words.tried("o.id", but=driver), *others]
     where = joined([driver, *filter(None, [sort.beyond(cursor, "order_")])])
+    source = Clause(f"FROM terms WHERE {where.sql}", where.values)
+    carried = "order_id AS id"
     if others:
-        sql = f"SELECT {_carried('x')} FROM terms CROSS JOIN orders AS x WHERE x.id = order_id AND {where.sql}"
-    else:
-        sql = f"SELECT order_id AS id FROM terms WHERE {where.sql}"
-    return Walk(sort, _back(cursor), (Clause(sql, where.values),), joined(tried) if tried else None, bounded=True)
+        source = Clause(f"FROM terms CROSS JOIN orders AS x WHERE x.id = order_id AND {where.sql}", where.values)
+        carried = "order_id AS id, " + _of("x", CARRIED.removeprefix("id, "))
+    return Walk(
+        sort, _back(cursor), (source,), joined(tried) if tried else None, carried=carried, bare="order_id AS id"
+    )
 
 
-def _carried(alias: str) -> str:
-    return ", ".join(f"{alias}.{name}" for name in CARRIED.split(", "))
+def _of(alias: str, columns: str = CARRIED) -> str:
+    return ", ".join(f"{alias}.{name}" for name in columns.split(", "))
 
 
 def _back(cursor: Cursor | None) -> bool:
     return cursor is not None and cursor.back
 
 
-def _branches(filters: Filters) -> list[Clause] | None:
-    """Conditions that each have an index in order of placing and together are the statuses and channels asked for."""
+class _Course(msgspec.Struct, frozen=True):
+    """Conditions that each have an index in the sort's order; ``left`` are the filters that these do not see to."""
+
+    branches: tuple[Clause, ...]
+    left: Filters
+    index: str = ""
+    ranked: bool = False
+
+
+def _by(index: str) -> str:
+    # SQLite, which keeps no statistics unless told to, takes a whole index for as good as the partial one, and then sorts.
+    return f"INDEXED BY {index}" if index and not db.is_postgres() else ""
+
+
+async def _course(filters: Filters, sort: Sort) -> _Course:
+    replace = msgspec.structs.replace
+    is_open = bool(filters.statuses) and set(filters.statuses) <= set(OPEN_STATUSES)
+    rare, index = f"status IN {OPEN}", "orders_open"
+    if filters.late:
+        rare, index = "late_at IS NOT NULL", "orders_late"
+    elif filters.has_issue or filters.issue_codes:
+        rare, index = "issue_at IS NOT NULL", "orders_issue"
+    elif not is_open:
+        rare, index = "", ""
+    left = replace(filters, statuses=(), late=None if filters.late else filters.late,
+                   has_issue=None if filters.has_issue else filters.has_issue)  # fmt: skip
+    if sort.column == "placed_at":
+        if rare and index != "orders_open":
+            statuses = filters.statuses or tuple(OrderStatus)
+            return _Course(tuple(Clause(f"{rare} AND status = ?", (status,)) for status in statuses), left, index)
+        if set(filters.statuses) == set(OPEN_STATUSES):
+            return _Course((Clause(rare),), left, index)
+        branches = _branches(filters)
+        if branches is not None:
+            return _Course(branches, replace(filters, statuses=(), channel_ids=()))
+    elif sort.column == "total" and rare:
+        every = index == "orders_open" and set(filters.statuses) == set(OPEN_STATUSES)
+        where = joined([Clause(rare), *conditions.own(Filters(statuses=() if every else filters.statuses))])
+        sql = where.sql.replace("o.", "")
+        held = f"SELECT COUNT(*) FROM (SELECT 1 FROM orders {_by(index)} WHERE {sql} LIMIT {RANKED + 1}) AS r"
+        if await db.value(held, *where.values) <= RANKED:
+            return _Course((Clause(sql, where.values),), left, index, ranked=True)
+    return _Course((Clause("1 = 1"),), filters)
+
+
+def _branches(filters: Filters) -> tuple[Clause, ...] | None:
+    """By statuses and channels, in order of placing."""
     statuses, channels = filters.statuses, filters.channel_ids
-    if filters.has_issue or filters.issue_codes:
-        if channels:
-            return None
-        return [Clause("issue_at IS NOT NULL AND status = ?", (status,)) for status in statuses or tuple(OrderStatus)]
-    if statuses and set(statuses) == set(OPEN_STATUSES) and not channels:
-        return [Clause(f"status IN {OPEN}")]
     if statuses and channels:
         found = [Clause("status = ? AND channel_id = ?", pair) for pair in product(statuses, channels)]
     elif statuses:
         found = [Clause("status = ?", (status,)) for status in statuses]
     else:
         found = [Clause("channel_id = ?", (channel,)) for channel in channels]
-    if len(found) > MOST_BRANCHES:
-        return None
-    return found or [Clause("1 = 1")]
+    return None if len(found) > MOST_BRANCHES else tuple(found) or (Clause("1 = 1"),)
 
 
 class Walked(msgspec.Struct, frozen=True):
@@ -326,7 +374,7 @@ async def place(filters: Filters, sort: str, after: Cursor | None, steps: int) -
         planned = await plan(leg.filters, leg.sort, leg.cursor)
         if planned.tried is None:
             passed = await planned.count(steps, steps)
-            found = await planned.last(passed) if passed else None
+            found = await planned.floor(passed) if passed else None
         else:
             window = await planned.page(COUNTED, steps)
             passed = len(window)

@@ -6,14 +6,17 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from engine import clock, db
+from engine.domain.issues import IssueCode
 from engine.domain.states import OrderStatus
-from engine.services import counters, dashboard, feed, history, search
-from engine.services.filters import Filters
+from engine.services import counters, dashboard, feed, history, scroll, search
+from engine.services.filters import Filters, candidates
 from tests.support import bulk, databases
 
 RUNS = 200
@@ -70,7 +73,69 @@ def _readings(
         "blue book": lambda i: history.blue_book(1 + (7919 * i) % n),
         "status bar": lambda i: dashboard.status_bar(),
         "changes": lambda i: _changes(),
+        **_scrolling(n),
+        **_narrowed(names, lasts),
     }
+
+
+def _scrolling(n: int) -> dict[str, Callable[[int], Awaitable[Any]]]:
+    """What a list that shows a window of all orders asks for."""
+
+    def some(i: int) -> int:
+        return 1 + (15_485_863 * i) % n
+
+    ready, waiting = history.in_queue("ready"), history.in_queue("all")
+    return {
+        "history by state": lambda i: history.list_orders(sort="state"),
+        "queue by state": lambda i: history.queue("all", sort="state"),
+        "queue by total": lambda i: history.queue("all", sort="-total"),
+        "rows around an order": lambda i: scroll.around(some(i)),
+        "around, in the queue": lambda i: scroll.around(n - i, waiting, sort="placed"),
+        "next problem": lambda i: scroll.next_problem(n - 9 * i, waiting, sort="placed"),
+        "next problem, of all": lambda i: scroll.next_problem(some(i), sort="-placed", back=bool(i % 2)),
+        "length and rank": lambda i: scroll.extent(order_id=some(i)),
+        "the same, in the queue": lambda i: scroll.extent(ready, sort="placed", order_id=n - i),
+        "the same, filtered": lambda i: scroll.extent(Filters(country="IS"), order_id=some(i)),
+        "jump by total": lambda i: scroll.place_at(i / RUNS, sort="total"),
+        "jump in the queue": lambda i: scroll.place_at(i / RUNS, waiting, sort="placed"),
+        "which fit": lambda i: history.fitting(waiting, range(n - 300, n)),
+    }
+
+
+def _narrowed(names: list[str], lasts: list[str]) -> dict[str, Callable[[int], Awaitable[Any]]]:
+    """Lists and counts by what a person types."""
+    cities = bulk.CITIES
+    typed = {
+        "by SKU": lambda i: Filters(skus=(f"A-{1000 + i}",)),
+        "by a SKU's beginning": lambda i: Filters(skus=("B-1",)),
+        "by city": lambda i: Filters(cities=(cities[i % len(cities)],)),
+        "by e-mail": lambda i: Filters(emails=(f"dana.{lasts[i % len(lasts)]}",)),
+        "by domain": lambda i: Filters(emails=("example.com",)),
+        "without a word": lambda i: Filters(not_text=("dana",)),
+        "words, by total": lambda i: Filters(text=f"{lasts[i % len(lasts)]} dana"),
+        "word in the queue": lambda i: history.in_queue("all", Filters(text="dana")),
+        "by supplier": lambda i: Filters(supplier_ids=(2,)),
+        "more than": lambda i: Filters(total_min=Decimal(590)),
+        "by Issue": lambda i: Filters(issue_codes=(IssueCode.UNMAPPED_SKU,)),
+        "held": lambda i: Filters(held=True),
+    }
+    sorts = {"words, by total": "-total", "word in the queue": "placed"}
+    found: dict[str, Callable[[int], Awaitable[Any]]] = {}
+    for name, filters in typed.items():
+        found[name] = partial(_listed, filters, sorts.get(name, "-placed"))
+        found[f"count: {name}"] = partial(_counted, filters)
+    found["count: all completed"] = lambda i: history.count_matching(Filters(statuses=(OrderStatus.COMPLETED,)))
+    found["ids of 1,000"] = lambda i: history.ids_matching(history.in_queue("ready"), 1_000)
+    found["what a word may become"] = lambda i: candidates("sup:a")
+    return found
+
+
+async def _listed(filters: Callable[[int], Filters], sort: str, i: int) -> None:
+    await history.list_orders(filters(i), sort=sort)
+
+
+async def _counted(filters: Callable[[int], Filters], i: int) -> None:
+    await history.count_matching(filters(i))
 
 
 async def _changes() -> None:

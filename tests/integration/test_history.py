@@ -107,6 +107,15 @@ def _random_filters(rng: random.Random) -> Filters:
     return Filters(**{name: choices[name] for name in rng.sample(sorted(choices), rng.randrange(4))})
 
 
+def _sorted(orders: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
+    def key(order: dict[str, Any]) -> tuple[Any, ...]:
+        if sort.endswith("state"):
+            return walk.STATE_ORDER.index(order["status"]), order["placed_at"], order["id"]
+        return order[walk.SORTS[sort.removeprefix("-")]], order["id"]
+
+    return sorted(orders, key=key, reverse=sort.startswith("-"))
+
+
 async def _pages(f: Filters, sort: str, limit: int, start: history.Cursor | None) -> list[list[int]]:
     pages = []
     after = start
@@ -126,15 +135,17 @@ async def test_pages_forward_and_backward_are_one_sorted_list(
     if window:  # small bounds, so that windows end and picks are too many within a few orders
         monkeypatch.setattr(walk, "WINDOWS", (window, 2 * window))
         monkeypatch.setattr(walk, "FEW", 25)
+        monkeypatch.setattr(walk, "RANKED", 40)
     everything = await _everything()
     now = clock.micros(clock.now())
     rng = random.Random(7)
     for _ in range(40 if window is None else 15):
-        f, sort = _random_filters(rng), rng.choice(("-placed", "placed", "-total", "total", "-number", "number"))
+        f, sort = (
+            _random_filters(rng),
+            rng.choice(("-placed", "placed", "-total", "total", "-number", "number", "state")),
+        )
         limit = rng.choice((7, 50, 200))
-        column = walk.SORTS[sort.removeprefix("-")]
-        fitting = [o for o in everything if _fits(f, o, now)]
-        fitting.sort(key=lambda o: (o[column], o["id"]), reverse=sort.startswith("-"))
+        fitting = _sorted([o for o in everything if _fits(f, o, now)], sort)
         wanted = [o["id"] for o in fitting]
         forward = await _pages(f, sort, limit, None)
         assert [i for page in forward for i in page] == wanted, (f, sort)

@@ -16,7 +16,7 @@ import pytest
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import OrderStatus
-from engine.services import dashboard, feed, history, search
+from engine.services import dashboard, feed, history, scroll, search, walk, wording
 from engine.services.filters import Filters
 from tests.support import bulk
 
@@ -43,21 +43,39 @@ LISTS = [
     Filters(snoozed=True),
     Filters(older_than=3600, younger_than=86_400),
     Filters(text="reyes lamp", total_max=Decimal(1000)),
+    Filters(text="example", statuses=(S.READY, S.FAILED, S.ON_HOLD, S.UNRESOLVED)),
+    Filters(text="dana", not_text=("example",)),
+    Filters(skus=("A-10", "B-1999"), not_skus=("C-1",)),
+    Filters(trackings=("1Z999",)),
+    Filters(cities=("mal",), not_cities=("york",)),
+    Filters(emails=("dana.", "@example.com"), not_emails=("omar",)),
+    Filters(has_issue=True, channel_ids=(1,)),
+    Filters(issue_codes=(IssueCode.UNMAPPED_SKU, IssueCode.SUPPLIER_FAILED), statuses=(S.UNRESOLVED,)),
 ]
 
 
 async def _ask_everything() -> None:
     for filters in LISTS:
-        for sort in ("-placed", "placed", "-total", "number"):
+        for sort in ("-placed", "placed", "-total", "number", "state"):
             page = await history.list_orders(filters, sort=sort)
             if page.next:
                 page = await history.list_orders(filters, sort=sort, after=page.next)
             if page.previous:
                 await history.list_orders(filters, sort=sort, after=page.previous)
+        await history.count_matching(filters, 100)
+        await history.fitting(filters, range(1, 300))
     for tab in ("ready", "resolve", "all"):
         await history.queue(tab)
         await history.queue(tab, Filters(channel_ids=(1,)))
+        await history.queue(tab, sort="-total")
+        await history.queue(tab, sort="state")
     row = (await history.list_orders(Filters(statuses=(S.COMPLETED,)))).rows[0]
+    for filters in (*LISTS, history.in_queue("all"), history.in_queue("ready")):
+        for sort in ("-placed", "total", "state"):
+            await scroll.around(row.id, filters, sort=sort)
+            await scroll.next_problem(row.id, filters, sort=sort, back=True)
+            await scroll.extent(filters, sort=sort, order_id=row.id)
+            await scroll.place_at(0.5, filters, sort=sort)
     page = await history.order_page(row.number)
     await history.order_page(row.id)
     with pytest.raises(Exception, match="no order"):
@@ -98,6 +116,10 @@ async def _asked(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Awaitable[No
     return asked
 
 
+RARE = re.compile(r"USING COVERING INDEX orders_(open|issue|late)\b")
+"""Partial indexes that hold few orders by their nature; how many is counted before one is read whole."""
+
+
 def _sqlite_scans(plan: list[Any], sql: str) -> list[str]:
     """SCAN of a big table that no index orders and no LIMIT ends. A walk of an index in the list's order is a SCAN too."""
     aliases = dict(re.findall(r"(?:FROM|JOIN)\s+(\w+)(?:\s+AS\s+(\w+))?", sql))
@@ -105,7 +127,7 @@ def _sqlite_scans(plan: list[Any], sql: str) -> list[str]:
     found = []
     for row in plan:
         match = re.match(r"SCAN (\w+)(.*)", row[3])
-        if match and (match[1] in BIG or tables.get(match[1]) in BIG):
+        if match and not RARE.search(match[2]) and (match[1] in BIG or tables.get(match[1]) in BIG):
             walked = re.search(r"USING (?:COVERING )?INDEX|USING INTEGER PRIMARY KEY", match[2])
             bounded = "LIMIT" in sql and "USE TEMP B-TREE FOR ORDER BY" not in " ".join(
                 r[3] for r in plan if r[1] == row[1]
@@ -128,8 +150,15 @@ async def test_no_big_table_is_read_whole(database: str, monkeypatch: pytest.Mon
     await bulk.fill(database, COUNT)
     clock.use(lambda: bulk.NOW)
     # In proportion to this many orders, or reading most of a table would rightly be the cheapest.
-    monkeypatch.setattr(history.walk, "FEW", 60)
-    monkeypatch.setattr(history.walk, "WINDOWS", (50, 200))
+    monkeypatch.setattr(walk, "FEW", 60)
+    monkeypatch.setattr(wording, "FEW", 60)
+    monkeypatch.setattr(walk, "WINDOWS", (50, 200))
+    monkeypatch.setattr(walk, "COUNTED", 200)
+    monkeypatch.setattr(walk, "RANKED", 300)
+    monkeypatch.setattr(scroll, "NEAR", 200)
+    monkeypatch.setattr(scroll, "TRIED", 100)
+    monkeypatch.setattr(scroll, "SAMPLE", 64)
+    monkeypatch.setattr(search, "COUNTED", 100)
     monkeypatch.setattr(search, "BUDGET", 400)
     asked = await _asked(monkeypatch, _ask_everything)
     assert len(asked) > 80
