@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tortoise import connections
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.context import TortoiseContext, _current_context
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction as _in_transaction
 
 from engine.errors import Misconfigured, Unreachable
@@ -265,10 +265,25 @@ async def insert(table: str, columns: Sequence[str], values: Sequence[Sequence[A
     """The rows are in the table."""
     into = f"INSERT INTO {table} ({', '.join(columns)})"
     if len(values) > 1 and is_postgres():
-        # One statement of arrays is a third of the server's work.
+        # One statement of arrays is two thirds of the server's work, and COPY, which knows no conflicts, is half of it.
+        if not suffix and in_transaction():
+            await _copy(table, columns, values)
+            return
         await run(f"{into} SELECT * FROM {await unnested(table, columns)} {suffix}", *zip(*values, strict=True))
         return
     await many(f"{into} VALUES ({marks(columns)}) {suffix}".rstrip(), values)
+
+
+async def _copy(table: str, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
+    from asyncpg.exceptions import DataError, IntegrityConstraintViolationError
+
+    try:
+        async with connection().acquire_connection() as raw:
+            await raw.copy_records_to_table(table, records=values, columns=columns)
+    except IntegrityConstraintViolationError as error:
+        raise IntegrityError(error) from error
+    except DataError as error:
+        raise OperationalError(error) from error
 
 
 _types: dict[str, dict[str, str]] = {}

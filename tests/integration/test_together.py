@@ -46,13 +46,25 @@ async def test_one_that_fails_undoes_all(database: str) -> None:
     assert await digests() == ["d7"]
 
 
-async def test_many_rows_keep_what_is_in_them(database: str) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+async def test_many_rows_keep_what_is_in_them(database: str, whole: bool) -> None:
     bodies = [b"", b"\x00\xff'\"", '{"a, b": "ü {}"}'.encode(), b"NULL"]
     rows = [payload(n, body, n or None) for n, body in enumerate(bodies)]
     rows[1][3] = 'text, with "quotes", {braces}, a \\ and NULL'
-    await db.insert("inbound_messages", COLUMNS, rows)
+    async with db.transaction():
+        await db.insert("inbound_messages", COLUMNS, rows, "" if whole else "ON CONFLICT DO NOTHING")
     found = await db.rows("SELECT body, order_id, content_type FROM inbound_messages ORDER BY id")
     assert [(bytes(r[0]), r[1], r[2]) for r in found] == [(row[4], row[11], row[3]) for row in rows]
+
+
+async def test_rows_that_are_there_already_are_refused(database: str) -> None:
+    async def write() -> None:
+        async with db.transaction():
+            await db.insert("inbound_messages", COLUMNS, [payload(1), payload(2), payload(2)])
+
+    with pytest.raises(IntegrityError):
+        await write()
+    assert await digests() == []
 
 
 async def test_rows_that_are_there_are_left_out(database: str) -> None:
