@@ -286,7 +286,8 @@ class SupplierUpdate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CancelAnswer(StrEnum):
-    """What the supplier says to a cancel request at once. PENDING: the answer comes later as an update."""
+    """What the supplier says to a cancel request at once. PENDING: the answer comes later as an update, and without
+    one it is asked again after ``engine.services.cancel.ASK_AGAIN``."""
 
     CANCELED = "canceled"
     REFUSED = "refused"

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from engine import db
+import structlog
+
+from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, DEAD, PurchaseState
-from engine.errors import BluebookError, NotFound, Refused, TryLater
+from engine.errors import BluebookError, NotAuthorised, NotFound, Refused, TryLater
 from engine.ports import CancelAnswer
-from engine.services import catalog, check, lifecycle
+from engine.services import catalog, check, connections, lifecycle
 from engine.services.casefile import Case, LineRecord, PurchaseRecord
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Done, Job, Outcome, Retry
+
+log = structlog.get_logger(__name__)
+ASK_AGAIN = timedelta(hours=24)
+"""A supplier that takes the request and answers later is asked once, and again only after so long without an answer."""
 
 
 def unwanted(po: PurchaseRecord) -> bool:
@@ -150,6 +157,8 @@ def agreed(work: Work, case: Case, po: PurchaseRecord, message: str, **more: Any
 def refused(work: Work, case: Case, po: PurchaseRecord, message: str, **more: Any) -> None:
     """The supplier ships it all the same, and a person is told."""
     work.move(case, po, "refuse_cancel", message, source="supplier", **more)
+    for issue in [issue for issue in case.issues if issue.cause == _broke_off(po)]:
+        work.close_issue(case, issue, "the supplier answered")
     said = f"{po.po_number}: {message or 'the supplier will not cancel'}"
     work.open_issue(case, IssueCode.CANCEL_REFUSED, said, purchase=po, cause=f"cancel:{po.po_number}")
 
@@ -161,31 +170,56 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
         "AND state = 'cancel_requested'",
         *[job.subject_id for job in jobs],
     )
-    rows = {r[0]: r for r in found}
-    answers = await asyncio.gather(*(_ask(rows[job.subject_id]) for job in jobs if job.subject_id in rows))
+    known, asked = await catalog.suppliers(), await _asked_already(jobs)
+    # A paused supplier is asked when it is resumed.
+    rows = {r[0]: r for r in found if r[0] not in asked and not known[r[3]].paused_reason}
+    answers = await asyncio.gather(*map(_ask, rows.values()))
     results: dict[int, Outcome] = {}
     by_po = dict(answers)
     by = Actor("worker", "worker", "purchases.cancel")
     async with lifecycle.change([rows[i][1] for i in by_po], by=by) as work:
         for job in jobs:
-            answer = by_po.get(job.subject_id)
-            if answer is None:
-                results[job.id] = Done()
-                continue
-            results[job.id] = _record(work, rows[job.subject_id], answer)
+            asked_now = job.subject_id in by_po
+            results[job.id] = _record(work, rows[job.subject_id], by_po[job.subject_id]) if asked_now else Done()
         await check.check(work, work.cases)
+    denied = {rows[i][3]: answer.message for i, answer in by_po.items() if isinstance(answer, NotAuthorised)}
+    for supplier_id, message in denied.items():
+        await connections.deny(supplier_id, message, by)
     return results
 
 
-async def _ask(row: Any) -> tuple[int, CancelAnswer | BluebookError]:
+async def _asked_already(jobs: Sequence[Job]) -> set[int]:
+    """Of the purchase orders the jobs name, those for which another job waits until it is time to ask again."""
+    asked: set[int] = set()
+    now = clock.micros(clock.now())
+    for job in jobs:
+        waits = await db.value(
+            "SELECT 1 FROM outbox WHERE state IN ('ready', 'claimed') AND key > ? AND key < ? AND id <> ? AND run_at > ? "
+            "AND attempts > 0",
+            f"cancel:{job.subject_id}:", f"cancel:{job.subject_id};", job.id, now,
+        )  # fmt: skip
+        if waits is not None:
+            asked.add(job.subject_id)
+    return asked
+
+
+async def _ask(row: Any) -> tuple[int, CancelAnswer | BluebookError | None]:
+    """The purchase order's id and what its supplier said; None where asking broke off for a reason of ours."""
     try:
         supplier = await catalog.supplier(row[3])
         return row[0], await supplier.request_cancel(row[2])
     except BluebookError as error:
         return row[0], error
+    except Exception:
+        log.exception("request_cancel broke off", po=row[2])
+        return row[0], None
 
 
-def _record(work: Work, row: Any, answer: CancelAnswer | BluebookError) -> Outcome:
+def _broke_off(po: PurchaseRecord) -> str:
+    return f"cancel broke off:{po.po_number}"
+
+
+def _record(work: Work, row: Any, answer: CancelAnswer | BluebookError | None) -> Outcome:
     case = work.case(row[1])
     po = case.purchase(row[2]) if case else None
     if case is None or po is None or po.state != PurchaseState.CANCEL_REQUESTED:
@@ -196,9 +230,23 @@ def _record(work: Work, row: Any, answer: CancelAnswer | BluebookError) -> Outco
         refused(work, case, po, "the supplier will not cancel")
     elif isinstance(answer, Refused):
         refused(work, case, po, answer.message)
+    elif answer == CancelAnswer.PENDING:
+        hours = ASK_AGAIN // timedelta(hours=1)
+        said = f"the supplier was asked to cancel; its answer comes later, and it is asked again after {hours} hours"
+        work.event(case, "purchase:ask_cancel", said, record=po)
+        return Retry(ASK_AGAIN.total_seconds(), said)
+    elif answer is None:
+        said = (
+            f"{po.po_number}: asking the supplier to cancel broke off for a reason of ours (the log has the details), so it "
+            "may ship; call them"
+        )
+        if not any(issue.cause == _broke_off(po) for issue in case.issues):
+            work.event(case, "purchase:ask_cancel", said, record=po)
+            work.open_issue(case, IssueCode.CANCEL_REFUSED, said, purchase=po, cause=_broke_off(po))
+        return Retry(None, said)
     elif isinstance(answer, TryLater):
         return Retry(answer.retry_after, answer.message)
-    elif isinstance(answer, BluebookError):
+    elif isinstance(answer, BluebookError) and not isinstance(answer, NotAuthorised):
         # Asking is idempotent at every connector, so an unknown outcome is simply asked again.
         return Retry(None, answer.message)
     return Done()

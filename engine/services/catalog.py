@@ -57,6 +57,12 @@ class SupplierRow(msgspec.Struct, frozen=True, array_like=True):
     warehouse_country: str | None
     warehouse_region: str | None
     warehouse_postal_code: str | None
+    last_error: str
+
+    @property
+    def denied(self) -> bool:
+        """Is it paused because its credentials were not accepted, and not by a person?"""
+        return bool(self.paused_reason) and self.paused_reason == self.last_error
 
     @property
     def warehouse(self) -> Place:
@@ -123,8 +129,8 @@ async def suppliers() -> dict[int, SupplierRow]:
     """Every supplier by id."""
     found = await db.rows(
         "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
-        "ack_hours, tracking_hours, po_box_allowed, cursor, warehouse_country, warehouse_region, warehouse_postal_code "
-        "FROM suppliers ORDER BY id"
+        "ack_hours, tracking_hours, po_box_allowed, cursor, warehouse_country, warehouse_region, warehouse_postal_code, "
+        "last_error FROM suppliers ORDER BY id"
     )
     return {r[0]: msgspec.convert(list(r), SupplierRow, strict=False) for r in found}
 

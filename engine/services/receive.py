@@ -227,7 +227,7 @@ async def run_poll_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
         try:
             await poll(job.subject_id, Actor(supplier.name, "supplier", job.key))
         except NotAuthorised as error:
-            await connections.pause("suppliers", job.subject_id, error.message)
+            await connections.deny(job.subject_id, error.message, Actor("worker", "worker", job.key))
         except BluebookError as error:
             # The schedule asks again by itself; the supplier shows what is wrong meanwhile.
             await db.run("UPDATE suppliers SET last_error = ? WHERE id = ?", error.message, job.subject_id)

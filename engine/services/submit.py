@@ -187,6 +187,8 @@ def _still_due(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow
         return False
     if not supplier.enabled or supplier.paused_reason:
         reason = supplier.paused_reason or "the supplier is disabled"
+        if supplier.denied and po.message != reason:
+            connections.tell(work, case, po, reason)
         work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
         work.put(case, po, message=reason)
         return False
@@ -288,7 +290,7 @@ def _finish_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt, su
         release = work.now + int((wait if wait is not None else backoff(po.attempt)) * 1_000_000)
         work.move(case, po, "defer", answer.message, run_at=release, release_at=release, message=answer.message, **free)
         if isinstance(answer, NotAuthorised):
-            _auth_issue(work, case, po, answer)
+            connections.tell(work, case, po, answer.message)
     elif isinstance(answer, Refused):
         failed(work, case, po, answer.message)
     else:
@@ -362,24 +364,13 @@ def reopen(work: Work, case: Case, po: PurchaseRecord, said: str) -> None:
     work.document(po, None)
 
 
-def _auth_issue(work: Work, case: Case, po: PurchaseRecord, error: NotAuthorised) -> None:
-    work.open_issue(
-        case,
-        IssueCode.CONNECTION_AUTH,
-        f"{po.po_number}: {error.message}",
-        purchase=po,
-        cause=f"auth:supplier:{po.supplier_id}",
-    )
-
-
 async def _pause(attempt: Attempt, error: NotAuthorised, by: Actor) -> None:
     await connections.pause("suppliers", attempt.supplier_id, error.message)
     async with lifecycle.change([attempt.order_id], by=by) as work:
         for case in work.cases:
             po = case.purchase(attempt.po_number)
             if po is not None and po.state == PurchaseState.QUEUED:
-                work.event(case, "purchase:wait", error.message, record=po)
-                _auth_issue(work, case, po, error)
+                connections.tell(work, case, po, error.message)
 
 
 async def _lose(order_ids: set[int], by: Actor) -> None:
@@ -406,8 +397,13 @@ async def run_find_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
         *ids,
     )
     by = Actor("worker", "worker", "purchases.find")
-    answers = await asyncio.gather(*(_find(r[0], r[1], r[2], r[3]) for r in found))
-    retries = await _record_found([a for a in answers if a is not None], by)
+    known = await catalog.suppliers()
+    # A paused supplier is asked when it is resumed.
+    answers = await asyncio.gather(*(_find(r[0], r[1], r[2], r[3]) for r in found if not known[r[3]].paused_reason))
+    retries = await _record_found(answers, by)
+    denied = {a.supplier_id: a.answer.message for a, _ in answers if isinstance(a.answer, NotAuthorised)}
+    for supplier_id, message in denied.items():
+        await connections.deny(supplier_id, message, by)
     return {job.id: retries[job.subject_id] for job in jobs if job.subject_id in retries}
 
 
@@ -424,6 +420,9 @@ async def _find(po_id: int, order_id: int, po_number: str, supplier_id: int) -> 
             attempt.answer = await connector.find(po_number)
     except BluebookError as error:
         attempt.answer = error
+    except Exception as error:
+        log.exception("find broke off", po=po_number)
+        attempt.answer = TryLater(f"{po_number}: the connector broke off ({type(error).__name__})")
     return attempt, True
 
 
@@ -459,7 +458,7 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
                     )  # fmt: skip
                     for issue in [i for i in case.issues if i.purchase is po and i.code in _SENDING]:
                         work.close_issue(case, issue, "the supplier does not have it")
-                else:
+                elif not isinstance(answer, NotAuthorised):
                     wait = answer.retry_after if isinstance(answer, TryLater) else None
                     retries[po.id] = Retry(wait, answer.message)
     return retries

@@ -233,6 +233,10 @@ async def test_a_cancel_request_is_a_file_and_the_answer_comes_later(connect: Ma
     assert [path.read_text("utf-8") for path in (tmp_path / "root/cancels").iterdir()] == [
         "po_number,action\n'=1+1,cancel\n"
     ]
+    (path,) = (tmp_path / "root/cancels").iterdir()
+    os.utime(path, (1, 1))
+    assert await supplier.request_cancel("=1+1") is CancelAnswer.PENDING
+    assert path.stat().st_mtime == 1  # while it lies there it is not written again
     with pytest.raises(Refused):
         await connect(cancel_files=False).request_cancel(PO)
 

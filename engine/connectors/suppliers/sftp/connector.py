@@ -148,7 +148,7 @@ class Connector:
         return Accepted(detail=f"delivered as {final}")
 
     async def request_cancel(self, po_number: str) -> CancelAnswer:
-        """A cancel file lies in ``cancels_dir``; the answer comes in an acknowledgement file."""
+        """A cancel file lies in ``cancels_dir``, once while it is not taken; the answer comes in an acknowledgement file."""
         if not self._config.cancel_files:
             raise Refused(f"{self._sftp.peer} takes no cancel files; cancel {po_number} by telephone or e-mail")
         name = f"{quote(po_number, safe='')}.csv"
@@ -157,6 +157,8 @@ class Connector:
         hidden = posixpath.join(directory, f".cancel-{name}.part")
         try:
             await self._sftp.make_directory(directory)
+            if await self._sftp.exists(final):
+                return CancelAnswer.PENDING
             await self._sftp.write(hidden, write_csv(["po_number", "action"], [[po_number, "cancel"]]))
             await self._sftp.rename(hidden, final)
         except NotFound as error:
