@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cel
 from rapidfuzz import process
 
 from engine.errors import Invalid
+
+if TYPE_CHECKING:
+    import cel
 
 MAX_LENGTH = 2000
 _SHOWN = 40  # characters of a condition shown before and after what is wrong with it
@@ -44,6 +46,9 @@ _QUOTES = "“”„‘’‚«»`´"
 @lru_cache(maxsize=512)
 def compiled(condition: str) -> cel.Program:
     """The condition, ready to run; raises Invalid saying where it is wrong and what to write instead."""
+    # Here, because it brings its own command line along: ten megabytes, which most workers never need.
+    import cel
+
     if len(condition) > MAX_LENGTH:
         raise Invalid(f"a condition has at most {MAX_LENGTH} characters; this one has {len(condition)}", "condition")
     try:
