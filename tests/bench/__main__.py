@@ -26,12 +26,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from engine import settings
-from tests.bench import intake, pipeline, reading
+from engine import settings, vault
+from tests.bench import intake, pipeline, reading, terminal
 from tests.support import databases
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = ("intake", "pipeline", "reading")
+PARTS = ("intake", "pipeline", "reading", "terminal")
 
 
 def _arguments() -> argparse.Namespace:
@@ -69,6 +69,8 @@ def main() -> int:
             results["pipeline"] = _pipeline(folder, 500 if options.quick else 3000, not options.no_postgres)
         if "reading" in parts:
             results["reading"] = _reading(folder, options.quick, not options.no_postgres)
+        if "terminal" in parts:
+            results["terminal"] = _terminal(folder, 20_000 if options.quick else 1_000_000, not options.no_postgres)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _show(results)
@@ -127,6 +129,22 @@ def _reading(folder: Path, quick: bool, postgres: bool) -> dict[str, Any]:
     return made
 
 
+def _terminal(folder: Path, orders: int, postgres: bool) -> dict[str, Any]:
+    home = folder / "terminal"
+    home.mkdir()
+    settings.force(settings.Settings(home=str(home)))
+    vault.make_key_file()
+    url = f"sqlite:///{folder}/terminal.db"
+    asyncio.run(reading.fill(url, orders))
+    made = {f"sqlite {orders}": terminal.run(url, home)}
+    Path(url.removeprefix("sqlite://")).unlink()
+    with _postgres(postgres) as server:
+        if server:
+            asyncio.run(reading.fill(server, orders))
+            made[f"postgres {orders}"] = terminal.run(server, home)
+    return made
+
+
 def _show(results: dict[str, Any]) -> None:
     console = Console(width=110)
     about = results["about"]
@@ -155,6 +173,16 @@ def _show(results: dict[str, Any]) -> None:
                 one = next(m for m in found if m["name"] == name)
                 cells.append(f"{one['p95']:.1f}" + (" !" if one["p95"] > one["goal"] else ""))
             table.add_row(name, *cells)
+        console.print(table)
+    if "terminal" in results:
+        table = Table(title="terminal app, while 50 orders a second arrive", title_justify="left")
+        table.add_column("what")
+        for column in results["terminal"]:
+            table.add_column(column, justify="right")
+        for name, goal in terminal.GOALS.items():
+            found = [one[name] for one in results["terminal"].values()]
+            missed = ["" if goal is None or value <= goal else " !" for value in found]
+            table.add_row(name.replace("_", " "), *[f"{v:.1f}{m}" for v, m in zip(found, missed, strict=True)])
         console.print(table)
 
 

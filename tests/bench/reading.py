@@ -142,13 +142,18 @@ async def _changes() -> None:
     await feed.changes(await feed.latest())
 
 
-async def run(url: str, n: int) -> list[Measurement]:
-    """The measurements over n orders; an empty database is migrated and filled first."""
+async def fill(url: str, n: int) -> None:
+    """The database is migrated and, if it was empty, has n orders."""
     await databases.migrate(url)
     async with db.database(url):
         there = int(await db.value("SELECT COUNT(*) FROM orders"))
     if there == 0:
         await bulk.fill(url, n)
+
+
+async def run(url: str, n: int) -> list[Measurement]:
+    """The measurements over n orders; an empty database is migrated and filled first."""
+    await fill(url, n)
     goal = GOALS["sqlite" if url.startswith("sqlite") else "postgres"]
     clock.use(lambda: bulk.NOW)
     found = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -123,11 +124,22 @@ class OrderList(Widget, can_focus=False):
 
     def move(self, by: int) -> None:
         """The cursor is so many rows further down, or up."""
+        top, line, rows = self.top, self.cursor_line, len(self.window)
         self.window.go(self.window.position + by)
-        self.follow()
+        self._keep_in_sight()
+        if (self.top, len(self.window)) == (top, rows):
+            # Two lines differ; drawing no more is half of what a key costs.
+            width = self.size.width
+            self.refresh(Region(0, line + 1, width, 1), Region(0, self.cursor_line + 1, width, 1))
+        else:
+            self.refresh()
 
     def follow(self) -> None:
         """The cursor is in sight, what is shown is what is in memory, and more is asked for where it runs out."""
+        self._keep_in_sight()
+        self.refresh()
+
+    def _keep_in_sight(self) -> None:
         here, height = self.window.position, self.height
         # Three rows in sight beyond the cursor, as editors have it, tell what comes next.
         margin = min(3, (height - 1) // 2)
@@ -141,7 +153,6 @@ class OrderList(Widget, can_focus=False):
         if self.window.cursor_id != self._seen:
             self._seen = self.window.cursor_id
             self.post_message(self.Moved())
-        self.refresh()
 
     def keep_line(self, line: int) -> None:
         """The cursor's row is on this line of the screen again, as far as there are rows: rows came or went above it."""
