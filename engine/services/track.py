@@ -137,7 +137,7 @@ def _begin_one(work: Work, case: Case, shipment: ShipmentRecord) -> Telling:
     )  # fmt: skip
     carried = _carried(case, shipment)
     return Telling(
-        shipment.id, case.order.id, case.order.channel_id, token, attempt, parcel(case, shipment),
+        shipment.id, case.order.id, case.order.channel_id, token, attempt, parcel(case, shipment, carried),
         carried=tuple(other.id for other in carried),
         others=frozenset(s.channel_reference for s in case.shipments if s is not shipment and s.channel_reference),
     )  # fmt: skip
@@ -147,8 +147,7 @@ def _pieces(case: Case, shipment: ShipmentRecord) -> list[tuple[LineRecord, int]
     """The whole pieces of order lines that this parcel ships or completes."""
     found = []
     for line in case.lines:
-        before = _whole(case, shipment, line.id, inclusive=False)
-        pieces = _whole(case, shipment, line.id, inclusive=True) - before
+        pieces = _completed(case, shipment, line.id)
         if pieces:
             found.append((line, pieces))
     return found
@@ -156,19 +155,21 @@ def _pieces(case: Case, shipment: ShipmentRecord) -> list[tuple[LineRecord, int]
 
 def _carried(case: Case, shipment: ShipmentRecord) -> list[ShipmentRecord]:
     """The earlier parcels without a whole piece that this one completes, as far as no other parcel told of them."""
-    completed = {line.id for line, _ in _pieces(case, shipment)}
-    return [
+    waiting = [
         other
         for other in case.shipments
         if other.id < shipment.id and other.push == Push.SUPPRESSED and not other.channel_reference
         and other.tracking_number and not _pieces(case, other)
-        and any(po_line.order_line_id in completed for po_line, _ in other.contents)
     ]  # fmt: skip
+    if not waiting:
+        return waiting
+    completed = {line.id for line, _ in _pieces(case, shipment)}
+    return [other for other in waiting if any(po_line.order_line_id in completed for po_line, _ in other.contents)]
 
 
-def parcel(case: Case, shipment: ShipmentRecord) -> Parcel:
-    """What the channel is told. A kit counts in the parcel that completes it."""
-    also = dict.fromkeys(other.tracking_number for other in _carried(case, shipment))
+def parcel(case: Case, shipment: ShipmentRecord, carried: Sequence[ShipmentRecord]) -> Parcel:
+    """What the channel is told, with the numbers of the parcels ``carried``. A kit counts in the parcel that completes it."""
+    also = dict.fromkeys(other.tracking_number for other in carried)
     also.pop(shipment.tracking_number, None)
     others_told = all(s.push in (Push.CONFIRMED, Push.SUPPRESSED) for s in case.shipments if s is not shipment)
     return Parcel(
@@ -186,21 +187,30 @@ def parcel(case: Case, shipment: ShipmentRecord) -> Parcel:
     )
 
 
-def _whole(case: Case, shipment: ShipmentRecord, line_id: int, *, inclusive: bool) -> int:
-    """Whole pieces of the order line in the parcels up to this one."""
+def _completed(case: Case, shipment: ShipmentRecord, line_id: int) -> int:
+    """Whole pieces of the order line in the parcels up to this one, less those in the parcels before it."""
     need: dict[int, int] = {}
-    sent: dict[int, int] = {}
     for po in case.purchases:
         for po_line in po.lines:
             if po_line.order_line_id == line_id and po_line.per_unit:
                 need[po_line.product_id] = po_line.per_unit
+    before: dict[int, int] = {}
+    within: dict[int, int] = {}
     for other in case.shipments:
-        if other.id > shipment.id or (other.id == shipment.id and not inclusive):
+        if other.id > shipment.id:
             continue
+        sums = within if other.id == shipment.id else before
         for po_line, quantity in other.contents:
             if po_line.order_line_id == line_id:
-                sent[po_line.product_id] = sent.get(po_line.product_id, 0) + quantity
-    return min((sent.get(product, 0) // per_unit for product, per_unit in need.items()), default=0)
+                sums[po_line.product_id] = sums.get(po_line.product_id, 0) + quantity
+    if not within:
+        return 0
+
+    def whole(more: Mapping[int, int]) -> int:
+        sent = ((before.get(product, 0) + more.get(product, 0), per_unit) for product, per_unit in need.items())
+        return min((pieces // per_unit for pieces, per_unit in sent), default=0)
+
+    return whole(within) - whole({})
 
 
 async def _calls(begun: Sequence[Telling]) -> list[Coroutine[Any, Any, list[Telling]]]:
