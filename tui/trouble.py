@@ -8,7 +8,8 @@ from tui import logs
 LOST = frozenset(
     {
         "DBConnectionError", "InterfaceError", "ConnectionDoesNotExistError", "AdminShutdownError", "CannotConnectNowError",
-        "CrashShutdownError", "ObjectNotInPrerequisiteStateError", "PostgresConnectionError", "TooManyConnectionsError", "ConnectionFailureError", "InvalidCatalogNameError",
+        "CrashShutdownError", "ObjectNotInPrerequisiteStateError", "PostgresConnectionError", "TooManyConnectionsError",
+        "ConnectionFailureError", "InvalidCatalogNameError",
     }
 )  # fmt: skip
 """What Tortoise and asyncpg raise where no answer came at all; by name, so that nothing is imported to look."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from engine import clock
 from engine.domain import money
 from engine.domain.states import OrderStatus
@@ -14,6 +16,7 @@ from tui.plain import clean, span
 if TYPE_CHECKING:
     from engine.services.history import OrderRow
 
+LEAST_RATE = 4
 _STATES = {
     OrderStatus.CANCELED: ("CANCELED", "dim"),
     OrderStatus.FAILED: ("FAILED", "bad"),
@@ -68,10 +71,14 @@ def suppliers(row: OrderRow) -> str:
     return " ".join(f"{part.code} {part.quantity}" for part in row.suppliers)
 
 
-def shipping(row: OrderRow) -> str:
-    """``Free → UPS Ground``; ``?`` where no method is mapped."""
+def shipping(row: OrderRow, room: int) -> str:
+    """``Free Shipping → UPS Ground``; ``?`` where no method is mapped. Where there is little room the rate gives way first."""
     methods = ", ".join(row.methods) or "?"
-    return f"{row.shipping_rate or 'no rate'} → {methods}"
+    rate = row.shipping_rate or "no rate"
+    left = room - cell_len(methods) - 3
+    if left < cell_len(rate):
+        rate = f"{rate[: left - 1].rstrip()}…" if left > LEAST_RATE else ""
+    return f"{rate} → {methods}" if rate else methods
 
 
 def undo_seconds() -> float:

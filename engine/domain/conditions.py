@@ -51,7 +51,6 @@ def compiled(condition: str) -> cel.Program:
 
     if len(condition) > MAX_LENGTH:
         raise Invalid(f"a condition has at most {MAX_LENGTH} characters; this one has {len(condition)}", "condition")
-    import cel  # 70 ms, with a prompt of its own: only for those who have written a condition
 
     try:
         return cel.compile(condition)

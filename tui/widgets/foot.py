@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui.app import BluebookApp
 
 SAID_SECONDS = 8.0
-BARS = " ▁▂▃▄▅▆▇█"
+BARS = "·▁▂▃▄▅▆▇█"
 MOST_HELD = 3
 
 

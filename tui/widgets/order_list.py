@@ -35,12 +35,12 @@ class Column:
 
 
 COLUMNS = {
-    "number": Column("ORDER", 9, 1, 0),
+    "number": Column("ORDER", 9, 0, 0),
     "age": Column("AGE", 4, 0, 1, right=True),
     "channel": Column("CHANNEL", 10, 1, 5),
-    "customer": Column("CUSTOMER", 12, 4, 2),
+    "customer": Column("CUSTOMER", 12, 3, 2),
     "quantity": Column("QTY", 3, 0, 6, right=True),
-    "suppliers": Column("SUPPLIERS", 12, 2, 4),
+    "suppliers": Column("SUPPLIERS", 12, 3, 4),
     "shipping": Column("SHIP", 14, 4, 7),
     "tracking": Column("TRACKING", 14, 2, 8),
     "total": Column("TOTAL", 9, 0, 3, right=True),
@@ -61,7 +61,7 @@ def fitted(names: tuple[str, ...], width: int) -> list[tuple[str, int]]:
 
 
 def cells(row: OrderRow) -> dict[str, str]:
-    """What each column says of an order."""
+    """What each column says of an order; shipping depends on the room there is."""
     return {
         "number": words.plain(row.number),
         "age": words.age(row.placed_at),
@@ -69,7 +69,6 @@ def cells(row: OrderRow) -> dict[str, str]:
         "customer": words.plain(row.customer),
         "quantity": str(row.quantity),
         "suppliers": words.suppliers(row),
-        "shipping": words.plain(words.shipping(row)),
         "tracking": words.plain(" ".join(row.tracking)) + (f" +{row.trackings - 2}" if row.trackings > 2 else ""),
         "total": words.amount(row.total, row.currency, code=False),
         "state": words.state(row)[0],
@@ -202,7 +201,8 @@ class OrderList(Widget, can_focus=False):
         tone = words.state(row)[1]
         segments = [Segment(f"{'>' if here else ' '}{'*' if marked else ' '} ", base)]
         for name, size in fitted(self.columns, width):
-            text = cut(said[name], size, right=COLUMNS[name].right)
+            whole = words.plain(words.shipping(row, size)) if name == "shipping" else said[name]
+            text = cut(whole, size, right=COLUMNS[name].right)
             style = base
             if name == "state" and not here:
                 style = base + self.get_component_rich_style(f"orders--{tone}", partial=True)
