@@ -84,7 +84,8 @@ def _kind(code: C, title: str, short: str, todo: str, checked: bool, *resolution
 _ALL = (
     _kind(C.MISSING_SHIPPING_MAPPING, "Shipping not mapped", "SHIP?", "Choose the method this supplier ships it by.",
           True, R.MAP_SHIPPING, R.CHOOSE_SUPPLIER),
-    _kind(C.MISSING_FIELD, "Something is missing", "ADDR?", "Fill in the field.", True, R.FIX_ADDRESS),
+    _kind(C.MISSING_FIELD, "Something is missing", "ADDR?", "Fill in the field, or cancel the order.", True, R.FIX_ADDRESS,
+          R.CANCEL),
     _kind(C.INVALID_ADDRESS, "Address cannot be right", "ADDR?", "Correct the address, or say that it is fine.", True,
           R.FIX_ADDRESS, R.WAIVE),
     _kind(C.UNMAPPED_SKU, "SKU not mapped", "SKU?", "Say which product it is, or drop the line.", True,

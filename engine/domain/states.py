@@ -207,6 +207,8 @@ def order_status(facts: OrderFacts) -> OrderStatus:
     shipped = any(line.shipped for line in facts.lines)
     is_open = any(line.open for line in facts.lines)
     pending = any(line.pending for line in facts.lines)
+    if not facts.lines:  # nothing to ship, and nobody has said that this is right
+        return OrderStatus.UNRESOLVED if facts.blocked else OrderStatus.CANCELED
     if not shipped and not is_open:
         return OrderStatus.CANCELED
     if facts.troubled:

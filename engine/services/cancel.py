@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import structlog
 
 from engine import clock, db
@@ -103,6 +104,9 @@ async def cancel_lines(work: Work, case: Case, lines: Sequence[LineRecord], reas
     work.event(case, "order:cancel", reason)
     for line in lines:
         work.put(case, line, cancel_asked=max(line.cancel_asked, line.quantity - line.shipped))
+    if not case.lines:  # there is nothing to cancel but the Issue that says so
+        waived = sorted(case.waived() | {f"{IssueCode.MISSING_FIELD}:{check.no_lines(case.order)}"})
+        work.put(case, case.order, waived=msgspec.json.encode(waived).decode())
     withdraw(work, case, again=True)
     give_up_dead(work, case)
     await check.check(work, [case])

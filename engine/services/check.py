@@ -71,8 +71,8 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
 
 
 def unsent_part(case: Case) -> bool:
-    """Is there a draft, or quantity that no purchase order covers?"""
-    if case.drafts():
+    """Is there a draft, or quantity that no purchase order covers, or nothing at all, of which a person should know?"""
+    if case.drafts() or not case.lines:
         return True
     for line in case.lines:
         wanted = line.quantity - min(line.cancel_asked, line.quantity)
@@ -212,6 +212,9 @@ def _order_issues(work: Work, case: Case, catalog: Catalog, alike: list[Alike]) 
     if order.channel_state in (ChannelState.SHIPPED, ChannelState.PARTIALLY_SHIPPED) and not committed:
         said = str(order.channel_state).replace("_", " ")
         found.append(Found(IssueCode.ALREADY_FULFILLED, f"the channel says it is {said}", cause, "channel_state"))
+    if not case.lines and order.channel_state != ChannelState.CANCELED:
+        message = "the channel sent it without any lines: look at it there, or cancel it here"
+        found.append(Found(IssueCode.MISSING_FIELD, message, no_lines(order), "lines"))
     if order.fraud:
         found.append(Found(IssueCode.FRAUD_RISK, order.fraud, cause, "fraud"))
     days = (work.now - order.placed_at) // _MICROS_A_DAY
@@ -223,6 +226,11 @@ def _order_issues(work: Work, case: Case, catalog: Catalog, alike: list[Alike]) 
         message = f"same customer, address and items as {twin.number}"
         found.append(Found(IssueCode.POSSIBLE_DUPLICATE, message, cause))
     return found
+
+
+def no_lines(order: OrderRecord) -> str:
+    """What the Issue of an order without any lines is about."""
+    return f"lines:{order.channel_id}:{order.external_id}"
 
 
 def _is_twin(order: OrderRecord, other: Alike) -> bool:

@@ -236,13 +236,16 @@ async def _save_known(
         # Another worker may have stored a newer state before we had the lock: what changed since is against that one.
         newer = [case.order.inbound_id or 0 for case in work.cases if case.order.inbound_id not in before]
         before |= await merge.previous(connector, newer)
+        blind = [case.order.id for case in work.cases if merge.is_blind(case, before.get(case.order.inbound_id or 0))]
+        corrected = await merge.corrected(blind)
         for item in changed:
             case = cases[item.order.external_id]
             # Read late, an older state of the order would undo what the channel said since.
             late = clock.micros(item.order.updated_at) < case.order.channel_updated_at
             if case.order.fingerprint != item.fingerprint and not late:
                 old = before.get(case.order.inbound_id or 0)
-                merge.apply(work, case, old, item.order, item.fingerprint, item.stored.id)
+                corrections = corrected.get(case.order.id, set())
+                merge.apply(work, case, old, item.order, item.fingerprint, item.stored.id, corrections)
         for item in fresh:
             _new_order(work, channel, item, taken)
         await check.check(work, work.cases)

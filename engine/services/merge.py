@@ -5,10 +5,11 @@ Only what differs between the channel's two versions is taken over, so that what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from engine import clock, db
 from engine.domain import addresses
@@ -18,8 +19,11 @@ from engine.domain.states import COMMITTED, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Channel, ChannelLine, ChannelOrder, ChannelState, Raw
 from engine.services import cancel
-from engine.services.casefile import Case, LineRecord
+from engine.services.casefile import Case, LineRecord, PurchaseRecord
 from engine.services.lifecycle import Work
+from engine.services.search import terms_of
+
+log = structlog.get_logger(__name__)
 
 
 async def previous(connector: Channel, inbound_ids: Sequence[int]) -> dict[int, ChannelOrder]:
@@ -35,6 +39,28 @@ async def previous(connector: Channel, inbound_ids: Sequence[int]) -> dict[int, 
                 found[int(r[0])] = connector.read(Raw(r[1], bytes(r[2]), r[3]))
             except BluebookError:
                 continue
+            except Exception:
+                log.exception("an earlier payload could not be read", inbound=r[0], order=r[1])
+    return found
+
+
+def is_blind(case: Case, old: ChannelOrder | None) -> bool:
+    """Is it not known what the channel said before of the order, or of one of its lines?"""
+    return old is None or bool({line.external_id for line in case.lines} - {line.external_id for line in old.lines})
+
+
+async def corrected(order_ids: Sequence[int]) -> dict[int, set[str]]:
+    """What a person has changed of these orders, by id: the paths of the values (``ship_to``, ``line.2.quantity`` …)."""
+    found: dict[int, set[str]] = {}
+    if not order_ids:
+        return found
+    ids = db.padded(list(order_ids))
+    for r in await db.rows(
+        f"SELECT order_id, after FROM audit_events WHERE order_id IN ({db.marks(ids)}) AND tag LIKE 'person:%' "
+        "AND tag <> 'person:order:pull'",
+        *ids,
+    ):
+        found.setdefault(int(r[0]), set()).update(msgspec.json.decode(r[1], type=dict[str, Any]))
     return found
 
 
@@ -48,10 +74,15 @@ def new_line(line: ChannelLine, position: int) -> LineRecord:
 
 
 def apply(
-    work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder, fingerprint: str, inbound_id: int
-) -> None:
-    """The case has what changed at the channel; what was sent and no longer fits becomes a request or an Issue."""
-    order = case.order
+    work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder, fingerprint: str, inbound_id: int,
+    corrections: Collection[str] = (),
+) -> None:  # fmt: skip
+    """The case has what changed at the channel; what was sent and no longer fits becomes a request or an Issue.
+
+    Where it is not known what the channel said before (``is_blind``), what it says now is compared with what we have; what
+    a person has changed meanwhile (``corrections``) is not overwritten but becomes an Issue.
+    """
+    order, was = case.order, case.order.channel_state
     work.event(case, "order:change", _what(old, new), source="channel", inbound_id=inbound_id)
     values: dict[str, Any] = {
         "channel_state": new.state.value,
@@ -70,9 +101,22 @@ def apply(
     if old is None or old.shipping_rate != new.shipping_rate:
         values["shipping_rate"] = new.shipping_rate[:200]
     work.put(case, order, **values)
-    if old is not None and old.ship_to != new.ship_to:
-        _readdress(work, case, new)
-    _lines(work, case, old, new)
+    if old is not None:
+        if old.ship_to != new.ship_to:
+            _readdress(work, case, new)
+    elif addresses.normalise(new.ship_to) != case.address():
+        if "ship_to" in corrections:
+            _compare(
+                work,
+                case,
+                "address",
+                "the address at the channel is not the one here, which a person corrected",
+                "ship_to",
+            )
+        else:
+            _readdress(work, case, new)
+    _lines(work, case, old, new, corrections)
+    _shipped_by_others(work, case, was, new)
     cancel.withdraw(work, case)
     if old is None or _wanted(old) != _wanted(new):
         for po in case.purchases:
@@ -99,7 +143,7 @@ def _what(old: ChannelOrder | None, new: ChannelOrder) -> str:
 
 def _readdress(work: Work, case: Case, new: ChannelOrder) -> None:
     ship_to = addresses.normalise(new.ship_to)
-    fixed = [po for po in case.purchases if po.state in COMMITTED or (po.state == PurchaseState.QUEUED and po.attempt)]
+    fixed = [po for po in case.purchases if _is_out(po)]
     sent = [po.po_number for po in fixed]
     if sent:
         work.open_issue(
@@ -112,6 +156,29 @@ def _readdress(work: Work, case: Case, new: ChannelOrder) -> None:
     readdress(work, case, ship_to)
 
 
+def _compare(work: Work, case: Case, what: str, message: str, field: str = "", line: LineRecord | None = None) -> None:
+    """The order has an Issue for a person to compare the channel's order with ours."""
+    cause = f"changed:{case.order.channel_id}:{case.order.external_id}:{what}"
+    work.open_issue(case, IssueCode.CHANNEL_ORDER_CHANGED, message, field=field, cause=cause, line=line)
+
+
+def _shipped_by_others(work: Work, case: Case, was: str, new: ChannelOrder) -> None:
+    """What a supplier has and has not shipped, while someone marked the order shipped in the store, may ship twice."""
+    over = (ChannelState.SHIPPED, ChannelState.PARTIALLY_SHIPPED)
+    if new.state not in over or was in over:
+        return
+    if new.state == ChannelState.PARTIALLY_SHIPPED and case.shipments:
+        return  # the parcels we told of
+    open_ = [po.po_number for po in case.purchases if po.state in COMMITTED and po.open]
+    if open_:
+        said = str(new.state).replace("_", " ")
+        _compare(
+            work, case, "shipped",
+            f"someone marked it {said} at the channel, and {', '.join(open_)} was sent and has not shipped: it may ship twice",
+            "channel_state",
+        )  # fmt: skip
+
+
 def readdress(work: Work, case: Case, ship_to: Address) -> None:
     """What is not sent yet ships to this (normalised) address; what was waived of the old one is no longer waived."""
     kept = [waived for waived in sorted(case.waived()) if not waived.startswith(f"{IssueCode.INVALID_ADDRESS}:")]
@@ -121,7 +188,15 @@ def readdress(work: Work, case: Case, ship_to: Address) -> None:
     )  # fmt: skip
 
 
-def _lines(work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder) -> None:
+def _lines(work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder, corrections: Collection[str]) -> None:
+    if not new.lines and case.lines and new.state != ChannelState.CANCELED:
+        # A store may lose them for a moment, or a person by a slip: nothing is canceled, and nothing sent, unasked.
+        _compare(
+            work, case, "no lines", "the channel shows the order without any lines, and has not canceled it", "lines"
+        )
+        if not case.order.held:
+            work.hold(case, "the channel shows the order without any lines")
+        return
     before = {line.external_id: line for line in old.lines} if old else {}
     known = {line.external_id: line for line in case.lines}
     now = {line.external_id: line for line in new.lines}
@@ -134,11 +209,13 @@ def _lines(work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder) 
             work.new_line(case, record)
             continue
         was = before.get(external_id)
-        if was is not None and said.quantity > was.quantity:
+        _name(work, case, line, was, said, corrections)
+        if was is None:
+            _reconcile(work, case, line, said, corrections)
+            continue
+        if said.quantity > was.quantity:
             work.put(case, line, quantity=line.quantity + said.quantity - was.quantity)
-        fewer = (was.quantity - said.quantity if was is not None and said.quantity < was.quantity else 0) + (
-            said.canceled - (was.canceled if was is not None else line.cancel_asked)
-        )
+        fewer = max(0, was.quantity - said.quantity) + said.canceled - was.canceled
         if fewer > 0:
             work.put(case, line, cancel_asked=min(line.quantity, line.cancel_asked + fewer))
     gone = [line for line in case.lines if line.external_id not in now]
@@ -147,3 +224,45 @@ def _lines(work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder) 
         gone = list(case.lines)
     for line in gone:
         work.put(case, line, cancel_asked=max(line.cancel_asked, line.quantity - line.shipped))
+
+
+def _reconcile(work: Work, case: Case, line: LineRecord, said: ChannelLine, corrections: Collection[str]) -> None:
+    """The line has as many pieces wanted as the channel says now, when what it said before is not known."""
+    more = (said.quantity - min(said.canceled, said.quantity)) - (line.quantity - min(line.cancel_asked, line.quantity))
+    if more and {f"{line.path}.quantity", f"{line.path}.cancel_asked"} & set(corrections):
+        wanted = said.quantity - said.canceled
+        message = f"{line.sku}: the channel wants {wanted}, and a person said otherwise here"
+        _compare(work, case, f"{line.path}:{wanted}", message, f"{line.path}.quantity", line)
+    elif more > 0:
+        work.put(case, line, quantity=line.quantity + more)
+    elif more < 0:
+        work.put(case, line, cancel_asked=min(line.quantity, line.cancel_asked - more))
+
+
+def _name(
+    work: Work, case: Case, line: LineRecord, was: ChannelLine | None, said: ChannelLine, corrections: Collection[str]
+) -> None:
+    """The line is called what the channel calls it now; what was sent under another SKU is for a person to compare."""
+    title, sku = said.title[:300], said.sku[:200]
+    if title != (line.title if was is None else was.title[:300]):
+        work.put(case, line, title=title)
+    if sku == (line.sku if was is None else was.sku[:200]) or sku == line.sku:
+        return
+    sent = [po.po_number for po, _ in case.serving(line) if _is_out(po)]
+    field = f"{line.path}.sku"
+    if sent:
+        message = f"{line.sku} became {sku or 'a line without SKU'} at the channel after {', '.join(sent)} was sent"
+        _compare(work, case, f"{line.path}:{sku}", message, field, line)
+    elif was is None and field in corrections:
+        _compare(
+            work, case, f"{line.path}:{sku}", f"{sku} at the channel is {line.sku} here, as a person said", field, line
+        )
+    else:
+        # A product or a supplier a person chose was for what it was before.
+        work.put(case, line, sku=sku, product_id=None, supplier_id=None)
+        case.terms |= terms_of(sku)
+
+
+def _is_out(po: PurchaseRecord) -> bool:
+    """The supplier has it, or may have it."""
+    return po.state in COMMITTED or (po.state == PurchaseState.QUEUED and po.attempt > 0)
