@@ -106,11 +106,15 @@ def complete(text: str, channels: Iterable[tuple[str, str]], suppliers: Iterable
     offers = _offers(ALIASES.get(name, name), channels, suppliers)
     wanted = keyed["value"].strip('"').casefold()
     begun = [o for o in offers if o[0].casefold().startswith(wanted)]
-    inside = [o for o in offers if o not in begun and wanted in f"{o[0]} {o[1]}".casefold()]
+    later = [o for o in offers if o not in begun and _word_begins(f"{o[0]} {o[1]}".casefold(), wanted)]
     return [
         Candidate(f"{'!' * no}{keyed['key']}{keyed['sign']}{_quoted(value)}", about, start, True)
-        for value, about in [*begun, *inside]
+        for value, about in [*begun, *later]
     ]
+
+
+def _word_begins(text: str, wanted: str) -> bool:
+    return any(word.startswith(wanted) for word in re.split(r"[\W_]+", text))
 
 
 def _quoted(value: str) -> str:

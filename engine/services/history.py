@@ -128,8 +128,8 @@ async def list_orders(
 ) -> Page:
     """A page of the orders that fit. sort: placed, number, total or state, with - for the largest (newest) first.
 
-    Where thousands have the rarest word of a text, they come in order of arrival, whatever the sort: the newest first,
-    or sorted by ``placed`` the oldest.
+    Where hundreds have the rarest word of a text (or thousands, whatever the sort), they come in order of arrival: the
+    newest first, or sorted by ``placed`` the oldest.
     """
     found = await _ids(filters or Filters(), sort, after, max(1, min(limit, LARGEST_PAGE)))
     return Page(await rows_of(found.ids), found.next, found.previous, found.partial)

@@ -17,11 +17,11 @@ from engine.services.filters import Filters
 from engine.services.history import Page
 from engine.services.walk import END, Cursor
 
-NEAR = 20_000
+NEAR = 10_000
 """So far from either end of a list, where nothing is to be tried, orders are counted and not estimated."""
 TRIED = 1_000
 """The same, where each order is to be tried."""
-SAMPLE = 512
+SAMPLE = 256
 
 
 class Extent(msgspec.Struct, frozen=True):
@@ -100,16 +100,16 @@ async def extent(filters: Filters | None = None, *, sort: str = "-placed", order
     filters = filters or Filters()
     kept = await history.kept_count(filters)
     near = await _near(filters)
-    total, exact = (kept, True) if kept is not None else await walk.count(filters, "-placed", None, near)
+    total, exact = (kept, True) if kept is not None else await walk.count(filters, "-placed", None, near, near)
     sample = await _sample(filters) if total >= near or not exact else None
     if not exact and sample is not None:
         total = max(total, sample.estimate)
     if order_id is None:
         return Extent(total, exact)
     place = await cursor_of(order_id, sort)
-    above, known = await walk.count(_awake(filters), sort, msgspec.structs.replace(place, back=True), near)
+    above, known = await walk.count(_awake(filters), sort, msgspec.structs.replace(place, back=True), near, near)
     if not known and exact:
-        below, known = await walk.count(_awake(filters), sort, place, near)
+        below, known = await walk.count(_awake(filters), sort, place, near, near)
         above = total - below - 1
     if not known and sample is not None and sample.rows:
         here, down = _place(place.value), sort.startswith("-")
@@ -131,8 +131,9 @@ async def place_at(fraction: float, filters: Filters | None = None, *, sort: str
     from_end = total - wanted < wanted
     steps = total - wanted if from_end else wanted
     if steps <= await _near(filters):
-        found = await walk.place(_awake(filters), sort, END if from_end else None, steps)
-        return None if found is None else msgspec.structs.replace(found, back=False)
+        found, reached = await walk.place(_awake(filters), sort, END if from_end else None, steps)
+        if reached and found is not None:
+            return msgspec.structs.replace(found, back=False)
     sample = [(_value(sort, row), int(row[0])) for row in (await _sample(filters)).rows]
     sample.sort(key=lambda place: (_place(place[0]), place[1]), reverse=sort.startswith("-"))
     return Cursor(*sample[min(len(sample) - 1, int(fraction * len(sample)))]) if sample else None

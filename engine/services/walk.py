@@ -22,12 +22,14 @@ from engine.services.wording import Wording
 
 FEW = 1_500
 """Up to so many orders are picked and sorted."""
+PICKED = 300
+"""More orders than that are not picked by their words where the order of arrival does as well."""
 MOST_BRANCHES = 16
 WINDOWS = (1_000, 4_000)
 """How many orders are tried for one page before it is handed back unfilled."""
 RANKED = 20_000
 """Up to so many orders are sorted by what an index holds of them."""
-COUNTED = 5_000
+COUNTED = 4_000
 """How many orders are tried for a count."""
 OPEN = "('failed', 'on_hold', 'unresolved', 'ready')"  # as the partial index says it (migration 0002)
 STATE_ORDER = (*OPEN_STATUSES, *(s for s in OrderStatus if s not in OPEN_STATUSES and s != OrderStatus.CANCELED),
@@ -179,22 +181,23 @@ class Walk(msgspec.Struct, frozen=True):
 async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
     """The cheapest way to walk a list from a cursor on.
 
-    What very many orders have a word of is walked by arrival, whatever the sort: the newest first, or with the sort
-    ``placed`` the oldest.
+    Orders that have a common word are walked by arrival: the newest first, or with the sort ``placed`` the oldest.
     """
     now = clock.micros(clock.now())
     words = await wording.of(filters)
+    is_open = bool(filters.statuses) and set(filters.statuses) <= set(OPEN_STATUSES)
+    arrival = Sort("id", sort.down or sort.column != "placed_at")
     if words.few is not None:
+        if sort.column == "placed_at" and words.count > PICKED and not is_open:
+            return _by_arrival(filters, words, words.few, arrival, cursor, now)
         return _picked(filters, words, words.few, sort, cursor, now)
     picks = conditions.picks(filters, now)
     if picks and (len(picks) > 1 or not filters.statuses or sort.column != "placed_at"):
         pick = await _few(picks)
         if pick is not None:
             return _picked(filters, words, pick, sort, cursor, now)
-    if words.driver is not None and not (filters.statuses and set(filters.statuses) <= set(OPEN_STATUSES)):
-        return _by_arrival(
-            filters, words, words.driver, Sort("id", sort.down or sort.column != "placed_at"), cursor, now
-        )
+    if words.driver is not None and not is_open:
+        return _by_arrival(filters, words, words.driver, arrival, cursor, now)
     limits = [*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor)])]
     course = await _course(filters, sort)
     tried = [*conditions.tried(course.left, now), *words.tried("o.id"), *conditions.own(course.left)]
@@ -232,15 +235,16 @@ def _picked(filters: Filters, words: Wording, pick: Clause, sort: Sort, cursor: 
     return Walk(sort, _back(cursor), (source,), tried, bounded=False, carried=_of("x"))
 
 
-def _by_arrival(filters: Filters, words: Wording, driver: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
-    """The orders that have a common word, by the index that has them in order of arrival."""
+def _by_arrival(filters: Filters, words: Wording, ids: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
+    """The orders of a query for order ids, in order of arrival: as few are looked up as a page has."""
     others = [*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now)]
-    tried = [*words.tried("o.id", but=driver), *others]
-    where = joined([driver, *filter(None, [sort.beyond(cursor, "order_")])])
-    source = Clause(f"FROM terms WHERE {where.sql}", where.values)
+    tried = [*words.tried("o.id", but=ids), *others]
+    limits = joined([*filter(None, [sort.beyond(cursor, "order_")])])
+    source = Clause(f"FROM ({ids.sql}) AS d WHERE {limits.sql}", ids.values + limits.values)
     carried = "order_id AS id"
     if others:
-        source = Clause(f"FROM terms CROSS JOIN orders AS x WHERE x.id = order_id AND {where.sql}", where.values)
+        sql = f"FROM ({ids.sql}) AS d CROSS JOIN orders AS x WHERE x.id = order_id AND {limits.sql}"
+        source = Clause(sql, source.values)
         carried = "order_id AS id, " + _of("x", CARRIED.removeprefix("id, "))
     return Walk(
         sort, _back(cursor), (source,), joined(tried) if tried else None, carried=carried, bare="order_id AS id"
@@ -354,21 +358,24 @@ async def places(
     return Walked(found)
 
 
-async def count(filters: Filters, sort: str, after: Cursor | None, at_most: int) -> tuple[int, bool]:
-    """How many orders fit from a cursor on, and whether that is all; counts up to ``at_most``, tries ``COUNTED``."""
+async def count(
+    filters: Filters, sort: str, after: Cursor | None, at_most: int, tries: int | None = None
+) -> tuple[int, bool]:
+    """How many orders fit from a cursor on, and whether that is all; at most so many, of so many that are tried."""
+    tries = tries or COUNTED
     found = 0
     for leg in _legs(filters, sort, after):
         planned = await plan(leg.filters, leg.sort, leg.cursor)
-        found += await planned.count(COUNTED, at_most + 1 - found)
+        found += await planned.count(tries, at_most + 1 - found)
         if found > at_most:
             return at_most, False
-        if not planned.whole and await planned.floor(COUNTED) is not None:
+        if not planned.whole and await planned.floor(tries) is not None:
             return found, False
     return found, True
 
 
-async def place(filters: Filters, sort: str, after: Cursor | None, steps: int) -> Cursor | None:
-    """Where one is so many orders on from a cursor; None where there is no order that way."""
+async def place(filters: Filters, sort: str, after: Cursor | None, steps: int) -> tuple[Cursor | None, bool]:
+    """Where one is so many orders on from a cursor, and whether one got so far; None where there is no order that way."""
     last: Cursor | None = None
     for leg in _legs(filters, sort, after):
         planned = await plan(leg.filters, leg.sort, leg.cursor)
@@ -383,8 +390,10 @@ async def place(filters: Filters, sort: str, after: Cursor | None, steps: int) -
             last = msgspec.structs.replace(found, value=leg.marked(found.value))
         steps -= passed
         if steps <= 0:
-            break
-    return last
+            return last, True
+        if not planned.whole and await planned.floor(COUNTED) is not None:
+            return last, False
+    return last, True
 
 
 def _legs(filters: Filters, sort: str, after: Cursor | None) -> list[_Leg]:

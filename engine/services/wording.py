@@ -32,16 +32,17 @@ class _Group(msgspec.Struct, frozen=True):
     def pick(self) -> Clause:
         """A query for the ids of the orders that have the rarest words."""
         rarest = [min(words, key=lambda word: word.count) for words in self.alternatives]
-        sql = " UNION ALL ".join(f"SELECT order_id FROM ({word.orders}) AS w{n}" for n, word in enumerate(rarest))
+        sql = " UNION ".join(f"SELECT order_id FROM ({word.orders}) AS w{n}" for n, word in enumerate(rarest))
+        sql = sql if len(rarest) > 1 else sql.replace("SELECT", "SELECT DISTINCT", 1)
         return Clause(sql, tuple(v for word in rarest for v in word.values))
 
     @property
     def term(self) -> Clause | None:
-        """The condition on a term, where the group is one whole word."""
+        """A query for the ids of its orders, in order, where the group is one whole word."""
         if len(self.alternatives) != 1 or len(self.alternatives[0]) != 1 or self.alternatives[0][0].high:
             return None
         word = self.alternatives[0][0]
-        return Clause(word.where, word.values)
+        return Clause(f"SELECT order_id FROM terms WHERE {word.where}", word.values)
 
     def tried(self, order_id: str) -> Clause:
         every = [Clause(joined([_probe(w, order_id) for w in words]).sql, ()) for words in self.alternatives]
@@ -54,11 +55,12 @@ def _probe(word: Word, order_id: str) -> Clause:
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """``few`` is a query for few order ids among which all are that fit; ``driver`` the condition on the rarest whole term."""
+    """``few`` is a query for up to ``count`` order ids, among which are all that fit; ``driver`` one by a common word."""
 
     groups: tuple[_Group, ...] = ()
     without: tuple[_Group, ...] = ()
     few: Clause | None = None
+    count: int = 0
     driver: Clause | None = None
     exact: tuple[int, ...] = ()
 
@@ -118,6 +120,6 @@ def _chosen(groups: Iterable[_Group], without: tuple[_Group, ...]) -> Wording:
     first = rarest_first[0]
     # With a second condition on the ids, fewer than the first picks are left to be looked up.
     most = search.COUNTED - 1 if any(not group.told for group in rarest_first[1:]) else FEW
-    few = first.pick if first.count <= most else None
+    few = (first.term or first.pick) if first.count <= most else None
     driver = next((group.term for group in rarest_first if group.term is not None), None)
-    return Wording(tuple(rarest_first), without, few, driver)
+    return Wording(tuple(rarest_first), without, few, first.count, driver)
