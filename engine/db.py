@@ -47,7 +47,7 @@ def _connection(url: str) -> dict[str, Any]:
             "password": unquote(parts.password or ""), "database": parts.path.lstrip("/"),
             "minsize": int(options.pop("minsize", 1)), "maxsize": int(options.pop("maxsize", 8)), **options,
         }  # fmt: skip
-        return {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
+        return {"engine": "engine.postgres_backend", "credentials": credentials}
     raise Misconfigured(f"BLUEBOOK_DATABASE_URL: {masked_url(url)} is neither sqlite:// nor postgres://")
 
 

@@ -195,7 +195,7 @@ def _import_everything() -> None:
     registry.supplier_type("sftp")
     for name in (
         "engine.sqlite_backend",
-        "tortoise.backends.asyncpg",
+        "engine.postgres_backend",
         "dramatiq.brokers.redis",
         "dramatiq.brokers.rabbitmq",
         "workers.sql_broker",
