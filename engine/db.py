@@ -6,8 +6,9 @@ are, times as ``clock.micros``, documents as JSON text.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -27,6 +28,7 @@ from engine.settings import masked_url, settings
 Row = Any  # sqlite3.Row or asyncpg.Record: indexed by position and by column name
 T = TypeVar("T")
 MAX_PARAMETERS = 30_000
+KEYS_A_QUERY = 500
 _NEXT = "See that the server runs and that BLUEBOOK_DATABASE_URL is right; `bluebook doctor` looks again."
 
 
@@ -193,6 +195,21 @@ async def value(sql: str, *values: Any) -> Any:
     return found[0][0] if found else None
 
 
+async def rows_among(sql: str, keys: Sequence[str], *values: Any) -> list[Row]:
+    """The rows of ``sql``, with ``values`` in it, which ends in the name of a column that is to be one of the keys."""
+    found: list[Row] = []
+    for start in range(0, len(keys), KEYS_A_QUERY):
+        chunk = keys[start : start + KEYS_A_QUERY]
+        if is_postgres():
+            # Key by key: for all of them at once PostgreSQL makes a plan that reads a table whole while it is short, and
+            # keeps it as the table grows.
+            each = f"SELECT o.* FROM unnest(?::text[]) AS k (v) CROSS JOIN LATERAL ({sql} = k.v OFFSET 0) AS o"
+            found += await rows(each, list(chunk), *values)
+        else:
+            found += await rows(f"{sql} IN ({marks(chunk)})", *values, *chunk)
+    return found
+
+
 async def run(sql: str, *values: Any) -> int:
     """The statement is done; how many rows it touched."""
     conn = await _ready()
@@ -211,40 +228,61 @@ async def together() -> AsyncIterator[None]:
 
     On SQLite that is one turn of its thread instead of one for each statement. Call it in a transaction.
     """
-    execute = getattr(connection(), "execute_together", None)
-    if execute is None:
+    begin = getattr(connection(), "begin_together", None)
+    if begin is None:
         yield
         return
-    queue = Together(execute)
+    queue = Together(begin)
     token = _queued.set(queue)
     try:
         yield
         await queue.flush()
     finally:
         _queued.reset(token)
+        await queue.quiet()
+
+
+def set_going() -> None:
+    """What was told so far, ``together``, is being done from here on, while the caller goes on with something else."""
+    queue = _queued.get()
+    if queue is not None:
+        queue.begin()
 
 
 class Together:
     """Statements that wait to be done together, and what to do with how many rows each touched."""
 
-    def __init__(self, execute: Callable[[list[tuple[str, list[Any]]]], Awaitable[list[int]]]) -> None:
-        self.execute = execute
+    def __init__(self, begin: Callable[[list[tuple[str, list[Any]]]], asyncio.Future[list[int]]]) -> None:
+        self._begin = begin
         self.steps: list[tuple[str, list[Any]]] = []
         self.counted: list[Callable[[int], None] | None] = []
+        self.going: list[tuple[asyncio.Future[list[int]], list[Callable[[int], None] | None]]] = []
 
     def add(self, sql: str, batch: list[Any], counted: Callable[[int], None] | None) -> None:
         """The statement is done with the others."""
         self.steps.append((sql, batch))
         self.counted.append(counted)
 
+    def begin(self) -> None:
+        """What was added is being done."""
+        if self.steps:
+            self.going.append((self._begin(self.steps), self.counted))
+            self.steps, self.counted = [], []
+
     async def flush(self) -> None:
         """What was added is done."""
-        steps, counted = self.steps, self.counted
-        self.steps, self.counted = [], []
-        if steps:
-            for tell, count in zip(counted, await self.execute(steps), strict=True):
+        self.begin()
+        while self.going:
+            done, counted = self.going[0]
+            for tell, count in zip(counted, await done, strict=True):
                 if tell is not None:
                     tell(count)
+            del self.going[0]
+
+    async def quiet(self) -> None:
+        """Nothing is being done any more, whatever became of it; nothing unless something failed."""
+        for done, _ in self.going:
+            await asyncio.gather(done, return_exceptions=True)
 
 
 async def many(sql: str, values: Iterable[Sequence[Any]], counted: Callable[[int], None] | None = None) -> None:
@@ -321,8 +359,8 @@ async def reserve(counts: Mapping[str, int]) -> dict[str, list[int]]:
         return {}
     if is_postgres():
         found = await rows(
-            "SELECT t, nextval(pg_get_serial_sequence(t, 'id')) FROM unnest(?::text[], ?::int[]) AS w (t, n), "
-            "generate_series(1, n)",
+            "SELECT t, nextval(ids) FROM (SELECT t, n, pg_get_serial_sequence(t, 'id')::regclass AS ids "
+            "FROM unnest(?::text[], ?::int[]) AS c (t, n) OFFSET 0) AS w, generate_series(1, n)",
             list(wanted), list(wanted.values()),
         )  # fmt: skip
         return {table: sorted(int(r[1]) for r in found if r[0] == table) for table in wanted}

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+import msgspec
+
 
 class PurchaseState(StrEnum):
     """Where a purchase order stands between us and its supplier."""
@@ -172,8 +174,7 @@ def allowed(axis: Axis, state: str) -> list[str]:
     return [t.name for t in TRANSITIONS.values() if t.axis is axis and state in t.sources]
 
 
-@dataclass(frozen=True, slots=True)
-class LineFacts:
+class LineFacts(msgspec.Struct, frozen=True):
     """What an order's status depends on, of one line. ``pending`` is open quantity that is not queued for a supplier, and
     that none has (or may have)."""
 
@@ -188,8 +189,7 @@ class LineFacts:
         return self.ordered - self.shipped - self.canceled
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
+class OrderFacts(msgspec.Struct, frozen=True):
     """All that an order's status depends on.
 
     ``troubled``: a purchase order that failed, was rejected or is unknown and whose quantity nothing else covers.
@@ -204,11 +204,11 @@ class OrderFacts:
 
 def order_status(facts: OrderFacts) -> OrderStatus:
     """The status that follows from the parts; the first that fits, in the order of the design."""
-    shipped = any(line.shipped for line in facts.lines)
-    is_open = any(line.open for line in facts.lines)
-    pending = any(line.pending for line in facts.lines)
     if not facts.lines:  # nothing to ship, and nobody has said that this is right
         return OrderStatus.UNRESOLVED if facts.blocked else OrderStatus.CANCELED
+    shipped = is_open = pending = False
+    for line in facts.lines:
+        shipped, is_open, pending = shipped or line.shipped > 0, is_open or line.open > 0, pending or line.pending > 0
     if not shipped and not is_open:
         return OrderStatus.CANCELED
     if facts.troubled:

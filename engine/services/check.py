@@ -275,15 +275,11 @@ async def _alike(cases: Sequence[Case]) -> dict[str, list[Alike]]:
     """Orders that look like these, by likeness: those in the database and those in this batch."""
     found: dict[str, list[Alike]] = {}
     keys = sorted({case.order.likeness for case in cases})
-    for start in range(0, len(keys), 256):
-        chunk = keys[start : start + 256]
-        for r in await db.rows(
-            f"SELECT likeness, number, placed_at, external_id, channel_id FROM orders WHERE likeness IN ({db.marks(chunk)}) "
-            "AND status <> ?",
-            *chunk,
-            OrderStatus.CANCELED.value,
-        ):
-            found.setdefault(r[0], []).append(Alike(*tuple(r)[1:]))
+    for r in await db.rows_among(
+        "SELECT likeness, number, placed_at, external_id, channel_id FROM orders WHERE status <> ? AND likeness",
+        keys, OrderStatus.CANCELED.value,
+    ):  # fmt: skip
+        found.setdefault(r[0], []).append(Alike(*tuple(r)[1:]))
     for case in cases:
         o = case.order
         if o.is_new:

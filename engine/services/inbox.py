@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ _COLUMNS = (
     "source", "source_id", "external_id", "content_type", "body", "digest", "received_at", "state", "reason", "field",
     "attempts",
 )  # fmt: skip
+_STATE = _COLUMNS.index("state")
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -49,9 +50,7 @@ async def store(kind: Kind, source_id: int, page: Page) -> list[Stored]:
         return []
     async with db.transaction():
         known = await _known(kind, source_id, list(rows))
-        fresh = [row for key, row in rows.items() if key not in known]
-        await db.insert("inbound_messages", _COLUMNS, fresh, "ON CONFLICT (source, source_id, digest) DO NOTHING")
-        stored = await _known(kind, source_id, list(raws))
+        stored = known | await _insert(kind, source_id, {key: row for key, row in rows.items() if key not in known})
     return [Stored(stored[key][0], raw, stored[key][1], key not in known) for key, raw in raws.items()]
 
 
@@ -59,19 +58,32 @@ def _row(kind: Kind, source_id: int, raw: Raw, key: str, now: int, state: str, r
     return [kind, source_id, raw.external_id[:300], raw.content_type, raw.body, key, now, state, reason, field[:200], 0]
 
 
+async def _insert(kind: Kind, source_id: int, fresh: Mapping[str, list[Any]]) -> dict[str, tuple[int, str]]:
+    """The rows, by digest, are in the inbox; their ids and states."""
+    if not fresh:
+        return {}
+    if not db.is_postgres():
+        ids = (await db.reserve({"inbound_messages": len(fresh)}))["inbound_messages"]
+        rows = [(new, *row) for new, row in zip(ids, fresh.values(), strict=True)]
+        await db.insert("inbound_messages", ("id", *_COLUMNS), rows)
+        return {key: (new, str(row[_STATE])) for new, (key, row) in zip(ids, fresh.items(), strict=True)}
+    written = await db.rows(
+        f"INSERT INTO inbound_messages ({', '.join(_COLUMNS)}) "
+        f"SELECT * FROM {await db.unnested('inbound_messages', _COLUMNS)} "
+        "ON CONFLICT (source, source_id, digest) DO NOTHING RETURNING digest, id, state",
+        *zip(*fresh.values(), strict=True),
+    )
+    found = {r[0]: (int(r[1]), str(r[2])) for r in written}
+    # Another worker may have stored the same at the same moment.
+    return found | await _known(kind, source_id, [key for key in fresh if key not in found])
+
+
 async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-    found: dict[str, tuple[int, str]] = {}
-    for start in range(0, len(keys), 512):
-        chunk = keys[start : start + 512]
-        for r in await db.rows(
-            "SELECT digest, id, state FROM inbound_messages WHERE source = ? AND source_id = ? "
-            f"AND digest IN ({db.marks(chunk)})",
-            kind,
-            source_id,
-            *chunk,
-        ):
-            found[r[0]] = (r[1], r[2])
-    return found
+    found = await db.rows_among(
+        "SELECT digest, id, state FROM inbound_messages WHERE source = ? AND source_id = ? AND digest",
+        keys, kind, source_id,
+    )  # fmt: skip
+    return {r[0]: (r[1], r[2]) for r in found}
 
 
 async def settle(rows: Sequence[tuple[int, str, str, str, int | None]]) -> None:

@@ -263,24 +263,16 @@ async def _settle(work: Work, items: Sequence[Read], known: Mapping[str, tuple[i
 
 async def _known(channel_id: int, external_ids: Sequence[str]) -> dict[str, tuple[int, str, int, int]]:
     """Id, fingerprint, payload and last change of the orders that are in the database, by external id."""
-    found: dict[str, tuple[int, str, int, int]] = {}
-    for start in range(0, len(external_ids), 500):
-        chunk = external_ids[start : start + 500]
-        for r in await db.rows(
-            "SELECT external_id, id, fingerprint, inbound_id, channel_updated_at FROM orders WHERE channel_id = ? "
-            f"AND external_id IN ({db.marks(chunk)})",
-            channel_id, *chunk,
-        ):  # fmt: skip
-            found[r[0]] = (int(r[1]), r[2], int(r[3] or 0), int(r[4]))
-    return found
+    found = await db.rows_among(
+        "SELECT external_id, id, fingerprint, inbound_id, channel_updated_at FROM orders "
+        "WHERE channel_id = ? AND external_id",
+        external_ids, channel_id,
+    )  # fmt: skip
+    return {r[0]: (int(r[1]), r[2], int(r[3] or 0), int(r[4])) for r in found}
 
 
 async def _taken_numbers(numbers: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(numbers), 500):
-        chunk = numbers[start : start + 500]
-        found |= {r[0] for r in await db.rows(f"SELECT number FROM orders WHERE number IN ({db.marks(chunk)})", *chunk)}
-    return found
+    return {r[0] for r in await db.rows_among("SELECT number FROM orders WHERE number", numbers)}
 
 
 def fingerprint(order: ChannelOrder) -> str:

@@ -11,7 +11,8 @@ import msgspec
 from engine import clock, db
 from engine.domain.states import COMMITTED, PurchaseState, order_status
 from engine.services import audit, counters, listed
-from engine.services.casefile import Case, facts, quantities
+from engine.services.casefile import Case
+from engine.services.derived import facts, quantities
 
 GRACE = timedelta(minutes=2)
 """How long something may be out of order while a worker, a retry or the sweep is at it."""

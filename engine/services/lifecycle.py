@@ -39,11 +39,11 @@ from engine.services.casefile import (
     PurchaseRecord,
     Record,
     ShipmentRecord,
-    facts,
-    quantities,
 )
+from engine.services.derived import facts, quantities
 
 Source = Literal["person", "worker", "channel", "supplier", "rule"]
+PORTION = 25
 _JOB_PREFIX = {
     "purchases.submit": "submit",
     "purchases.find": "find",
@@ -316,13 +316,15 @@ class Work:
     async def save(self) -> None:
         """Everything is written; called once, at the end of ``change``."""
         touched = [case for case in self.cases if _changed(case)]
-        for case in touched:
-            _settle(self, case)
         await writing.assign_all(touched)
-        events = _chained(touched)
         async with db.together():
-            await writing.write_all(touched)
-            await db.insert("audit_events", EVENT_COLUMNS, events)
+            for part in _portions(touched):
+                for case in part:
+                    _settle(self, case)
+                events = _chained(part)
+                await writing.write_all(part)
+                await db.insert("audit_events", EVENT_COLUMNS, events)
+                db.set_going()
             for table, columns, rows in _grouped(self._rows):
                 await db.insert(table, columns, rows)
             documents = [(body, po.id) for body, po in self._documents]
@@ -336,6 +338,13 @@ class Work:
             await counters.add(_moved_counts(touched))
             for action in self._last:
                 await action()
+
+
+def _portions(cases: list[Case]) -> list[list[Case]]:
+    """What is known at once, and new orders some at a time: SQLite writes them while the next ones are hashed."""
+    known, new = ([case for case in cases if case.order.is_new is is_new] for is_new in (False, True))
+    size = max(1, len(new)) if db.is_postgres() else PORTION
+    return [part for part in (known, *(new[i : i + size] for i in range(0, len(new), size))) if part]
 
 
 def _moved_counts(cases: list[Case]) -> dict[tuple[int, str], int]:
@@ -411,7 +420,7 @@ def _settle(work: Work, case: Case) -> None:
             case, line, allocated=q.allocated, submitted=q.submitted, acknowledged=q.acknowledged,
             backordered=q.backordered, shipped=q.shipped, canceled=q.canceled,
         )  # fmt: skip
-    status = order_status(facts(case, found))
+    status = order_status(facts(case, found)).value
     if case.was_status is None and not case.order.is_new:
         case.was_status = case.order.status
     work.put(case, case.order, status=status, changed_at=work.now, **listed.kept(work, case))

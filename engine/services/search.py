@@ -72,8 +72,12 @@ def city_term(city: str) -> str:
 
 async def index(pairs: Iterable[tuple[str, int]]) -> None:
     """The orders are found by these terms: (term of ``terms_of``, order id); pairs already there are fine."""
+    orders: dict[str, list[int]] = {}
+    for term, order_id in pairs:
+        orders.setdefault(term, []).append(order_id)
     # Sorted, so that two transactions never wait for one another in opposite orders.
-    await db.insert("terms", ("term", "order_id"), sorted(set(pairs)), "ON CONFLICT DO NOTHING")
+    rows = [(term, order_id) for term in sorted(orders) for order_id in sorted(orders[term])]
+    await db.insert("terms", ("term", "order_id"), rows, "ON CONFLICT DO NOTHING")
 
 
 async def index_order(order_id: int, *texts: str) -> None:

@@ -71,3 +71,12 @@ async def _hold(begun: asyncio.Event, go_on: asyncio.Event) -> None:
 async def _write() -> None:
     async with db.transaction():
         await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
+
+
+async def test_every_row_of_any_number_is_inserted_in_its_order(sqlite_url: str) -> None:
+    rows = [(1, f"s{n}", n) for n in range(300)]
+    async with db.database(sqlite_url):
+        async with db.transaction():
+            await db.insert("order_counts", ("channel_id", "status", "n"), rows)
+        found = await db.rows("SELECT channel_id, status, n FROM order_counts ORDER BY id")
+        assert [tuple(r) for r in found] == rows

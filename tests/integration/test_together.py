@@ -85,3 +85,43 @@ async def test_records_that_are_gone_are_missed(database: str) -> None:
 
     with pytest.raises(StaleState, match=r"issue\.unpaid"):
         await write()
+
+
+async def test_what_was_set_going_and_fails_undoes_all_that_was_told_before_and_after(database: str) -> None:
+    async def write(*, broken: bool) -> None:
+        async with db.transaction(), db.together():
+            await db.insert("inbound_messages", COLUMNS, [payload(n) for n in range(5)])
+            db.set_going()
+            await db.insert("inbound_messages", COLUMNS, [payload(8), payload(1 if broken else 7)])
+            db.set_going()
+            await db.insert("inbound_messages", COLUMNS, [payload(9)])
+
+    with pytest.raises(IntegrityError):
+        await write(broken=True)
+    assert await digests() == []
+    await write(broken=False)
+    assert await digests() == ["d0", "d1", "d2", "d3", "d4", "d8", "d7", "d9"]
+
+
+async def test_one_who_gives_up_leaves_nothing_of_what_was_set_going(database: str) -> None:
+    async def write() -> None:
+        async with db.transaction(), db.together():
+            await db.insert("inbound_messages", COLUMNS, [payload(n) for n in range(5)])
+            db.set_going()
+            raise KeyError("something else went wrong")
+
+    with pytest.raises(KeyError):
+        await write()
+    assert await digests() == []
+    await db.insert("inbound_messages", COLUMNS, [payload(7)])
+    assert await digests() == ["d7"]
+
+
+async def test_rows_are_found_by_their_keys_whatever_their_number(database: str) -> None:
+    await db.insert("inbound_messages", COLUMNS, [payload(n) for n in range(20)])
+    sql = "SELECT digest FROM inbound_messages WHERE source = ? AND digest"
+    assert await db.rows_among(sql, [], "channel") == []
+    assert {r[0] for r in await db.rows_among(sql, ["d1", "d7", "nobody"], "channel")} == {"d1", "d7"}
+    keys = [f"d{n}" for n in range(700)]
+    assert len(await db.rows_among(sql, keys, "channel")) == 20
+    assert await db.rows_among(sql, keys, "supplier") == []
