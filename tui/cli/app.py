@@ -10,6 +10,7 @@ import typer
 
 from tui.cli import (
     audit,
+    backup,
     channels,
     inbox,
     jobs,
@@ -54,6 +55,7 @@ def bluebook(
 
 root = Noun("", "", app=app)
 system.register(root)
+backup.register(root)
 terminal.register(root)
 for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
