@@ -13,7 +13,7 @@ import pytest
 from engine import db
 from engine.settings import settings
 from tests.faults.outside import assert_all_is_well
-from tests.faults.siege import Workers, all_completed, siege, until
+from tests.faults.siege import Workers, siege, until
 from tests.integration.test_workers import _reach, wipe
 from tests.support.crashing import deaths, passed
 
@@ -69,7 +69,7 @@ async def test_workers_killed_everywhere_lose_nothing_and_double_nothing(
                 await asyncio.sleep(0.05)
             await shop.peace()
             workers.tell("quiet")
-            await until(lambda: all_completed(ORDERS), 60, "the completion of every order")
+            await until(lambda: shop.completed(ORDERS), 60, "the completion of every order")
             assert workers.stop() == "0:1"
         finally:
             workers.close()
