@@ -22,7 +22,7 @@ from engine.services.wording import Wording
 
 FEW = 1_500
 """Up to so many orders are picked and sorted."""
-PICKED = 300
+PICKED = 100
 """More orders than that are not picked by their words where the order of arrival does as well."""
 MOST_BRANCHES = 16
 WINDOWS = (1_000, 4_000)
@@ -188,9 +188,12 @@ async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
     is_open = bool(filters.statuses) and set(filters.statuses) <= set(OPEN_STATUSES)
     arrival = Sort("id", sort.down or sort.column != "placed_at")
     if words.few is not None:
-        if sort.column == "placed_at" and words.count > PICKED and not is_open:
+        # With a second condition on the ids, fewer than the first picks are left to be looked up.
+        is_few = words.count <= FEW or words.narrowed
+        if words.count <= PICKED or (is_few and (is_open or sort.column != "placed_at")):
+            return _picked(filters, words, words.few, sort, cursor, now)
+        if not is_open:
             return _by_arrival(filters, words, words.few, arrival, cursor, now)
-        return _picked(filters, words, words.few, sort, cursor, now)
     picks = conditions.picks(filters, now)
     if picks and (len(picks) > 1 or not filters.statuses or sort.column != "placed_at"):
         pick = await _few(picks)
@@ -221,7 +224,7 @@ async def _few(picks: Sequence[Clause]) -> Clause | None:
 
 def _picked(filters: Filters, words: Wording, pick: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
     """The orders of a query for few order ids."""
-    ids = joined(words.tried("p.order_id", but=pick))
+    ids = joined(words.of_ids("p.order_id", but=pick))
     limits = joined([*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor, "x.")])])
     # CROSS JOIN: SQLite then looks each picked order up instead of walking all in the sort's order. The limits are never
     # reached: they keep both databases from mixing the picking with what is around it.
@@ -239,11 +242,14 @@ def _by_arrival(filters: Filters, words: Wording, ids: Clause, sort: Sort, curso
     """The orders of a query for order ids, in order of arrival: as few are looked up as a page has."""
     others = [*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now)]
     tried = [*words.tried("o.id", but=ids), *others]
-    limits = joined([*filter(None, [sort.beyond(cursor, "order_")])])
-    source = Clause(f"FROM ({ids.sql}) AS d WHERE {limits.sql}", ids.values + limits.values)
+    limits = [*filter(None, [sort.beyond(cursor, "order_")])]
+    if ids == words.few and others:  # no more than some thousand, so the words are tried before an order is looked up
+        tried, limits = others, [*limits, *words.of_ids("d.order_id", but=ids)]
+    where = joined(limits)
+    source = Clause(f"FROM ({ids.sql}) AS d WHERE {where.sql}", ids.values + where.values)
     carried = "order_id AS id"
     if others:
-        sql = f"FROM ({ids.sql}) AS d CROSS JOIN orders AS x WHERE x.id = order_id AND {limits.sql}"
+        sql = f"FROM (SELECT order_id {source.sql}) AS e CROSS JOIN orders AS x WHERE x.id = order_id"
         source = Clause(sql, source.values)
         carried = "order_id AS id, " + _of("x", CARRIED.removeprefix("id, "))
     return Walk(

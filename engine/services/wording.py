@@ -12,8 +12,6 @@ from engine.services.conditions import Clause, joined
 from engine.services.filters import Filters
 from engine.services.search import Word
 
-FEW = 1_500
-"""Up to so many orders that have a word are picked and sorted."""
 _EVER = 2**62
 
 
@@ -44,6 +42,10 @@ class _Group(msgspec.Struct, frozen=True):
         word = self.alternatives[0][0]
         return Clause(f"SELECT order_id FROM terms WHERE {word.where}", word.values)
 
+    def is_all_of(self, query: Clause | None) -> bool:
+        """Has each order of this query all that the group asks for?"""
+        return query is not None and query in (self.pick, self.term) and all(len(w) == 1 for w in self.alternatives)
+
     def tried(self, order_id: str) -> Clause:
         every = [Clause(joined([_probe(w, order_id) for w in words]).sql, ()) for words in self.alternatives]
         values = tuple(v for words in self.alternatives for w in words for v in w.values)
@@ -55,18 +57,30 @@ def _probe(word: Word, order_id: str) -> Clause:
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """``few`` is a query for up to ``count`` order ids, among which are all that fit; ``driver`` one by a common word."""
+    """``few`` is a query for up to ``count`` order ids, among which are all that fit; ``driver`` one by a common word.
+
+    ``narrowed``: more words than those of ``few`` are to be had.
+    """
 
     groups: tuple[_Group, ...] = ()
     without: tuple[_Group, ...] = ()
     few: Clause | None = None
     count: int = 0
+    narrowed: bool = False
     driver: Clause | None = None
     exact: tuple[int, ...] = ()
 
     def tried(self, order_id: str, but: Clause | None = None) -> list[Clause]:
         """What is tried on an order with this id (an expression), ``but`` what picks or drives already."""
-        found = [g.tried(order_id) for g in self.groups if not g.told and (but is None or but not in (g.pick, g.term))]
+        found = [g.tried(order_id) for g in self.groups if not g.told and not g.is_all_of(but)]
+        return found + self._left_out(order_id)
+
+    def of_ids(self, order_id: str, but: Clause) -> list[Clause]:
+        """The same, before anything of the order is looked up: it pays to try what is told otherwise too."""
+        return [g.tried(order_id) for g in self.groups if not g.is_all_of(but)] + self._left_out(order_id)
+
+    def _left_out(self, order_id: str) -> list[Clause]:
+        found = []
         for group in self.without:
             has = group.tried(order_id)
             # A comparison with no row is NULL, not false.
@@ -118,8 +132,7 @@ async def _counted(groups: Sequence[_Group]) -> list[_Group]:
 def _chosen(groups: Iterable[_Group], without: tuple[_Group, ...]) -> Wording:
     rarest_first = sorted(groups, key=lambda group: group.count)
     first = rarest_first[0]
-    # With a second condition on the ids, fewer than the first picks are left to be looked up.
-    most = search.COUNTED - 1 if any(not group.told for group in rarest_first[1:]) else FEW
-    few = (first.term or first.pick) if first.count <= most else None
+    few = (first.term or first.pick) if first.count < search.COUNTED else None
+    narrowed = few is not None and not all(group.is_all_of(few) for group in rarest_first)
     driver = next((group.term for group in rarest_first if group.term is not None), None)
-    return Wording(tuple(rarest_first), without, few, first.count, driver)
+    return Wording(tuple(rarest_first), without, few, first.count, narrowed, driver)

@@ -16,7 +16,7 @@ import pytest
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import OrderStatus
-from engine.services import dashboard, feed, history, scroll, search, walk, wording
+from engine.services import dashboard, feed, history, scroll, search, walk
 from engine.services.filters import Filters
 from tests.support import bulk
 
@@ -151,7 +151,6 @@ async def test_no_big_table_is_read_whole(database: str, monkeypatch: pytest.Mon
     clock.use(lambda: bulk.NOW)
     # In proportion to this many orders, or reading most of a table would rightly be the cheapest.
     monkeypatch.setattr(walk, "FEW", 60)
-    monkeypatch.setattr(wording, "FEW", 60)
     monkeypatch.setattr(walk, "WINDOWS", (50, 200))
     monkeypatch.setattr(walk, "COUNTED", 200)
     monkeypatch.setattr(walk, "RANKED", 300)

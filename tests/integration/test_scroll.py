@@ -11,7 +11,7 @@ import pytest
 from engine import clock, db
 from engine.domain.states import OrderStatus
 from engine.errors import Invalid, NotFound
-from engine.services import filters, history, listed, loading, scroll, search, walk, wording
+from engine.services import filters, history, listed, loading, scroll, search, walk
 from engine.services.filters import Filters
 from tests.support import bulk
 
@@ -37,7 +37,7 @@ async def orders(database: str, request: pytest.FixtureRequest, monkeypatch: pyt
     if request.param:  # small bounds, so that windows end, lists are long and words are common within a few orders
         for module, name, value in (
             (walk, "WINDOWS", (40, 80)), (walk, "FEW", 25), (walk, "RANKED", 40), (walk, "PICKED", 5),
-            (walk, "COUNTED", 60), (wording, "FEW", 20), (search, "COUNTED", 30),
+            (walk, "COUNTED", 60), (search, "COUNTED", 30),
             (scroll, "NEAR", 50), (scroll, "TRIED", 30), (scroll, "SAMPLE", 200),
         ):  # fmt: skip
             monkeypatch.setattr(module, name, value)
