@@ -107,6 +107,10 @@ _ALL = (
     _a("accept", "enter", "pane", "Take the choice under the cursor, or save", _PICK, "accept"),
     _a("leave", "escape", "pane", "Leave it as it is, or to go on by itself", _PANES, "leave"),
     _a("choice_down", "down, ctrl+n, tab", "pane", "Next choice or field", _PICK),
+    *(_a(f"pick_{n}", str(n), "pane", f"Take choice {n}", "resolve") for n in range(1, 10)),
+    _a("remember", "m", "pane", "Remember it for next time, or not", "resolve", "remember"),
+    _a("drop", "x", "pane", "Drop the line", "resolve", writes=True),
+    _a("find", "/", "pane", "Type anything, whatever it begins with", "resolve"),
     _a("choice_up", "up, shift+tab", "pane", "Previous choice or field", _PICK),
 )  # fmt: skip
 ACTIONS: Mapping[str, Action] = MappingProxyType({action.id: action for action in _ALL})

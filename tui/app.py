@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def doing(holder: object, action_id: str) -> Callable[[], Any] | None:
+    """What does the action here: ``act_<id>``, or for ``pick_3`` ``act_pick`` with 3; None where nothing does."""
+    found: Callable[..., Any] | None = getattr(holder, f"act_{action_id}", None)
+    name, _, number = action_id.rpartition("_")
+    if found is None and number.isdecimal():
+        numbered: Callable[..., Any] | None = getattr(holder, f"act_{name}", None)
+        return None if numbered is None else lambda: numbered(int(number))
+    return found
+
+
 class BluebookApp(App[int]):
     """``by`` acts; ``readonly`` refuses whatever writes. The database must be open around ``run_async``."""
 
@@ -158,7 +168,7 @@ class BluebookApp(App[int]):
             self.say(f"{action.help.partition(':')[0]}: not with --readonly")
             return
         for holder in (*page.holders, self):
-            do: Callable[[], Any] | None = getattr(holder, f"act_{action.id}", None)
+            do = doing(holder, action.id)
             if do is None:
                 continue
             why_not: Callable[[], str] | None = getattr(holder, f"why_not_{action.id}", None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from engine.services import hold, process
+from engine.services import hold, process, resolve
 from engine.services.process import Outcome
+from engine.services.resolve import Resolved
+from tui.plain import many
 from tui.screens.base import BookScreen
+from tui.widgets.resolve import ResolvePane
 
 SNOOZE_HOURS = 4
 
@@ -27,7 +30,7 @@ class OrderActs(BookScreen):
     def _none(self) -> str:
         return "" if self.target() is not None else "there is no order here"
 
-    why_not_process = why_not_snooze = why_not_approve = _none
+    why_not_process = why_not_snooze = why_not_approve = why_not_resolve = _none
 
     async def act_process(self) -> None:
         target = self.target()
@@ -68,6 +71,28 @@ class OrderActs(BookScreen):
     async def offer_cancel(self, outcome: Outcome) -> None:
         """It was already sent: the supplier may be asked to cancel."""
         self.app.say(f"{outcome.number}: {outcome.message}", "warn")
+
+    async def act_resolve(self) -> None:
+        """Why the order waits, and what can be done about it, is below."""
+        target = self.target()
+        assert target is not None
+        issues = await self.app.attempt(resolve.order_issues(target[0]), f"looking at {target[1]}")
+        if issues is None:
+            return
+        if not issues:
+            self.app.say(f"{target[1]} waits for nothing: p processes it")
+            return
+        await self.open_pane(ResolvePane(target[1], issues, self._resolved))
+
+    async def _resolved(self, found: Resolved, over: bool) -> None:
+        """An Issue was resolved; with the last one the pane goes."""
+        if over:
+            await self.close_pane()
+        others = f", and {many(found.became_ready, 'more order')} became READY" if found.became_ready else ""
+        state = found.status.replace("_", " ").upper()
+        left = f"; {many(len(found.remaining), 'Issue')} left" if found.remaining else ""
+        self.app.say(f"{found.number} → {state}: {found.message}{others}{left}", "good")
+        await self.acted(found.order_id, leaves=False)
 
     async def act_snooze(self) -> None:
         target = self.target()

@@ -207,22 +207,14 @@ class OrdersScreen(OrderActs):
         await self.window.load_last()
         self.list.follow()
 
-    async def _open_tab(self, tab: int) -> None:
-        if tab >= len(self.tabs):
-            self.app.say(f"there is no tab {tab + 1} here")
+    async def act_tab(self, number: int) -> None:
+        """The tab with this number is open, the cursor on its first order."""
+        if number > len(self.tabs):
+            self.app.say(f"there is no tab {number} here")
             return
-        self.tab = tab
+        self.tab = number - 1
         self.window.cursor_id = None
         await self.load()
-
-    async def act_tab_1(self) -> None:
-        await self._open_tab(0)
-
-    async def act_tab_2(self) -> None:
-        await self._open_tab(1)
-
-    async def act_tab_3(self) -> None:
-        await self._open_tab(2)
 
     async def act_next_problem(self) -> None:
         await self._problem(1)

@@ -1,0 +1,254 @@
+"""Resolve, below the list: why the order waits, what most likely helps, and one key to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.widgets import Input, Static
+
+from engine.domain.issues import IssueCode, Resolution
+from engine.services import resolve, suggest
+from engine.services.resolve import OpenIssue, Resolved
+from engine.services.suggest import Suggestions
+from tui import words
+from tui.plain import many
+from tui.widgets.choices import ASKED, NOTED, Choice, choices_of, drawn, product_or_kit
+from tui.widgets.pane import Pane, is_text
+
+MOST = 9
+SEARCH_SECONDS = 0.12
+REMEMBERED = (Resolution.MAP_SKU, Resolution.MAP_SHIPPING, Resolution.WAIVE)
+BEGINS_TEXT = "/"
+
+
+class ResolvePane(Pane):
+    """One Issue after the other, until none is left. ``done`` is told of each that was resolved."""
+
+    scope = "resolve"
+
+    def __init__(self, number: str, issues: list[OpenIssue], done: Callable[[Resolved, bool], Awaitable[None]]) -> None:
+        super().__init__()
+        self.number, self.issues, self.done = number, issues, done
+        self.told: Suggestions | None = None
+        self.choices: list[Choice] = []
+        self.here = 0
+        self.remember = True
+        self.asking: Choice | None = None
+        self.noting: Choice | None = None
+        self._typing = False
+        self._searched = ""
+
+    def compose(self) -> ComposeResult:
+        """What it is about, a field, the choices, and what is remembered."""
+        yield Static("", id="about", markup=False)
+        yield Input(id="field", compact=True)
+        yield Static("", id="choices", markup=False)
+        yield Static("", id="options", markup=False)
+
+    async def opened(self) -> None:
+        """The first Issue is shown."""
+        await self._show_issue()
+
+    @property
+    def issue(self) -> OpenIssue:
+        """The Issue that is shown."""
+        return self.issues[0]
+
+    @property
+    def field(self) -> Input:
+        """Where a person types: a search, an address field, or a note."""
+        return self.query_one(Input)
+
+    @property
+    def searches(self) -> bool:
+        """Does the field look for products?"""
+        return self.issue.code == IssueCode.UNMAPPED_SKU and self.noting is None
+
+    @property
+    def corrects(self) -> str:
+        """The address field that the field corrects, "" for none."""
+        about = Resolution.FIX_ADDRESS in self.issue.resolutions and self.noting is None
+        return self.issue.field.rpartition(".")[2] if about else ""
+
+    # --- showing ------------------------------------------------------------------------------------------------------
+
+    async def _show_issue(self) -> None:
+        self.told = await suggest.suggestions(self.issue.id)
+        self.choices, self.here = choices_of(self.told), 0
+        self.asking = self.noting = None
+        self.scope = "resolve"
+        self._searched, self.field.value = "", ""
+        # Where something is suggested, digits choose; where not, the value is typed at once.
+        self._typing = bool(self.corrects) and not self.told.choices
+        self._show_field()
+        self.draw()
+
+    def _show_field(self) -> None:
+        shown = bool(self.searches or self.corrects or self.noting)
+        self.field.display = shown
+        name = self.corrects.replace("_", " ")
+        self.field.placeholder = (
+            "whom did you ask, and when?" if self.noting else f"type the {name}" if name else "type to find a product"
+        )
+        if shown:
+            self.field.focus()
+        else:
+            self.page.set_focus(None)
+        self.page.refresh_keys()
+
+    def draw(self) -> None:
+        """The pane tells the truth again."""
+        assert self.told is not None
+        about = Text(no_wrap=True, overflow="ellipsis")
+        about.append(f" {words.plain(self.number)}  1/{len(self.issues)}  {self.issue.title}  ", "bold")
+        about.append(words.plain(self.issue.message))
+        if self.told.waiting:
+            about.append(f"   {many(self.told.waiting, 'waiting order')} more with this cause", "bold")
+        self.query_one("#about", Static).update(about)
+        if self.asking is not None:
+            self.query_one("#choices", Static).update(Text(f" {self.asking.label}?", style="bold"))
+            self.query_one("#options", Static).update(" y yes    Esc no")
+            return
+        room = max(2, min(MOST, self.app.size.height // 3))
+        self.query_one("#choices", Static).update(drawn(self.choices, self.here, most=room))
+        self.query_one("#options", Static).update(self._options())
+
+    def _options(self) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        if any(choice.how in REMEMBERED for choice in self.choices):
+            text.append(f" [{'x' if self.remember else ' '}] m remember for next time")
+            if self.told is not None and self.told.waiting and self.remember:
+                text.append(", and look again at the orders that wait for it")
+        if self.searches or self.corrects:
+            text.append(f"   {BEGINS_TEXT} types anything" if not self._typing else "   ↑↓ choose", "dim")
+        if Resolution.DROP_LINE in self.issue.resolutions:
+            text.append("   x drop the line", "dim")
+        return text
+
+    # --- typing -------------------------------------------------------------------------------------------------------
+
+    def takes_text(self, token: str, event: events.Key) -> bool:
+        """Once something is typed all is text; before, digits choose, and m and x mean what they say."""
+        if self.asking is not None or not self.field.display:
+            return False
+        if self.noting is not None or self._typing:
+            return is_text(event)
+        if not event.is_printable or token in (BEGINS_TEXT, "m", "x", " ") or token.isdecimal():
+            return False
+        self._typing = True
+        self.draw()
+        return True
+
+    def act_find(self) -> None:
+        """What is typed from here on is text, whatever it begins with."""
+        self._typing = True
+        self.draw()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Products are looked for as one types."""
+        event.stop()
+        if self.searches and self._typing:
+            self.set_timer(SEARCH_SECONDS, self._search)
+
+    async def _search(self) -> None:
+        wanted = self.field.value.strip() if self.is_attached else ""
+        if not self.is_attached or wanted == self._searched or self.told is None or not self.searches:
+            return
+        found = await self.app.attempt(suggest.suggestions(self.issue.id, wanted), "looking for products")
+        if found is not None and self.is_attached and self.field.value.strip() == wanted:
+            self._searched, self.told = wanted, found
+            self.choices, self.here = choices_of(found), 0
+            self.draw()
+
+    # --- choosing -----------------------------------------------------------------------------------------------------
+
+    def act_choice_down(self) -> None:
+        self._go(1)
+
+    def act_choice_up(self) -> None:
+        self._go(-1)
+
+    def _go(self, by: int) -> None:
+        self.here = max(0, min(self.here + by, len(self.choices) - 1))
+        self.draw()
+
+    def act_remember(self) -> None:
+        """Saved for next time, or for this order only."""
+        self.remember = not self.remember
+        self.draw()
+
+    async def act_pick(self, number: int) -> None:
+        """The choice with this number is taken."""
+        if number > len(self.choices):
+            self.app.say(f"there is no choice {number}")
+            return
+        self.here = number - 1
+        await self._take(self.choices[self.here])
+
+    async def act_drop(self) -> None:
+        """The line is dropped, once that is confirmed."""
+        found = next((choice for choice in self.choices if choice.how == Resolution.DROP_LINE), None)
+        if found is None:
+            self.app.say("this Issue is about no line that could be dropped")
+        else:
+            await self._take(found)
+
+    async def act_accept(self) -> None:
+        """What was typed is saved, or the choice under the cursor taken."""
+        typed = self.field.value.strip() if self.field.display else ""
+        if self.noting is not None:
+            await self._take(Choice(self.noting.how, self.noting.label, {**self.noting.args, "note": typed}))
+        elif self.corrects and typed:
+            await self._do(Choice(Resolution.FIX_ADDRESS, "", {self.corrects: typed}))
+        elif self.searches and ("=" in typed or "+" in typed):
+            await self._do(Choice(Resolution.MAP_SKU, "", {"product": product_or_kit(typed)}))
+        else:
+            if self.searches and typed != self._searched:
+                await self._search()
+            if self.choices:
+                await self._take(self.choices[self.here])
+            else:
+                self.app.say("nothing is like that; type something else")
+
+    async def _take(self, choice: Choice) -> None:
+        """It is done, after a note and a yes where it needs them."""
+        if choice.how in NOTED and not choice.args.get("note"):
+            if self.noting is not None:
+                self.app.say("say whom you asked and when: it decides whether the order ships twice or never", "warn")
+            self.noting, self.field.value = choice, ""
+            self._show_field()
+            self.draw()
+        elif choice.how in ASKED and self.asking is None:
+            self.asking, self.scope = choice, "confirm"
+            self._show_field()
+            self.draw()
+        else:
+            await self._do(choice)
+
+    async def act_yes(self) -> None:
+        """What was asked is done."""
+        assert self.asking is not None
+        await self._do(self.asking)
+
+    async def act_no(self) -> None:
+        """What was asked is not done; the choices are there again."""
+        await self._show_issue()
+
+    async def _do(self, choice: Choice) -> None:
+        args: dict[str, Any] = dict(choice.args)
+        if choice.how in REMEMBERED:
+            args["remember"] = self.remember
+        work = resolve.resolve(self.issue.id, choice.how, args, self.app.by)
+        found = await self.app.attempt(work, f"resolving {self.number}")
+        if found is None:
+            self.asking, self.scope = None, "resolve"
+            self.draw()
+            return
+        self.issues = found.remaining
+        if self.issues:
+            await self._show_issue()
+        await self.done(found, not self.issues)
