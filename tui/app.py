@@ -87,7 +87,6 @@ class BluebookApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Keys wait in line: one is done with before the next is looked at, however fast they are typed."""
         if isinstance(event, events.Key) and not event.is_forwarded:
-            event.stop()
             self._queue.put_nowait(event)
             return
         await super().on_event(event)

@@ -65,6 +65,13 @@ class Edited(msgspec.Struct, frozen=True):
     taken_back: tuple[str, ...]
 
 
+def pieces(text: str) -> int:
+    """How many pieces a person typed; raises Invalid for anything but a whole number."""
+    if not text.strip().isdecimal():
+        raise Invalid(f"a quantity is a whole number from 0 to {MOST_PIECES}, not {text.strip()!r}", "quantity")
+    return int(text)
+
+
 async def preview(order_id: int, changes: Changes) -> list[Diff]:
     """What ``apply`` would change, with everything that follows from it; nothing is saved. Raises what ``apply`` raises."""
     before: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from engine import db
 from engine.domain import addresses
 from engine.domain.issues import ISSUES, IssueCode, Resolution
 from engine.domain.routing import Offer
+from engine.domain.states import DEAD
 from engine.errors import NotFound
 from engine.services import catalog as catalogs
 from engine.services import loading, route
@@ -177,13 +178,30 @@ async def offers(case: Case, issue: IssueRecord) -> list[Suggestion]:
         for part in route.components(case, line, known):
             for offer in known.offers.get(part.product_id, []):
                 reason = explained.get((line.position, part.sku, offer.supplier), "")
-                place, said = _offer(known, offer, line, reason, issue)
+                present = issue.purchase is not None and issue.purchase.supplier_id == offer.supplier_id
+                place, said = _offer(known, offer, line, reason, present)
                 found[line.position, part.product_id, offer.supplier_id] = (place, said)
     return [said for _, said in sorted(found.values(), key=lambda pair: (pair[0], pair[1].cost or 0))]
 
 
-def _offer(known: Catalog, offer: Offer, line: LineRecord, reason: str, issue: IssueRecord) -> tuple[int, Suggestion]:
-    present = issue.purchase is not None and issue.purchase.supplier_id == offer.supplier_id
+async def for_line(order_id: int, position: int) -> list[Suggestion]:
+    """Who offers the line at this position, those who can ship it first. Raises NotFound."""
+    cases = await loading.load([order_id])
+    line = next((line for case in cases for line in case.lines if line.position == position), None)
+    if line is None:
+        raise NotFound(f"order {order_id} has no line {position}")
+    known = await route.catalog_for(cases)
+    explained = {(c["sku"], c["supplier"]): c["reason"] for c in await route.explain(order_id) if c["line"] == position}
+    has_it = {po.supplier_id for po, _ in cases[0].serving(line) if po.state not in DEAD and not po.superseded}
+    found: dict[int, tuple[int, Suggestion]] = {}
+    for part in route.components(cases[0], line, known):
+        for offer in known.offers.get(part.product_id, []):
+            reason = explained.get((part.sku, offer.supplier), "")
+            found.setdefault(offer.supplier_id, _offer(known, offer, line, reason, offer.supplier_id in has_it))
+    return [said for _, said in sorted(found.values(), key=lambda pair: (pair[0], pair[1].cost or 0))]
+
+
+def _offer(known: Catalog, offer: Offer, line: LineRecord, reason: str, present: bool) -> tuple[int, Suggestion]:
     usable = offer.enabled and offer.supplier_enabled
     if not reason and not usable:
         reason = "offer is disabled" if offer.supplier_enabled else "supplier is disabled"

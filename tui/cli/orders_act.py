@@ -13,6 +13,7 @@ from tui.cli import connection, diffs, order_view
 from tui.cli.command import by, confirm
 from tui.cli.orders import Number, noun
 from tui.cli.output import Column, Paper, Shown, said
+from tui.diffs import names
 from tui.plain import ago, local, many, words
 
 Numbers = Annotated[list[str] | None, typer.Argument(metavar="ORDER", help="The orders' numbers.")]
@@ -187,7 +188,7 @@ async def edit(
         methods=connection.pairs(method, "--method"), note=note,
     )  # fmt: skip
     [order_id] = await listings.order_ids([order])
-    known = await diffs.names()
+    known = await names()
     if not yes:
         diffs.draw(Paper(sys.stderr), await service.preview(order_id, changes), known)
         await confirm(f"Change order {order} so?", yes)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from engine.services import hold, process, resolve
+from engine.domain.states import CANCELABLE, DEAD, PurchaseState
+from engine.services import cancel, hold, process, resolve
+from engine.services.edit import Edited
+from engine.services.order_page import OrderPage, order_page
 from engine.services.process import Outcome
 from engine.services.resolve import Resolved
 from tui.plain import many
 from tui.screens.base import BookScreen
+from tui.widgets.confirm import Confirm
+from tui.widgets.edit import EditPane
 from tui.widgets.resolve import ResolvePane
 
 SNOOZE_HOURS = 4
@@ -30,7 +35,7 @@ class OrderActs(BookScreen):
     def _none(self) -> str:
         return "" if self.target() is not None else "there is no order here"
 
-    why_not_process = why_not_snooze = why_not_approve = why_not_resolve = _none
+    why_not_process = why_not_snooze = why_not_approve = why_not_resolve = why_not_edit = why_not_cancel = _none
 
     async def act_process(self) -> None:
         target = self.target()
@@ -69,7 +74,10 @@ class OrderActs(BookScreen):
             await self.offer_cancel(late[0])
 
     async def offer_cancel(self, outcome: Outcome) -> None:
-        """It was already sent: the supplier may be asked to cancel."""
+        """It is too late to take it back: the supplier may be asked to cancel what was sent."""
+        order = await self.app.attempt(order_page(outcome.order_id), f"reading {outcome.number}")
+        if order is not None and any(po.state in CANCELABLE and not po.superseded for po in order.purchase_orders):
+            await self._ask_cancel(order)
         self.app.say(f"{outcome.number}: {outcome.message}", "warn")
 
     async def act_resolve(self) -> None:
@@ -93,6 +101,46 @@ class OrderActs(BookScreen):
         left = f"; {many(len(found.remaining), 'Issue')} left" if found.remaining else ""
         self.app.say(f"{found.number} → {state}: {found.message}{others}{left}", "good")
         await self.acted(found.order_id, leaves=False)
+
+    async def act_edit(self) -> None:
+        """What the order says can be changed below, as far as it was not sent."""
+        target = self.target()
+        assert target is not None
+        order = await self.app.attempt(order_page(target[0]), f"reading {target[1]}")
+        if order is not None:
+            await self.open_pane(EditPane(order, self._edited))
+
+    async def _edited(self, found: Edited) -> None:
+        await self.close_pane()
+        issues = "".join(f"; {issue.title}" for issue in found.issues)
+        self.app.say(f"{found.message}{issues}", "warn" if found.issues else "good")
+        await self.acted(found.order_id, leaves=False)
+
+    async def act_cancel(self) -> None:
+        """What is unsent is canceled and what is sent is asked back, once that is confirmed."""
+        target = self.target()
+        assert target is not None
+        order = await self.app.attempt(order_page(target[0]), f"reading {target[1]}")
+        if order is None:
+            return
+        await self._ask_cancel(order)
+
+    async def _ask_cancel(self, order: OrderPage) -> None:
+        live = [po for po in order.purchase_orders if po.state not in DEAD and not po.superseded]
+        sent = [f"{po.supplier} is asked to cancel {po.po_number}" for po in live if po.state in CANCELABLE]
+        unsent = [
+            f"{po.po_number} is not sent" for po in live if po.state in (PurchaseState.DRAFT, PurchaseState.QUEUED)
+        ]
+        shipped = ["what was shipped stays shipped"] if order.shipments else []
+        details = "; ".join([*sent, *unsent, *shipped]) or "its lines are canceled"
+
+        async def yes() -> None:
+            said = await self.app.attempt(cancel.cancel_order(order.id, self.app.by), f"canceling {order.number}")
+            if said is not None:
+                self.app.say(said, "good")
+                await self.acted(order.id, leaves=False)
+
+        await self.open_pane(Confirm(f"Cancel order {order.number} of {order.customer}?", yes, details=f" {details}"))
 
     async def act_snooze(self) -> None:
         target = self.target()

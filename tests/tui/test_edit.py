@@ -1,0 +1,117 @@
+"""Editing by keyboard: shown before it is saved, refused with a reason, and nothing kept on Esc."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+
+import pytest
+
+from engine.services.standing import standing
+from tests.support.scene import Scene
+from tests.support.terminal import Desk, at_desk
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+serial = count(1)
+
+
+async def open_edit(desk: Desk, order: int) -> None:
+    """The order is under the cursor and Edit is open."""
+    await desk.go(order)
+    desk.keys = 0
+    await desk.press("e")
+
+
+async def shows(desk: Desk, wanted: str) -> None:
+    """The text is on the screen, as soon as what would change was looked at."""
+    for _ in range(200):
+        if wanted in desk.text():
+            return
+        await desk.pilot.pause(0.02)
+    raise AssertionError(f"{wanted!r} is not on the screen:\n{desk.text()}")
+
+
+async def test_a_quantity_from_three_to_two_and_sent_takes_five_keys(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "2", "enter", "p")
+        assert desk.keys == 5
+        assert (await standing([order])).held == (order,)
+        assert (await scene.po(order)).lines[0].quantity == 2
+
+
+async def test_what_would_change_is_shown_before_it_is_saved_and_esc_saves_nothing(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "2")
+        await shows(desk, "line 1 quantity: 3 → 2")
+        await desk.press("escape")
+        assert "nothing was saved" in desk.said
+        assert (await scene.po(order)).lines[0].quantity == 3
+
+
+async def test_a_quantity_that_is_no_number_is_told_and_nothing_is_lost(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "x", "enter")
+        assert "whole number" in desk.said
+        await desk.press("backspace", "1", "enter")
+        assert (await scene.po(order)).lines[0].quantity == 1
+
+
+async def test_an_address_is_corrected_field_by_field(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("a", *"Zoe", "down", "down", *"9 Elm", "enter")
+        address = (await scene.case(order)).address()
+        assert (address.name, address.line1) == ("Zoe", "9 Elm")
+
+
+async def test_shipping_and_supplier_are_chosen_by_number(scene: Scene) -> None:
+    order = await scene.order(("BB-KETTLE-01", 1))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("p", "1", "enter")  # first who does not have it now
+        po = await scene.po(order)
+        assert po.supplier_id == scene.shop.suppliers["NOVA"]
+        before = po.method_id
+        await open_edit(desk, order)
+        await desk.press("s", "1", "enter")
+        assert (await scene.po(order)).method_id != before
+
+
+async def test_what_was_sent_is_refused_with_what_to_do_instead(scene: Scene) -> None:
+    order, number = await scene.sent(("BB-MUG-01", 3))
+    async with at_desk(start="history") as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "2", "enter")
+        assert number in desk.said
+        assert "already sent" in desk.said
+        assert "cancel it, or ask the supplier" in desk.said
+
+
+async def test_cancel_says_what_it_does_and_only_y_does_it(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1), who=f"Cancel{next(serial)}")
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("c")
+        assert "is not sent" in desk.text()
+        await desk.press("enter", "c", "escape")
+        assert await scene.status(order) == "ready"
+        await desk.press("c", "y")
+        assert await scene.status(order) == "canceled"
+
+
+async def test_undo_after_the_window_offers_to_request_cancellation(scene: Scene) -> None:
+    order, number = await scene.sent(("BB-MUG-01", 1))
+    async with at_desk(start="history") as desk:
+        await desk.go(order)
+        await desk.press("u")
+        assert f"is asked to cancel {number}" in desk.text()
+        await desk.press("y")
+        assert await scene.states(order) == ["cancel_requested"]
+    await asyncio.sleep(0)
