@@ -124,8 +124,9 @@ class Word(msgspec.Struct, frozen=True):
         if self.high and 0 < self.count < COUNTED:
             return f"{order_id} IN ({self.orders})"
         # A scalar subquery, not EXISTS, which PostgreSQL may turn into a join over every order that has the word.
-        if not self.high:  # neighbours in the index, where the ids come in order
-            return f"(SELECT 1 FROM terms AS t WHERE t.term = ? AND t.order_id = {order_id}) = 1"
+        if not self.high:
+            # Neighbours in the index by term, where the ids come in order; BETWEEN, or PostgreSQL takes the one by order.
+            return f"(SELECT 1 FROM terms AS t WHERE t.term = ? AND t.order_id BETWEEN {order_id} AND {order_id}) = 1"
         return f"(SELECT 1 FROM terms AS t WHERE t.order_id = {order_id} AND {self.where} LIMIT 1) = 1"
 
 
@@ -184,6 +185,19 @@ async def words_of(text: str, *, whole: bool = True) -> list[Word]:
             if goes_on or len(token) >= 2:
                 found[begun(token[:LONGEST]) if goes_on else Word(token[:LONGEST])] = None
     return list(found)[:MOST_WORDS]
+
+
+async def asked_for(text: str) -> list[Word]:
+    """``words_of`` a search: a last word that thousands of orders have as it stands is taken to be typed to its end.
+
+    Whole words are found side by side in the index, where beginnings are looked for order by order.
+    """
+    words = await words_of(text)
+    for n, word in enumerate(words):
+        whole = Word(word.low)
+        if word.high and await db.value(f"SELECT COUNT(*) FROM ({whole.orders}) AS w", *whole.values) >= COUNTED:
+            words[n] = whole
+    return words
 
 
 async def counted_rarest_first(words: list[Word], before: int) -> list[Word]:
@@ -258,12 +272,12 @@ async def find(
     statuses: Sequence[str] | None = None,
     channel_id: int | None = None,
 ) -> SearchPage:
-    """The orders that have all these words, the last of which may be the beginning of one; see SearchPage."""
+    """The orders that have all these words, the last of which may be the beginning of one (``asked_for``); see SearchPage."""
     before = before_id if before_id is not None else 2**62
     exact = await exactly(words)
     if exact and (statuses or channel_id is not None):
         exact = await _kept(exact, statuses, channel_id)
-    wanted = await words_of(words)
+    wanted = await asked_for(words)
     first = exact if before_id is None else []
     if not wanted:
         return SearchPage(first, None, exhausted=True)

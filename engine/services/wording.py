@@ -103,7 +103,7 @@ async def of(filters: Filters) -> Wording:
     exact = await search.exactly(filters.text) if filters.text.strip() else []
     groups: list[_Group] = []
     if not exact:
-        groups += [_Group(((word,),)) for word in await search.words_of(filters.text)]
+        groups += [_Group(((word,),)) for word in await search.asked_for(filters.text)]
     if filters.cities:
         groups.append(_Group(tuple((search.begun(search.city_term(city)),) for city in filters.cities)))
     for values, whole in ((filters.skus, True), (filters.trackings, True), (filters.emails, False)):
