@@ -37,6 +37,11 @@ def plain(text: str) -> str:
     return clean(text, one_line=True)
 
 
+def line(text: str) -> str:
+    """The same, with its spaces kept: for what we have laid out ourselves."""
+    return clean(text.replace("\n", " "))
+
+
 def amount(minor: int, currency: str, *, code: bool = True) -> str:
     """The amount: ``148.20 USD``, or without the currency's code."""
     said = money.show(minor, currency)

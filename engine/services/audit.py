@@ -15,7 +15,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 
 from engine import clock, db, vault
-from engine.errors import BluebookError, Invalid
+from engine.errors import BluebookError, Invalid, NotFound
 from engine.services import loading, order_page
 from engine.services.blue_book import Event, blue_book
 from engine.services.casefile import Case, snapshot
@@ -339,6 +339,14 @@ async def _payloads(ids: list[int]) -> dict[int, dict[str, Any]]:
                 "received_at": clock.moment(r[5]).isoformat(), "body": masked(bytes(r[6]), known),
             }  # fmt: skip
     return found
+
+
+async def payload(inbound_id: int) -> str:
+    """The payload an event came from, as text with every secret masked; raises NotFound."""
+    found = await _payloads([inbound_id])
+    if inbound_id not in found:
+        raise NotFound(f"there is no payload {inbound_id} in the inbox")
+    return str(found[inbound_id]["body"])
 
 
 async def _own_secrets() -> list[str]:

@@ -8,8 +8,10 @@ from engine.services.edit import Edited
 from engine.services.order_page import OrderPage, order_page
 from engine.services.process import Outcome
 from engine.services.resolve import Resolved
+from tui import clipboard
 from tui.plain import many
 from tui.screens.base import BookScreen
+from tui.screens.book import AuditScreen
 from tui.widgets.confirm import Confirm
 from tui.widgets.edit import EditPane
 from tui.widgets.resolve import ResolvePane
@@ -156,6 +158,65 @@ class OrderActs(BookScreen):
         if await self.app.attempt(_done(hold.release(target[0], self.app.by)), f"approving {target[1]}"):
             self.app.say(f"{target[1]} is no longer on hold", "good")
             await self.acted(target[0], leaves=False)
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def _shown(self) -> OrderPage | None:
+        target = self.target()
+        if target is None:
+            self.app.say("there is no order here")
+            return None
+        return await self.app.attempt(order_page(target[0]), f"reading {target[1]}")
+
+    async def act_book(self) -> None:
+        """The order's blue book is open."""
+        target = self.target()
+        if target is None:
+            self.app.say("there is no order here")
+        else:
+            await self.app.push_screen(AuditScreen(target[0], target[1]))
+
+    async def act_copy_order(self) -> None:
+        target = self.target()
+        if target is not None:
+            clipboard.copy(self.app, target[1], "order number")
+
+    async def act_copy_tracking(self) -> None:
+        order = await self._shown()
+        if order is None:
+            return
+        numbers = [parcel.tracking_number for parcel in order.shipments if parcel.tracking_number]
+        if numbers:
+            clipboard.copy(self.app, " ".join(numbers), "tracking")
+        else:
+            self.app.say(f"{order.number} has no tracking yet")
+
+    async def act_copy_address(self) -> None:
+        order = await self._shown()
+        if order is not None:
+            clipboard.copy(self.app, address_lines(order.ship_to), "address")
+
+    async def act_open_link(self) -> None:
+        """The parcel's tracking page, or the order in the store."""
+        order = await self._shown()
+        if order is None:
+            return
+        links = [parcel.tracking_url for parcel in order.shipments if parcel.tracking_url]
+        if links:
+            clipboard.browse(self.app, links[0])
+        else:
+            self.app.say(f"{order.number} has no parcel whose page could be opened yet")
+
+
+def address_lines(address: dict[str, str]) -> str:
+    """The address as it is written on a parcel."""
+    place = " ".join(address[name] for name in ("postal_code", "city", "region") if address.get(name))
+    parts = (
+        *(address.get(name, "") for name in ("name", "company", "line1", "line2")),
+        place,
+        address.get("country", ""),
+    )
+    return "\n".join(part for part in parts if part)
 
 
 async def _done(work: object) -> bool:

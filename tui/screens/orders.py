@@ -14,6 +14,7 @@ from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import order_page
 from tui.bulk import BulkRun
+from tui.screens.order import OrderScreen
 from tui.screens.order_acts import OrderActs
 from tui.widgets.bulk import BulkPane
 from tui.widgets.head import Head, Narrowed
@@ -305,6 +306,14 @@ class OrdersScreen(OrderActs):
             self.pane.draw()
 
     # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def act_open(self) -> None:
+        """The order under the cursor with everything."""
+        target = self.target()
+        if target is None:
+            self.app.say("there is no order here")
+        else:
+            await self.app.push_screen(OrderScreen(*target))
 
     async def act_take_in(self) -> None:
         count = len(self.window.fresh)

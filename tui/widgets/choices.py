@@ -69,8 +69,8 @@ def drawn(found: Sequence[Choice], here: int, *, most: int) -> Text:
     for n, choice in list(enumerate(found))[first : first + most]:
         number = str(n + 1) if n < 9 else " "
         text.append(f" {'>' if n == here else ' '} {number}  ", "bold" if n == here else "")
-        text.append(words.plain(choice.label), "bold" if n == here else "")
-        text.append(f"   {words.plain(choice.details)}\n" if choice.details else "\n", "dim")
+        text.append(words.line(choice.label), "bold" if n == here else "")
+        text.append(f"   {words.line(choice.details)}\n" if choice.details else "\n", "dim")
     text.rstrip()
     return text
 

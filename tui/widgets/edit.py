@@ -109,7 +109,7 @@ class EditPane(Pane):
         if self.what not in ("address", "note", "shipping"):
             for n, line in enumerate(self.lines[:6]):
                 about.append(f"\n {'>' if n == self.line else ' '} {line.position}  ", "bold" if n == self.line else "")
-                about.append(words.plain(f"{line.sku}  {line.title}  × {line.quantity - line.canceled}"))
+                about.append(words.line(f"{line.sku}  {line.title}  × {line.quantity - line.canceled}"))
         if self.what == "address":
             about.append(
                 f"\n   {self._key().replace('_', ' ')}   ({self.place + 1} of {len(ADDRESS)}, ↑↓ for the others)"

@@ -57,7 +57,7 @@ def drawn(order: OrderPage) -> Text:
         if line.id not in covered and line.open:
             text.append("\n")
             text.append(f" {'?':<6} ", "bold")
-            text.append(words.plain(f"SKU {line.sku or '(none)'}  {line.title}  × {line.open}   no supplier yet"))
+            text.append(words.line(f"SKU {line.sku or '(none)'}  {line.title}  × {line.open}   no supplier yet"))
     text.append("\n")
     _checks(text, order)
     return text
@@ -69,7 +69,7 @@ def _part(text: Text, po: Purchase, part: object, line: Line | None) -> None:
     cost = words.amount(getattr(part, "unit_cost", 0), po.currency)
     text.append(f" {words.plain(po.supplier_code):<6} ", "bold")
     state = "" if po.state == "draft" else f"   {po.state.replace('_', ' ')}"
-    text.append(words.plain(f"SKU {sku}  {title}  × {quantity}   {cost} cost   {po.method or 'no method'}{state}"))
+    text.append(words.line(f"SKU {sku}  {title}  × {quantity}   {cost} cost   {po.method or 'no method'}{state}"))
 
 
 def _checks(text: Text, order: OrderPage) -> None:

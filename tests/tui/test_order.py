@@ -1,0 +1,127 @@
+"""One order with everything, and its blue book: shown whole, followed live, and nothing secret on the screen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.services import process
+from tests.support.scene import DANA, Scene
+from tests.support.terminal import at_desk
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+TEA = (("BB-MUG-01", 2), ("BB-TEA-01", 1))
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (200, 60)])
+async def test_an_order_of_two_suppliers_has_a_block_for_each(scene: Scene, size: tuple[int, int]) -> None:
+    order = await scene.order(*TEA)
+    async with at_desk(size=size) as desk:
+        await desk.go(order)
+        await desk.press("enter")
+        assert desk.page.name == "order"
+        shown = desk.text()
+        await desk.press("G")
+        shown += desk.text()
+        assert "ACME  PO" in shown
+        assert "Timeline" in shown
+        await desk.press("escape")
+        assert desk.here == order
+
+
+async def test_what_a_worker_does_is_seen_at_once(scene: Scene) -> None:
+    order = await scene.order(*TEA)
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("enter")
+        assert "DRAFT" in desk.text()
+        await process.process([order], DANA)
+        await desk.app.changed([order], settings=False)
+        await desk.settle()
+        assert "QUEUED" in desk.text()
+
+
+async def test_the_keys_of_the_list_hold_on_the_order_too(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("enter", "e", "q", "2", "enter", "p")
+        assert await scene.states(order) == ["queued"]
+        assert (await scene.po(order)).lines[0].quantity == 2
+        await desk.press("u")
+        assert await scene.states(order) == ["draft"]
+        await desk.press("y", "o")
+        assert "order number copied" in desk.said
+
+
+async def test_the_tracking_is_shown_copied_and_its_page_offered(scene: Scene) -> None:
+    order, number = await scene.sent(("BB-MUG-01", 1))
+    await scene.say(number, "shipped", (1, "AC-2001", 1), tracking_number="1Z999AA10123456784")
+    async with at_desk(start="history") as desk:
+        await desk.go(order)
+        await desk.press("enter")
+        assert "1Z999AA10123456784" in desk.text()
+        await desk.press("y", "t")
+        assert "1Z999AA10123456784" in desk.said
+        await desk.press("o")
+        assert "1Z999AA10123456784" in desk.said
+
+
+async def test_the_blue_book_opens_at_the_newest_and_follows(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("b")
+        assert "chain intact" in desk.text()
+        await process.process([order], DANA)
+        await desk.app.changed([order], settings=False)
+        await desk.settle()
+        assert "held 10 s" in desk.text()
+        await desk.press("g", "g")
+        await process.undo([order], DANA)
+        await desk.app.changed([order], settings=False)
+        await desk.settle()
+        assert "new (G)" in desk.text()
+        await desk.press("G")
+        assert "new (G)" not in desk.text()
+
+
+async def test_an_event_is_shown_in_full_with_its_payload_and_no_secret(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    async with at_desk(size=(160, 60)) as desk:
+        await desk.go(order)
+        await desk.press("b", "g", "g", "enter")
+        shown = desk.text()
+        assert "hash" in shown
+        assert "payload" in shown
+        assert scene.store.secret not in shown
+        await desk.press("escape")
+        await desk.press("/", *"dana")
+        assert "No event fits" in desk.text()
+        await desk.press("escape")
+        assert "No event fits" not in desk.text()
+
+
+async def test_it_is_exported_to_files_whose_names_are_told(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    monkeypatch.chdir(tmp_path)
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("b", "E")
+        [file] = tmp_path.glob("audit-*.json")
+        assert file.name in desk.said
+        assert json.loads(file.read_text())
+        assert list(tmp_path.glob("audit-*.csv"))
+
+
+async def test_names_that_would_steer_a_terminal_do_not(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1), who="Eve\x1b[2J\u202e")
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("enter")
+        assert "\x1b" not in desk.text()
+        assert "\u202e" not in desk.text()

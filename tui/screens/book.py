@@ -1,0 +1,279 @@
+"""The blue book: every step of an order, the oldest first, following live; nothing here can be changed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Input, Static
+
+from engine.services import audit, blue_book
+from engine.services.blue_book import Event
+from tui import clipboard, words
+from tui.plain import local, many
+from tui.screens.base import BookScreen
+from tui.widgets.order_text import told
+from tui.widgets.pane import Pane
+from tui.widgets.rows import Column, RowList
+
+SOURCES = ("", "person", "worker", "supplier", "channel", "rule")
+COLUMNS = (
+    Column("TIME", 23, 0), Column("WHO", 18, 0), Column("WHAT", 24, 3), Column("ABOUT", 12, 1), Column("CAUSE", 10, 1),
+)  # fmt: skip
+
+
+class AuditScreen(BookScreen):
+    """Of one order, of one of its purchase orders (``subject``), or of the settings (order 0)."""
+
+    name = "book"
+
+    def __init__(self, order_id: int, number: str, subject: str | None = None) -> None:
+        super().__init__()
+        self.order_id, self.number, self.subject = order_id, number, subject
+        self.events: list[Event] = []
+        self.source = ""
+        self.wanted = ""
+        self.verdict = ""
+        self.unseen = 0
+
+    def compose(self) -> ComposeResult:
+        """Head, events, panes, foot."""
+        yield Static("", id="book-head", markup=False)
+        yield RowList(COLUMNS)
+        yield Vertical(id="below")
+        yield from self.foot()
+
+    @property
+    def rows(self) -> RowList[Event]:
+        """The events."""
+        found: RowList[Event] = self.query_one(RowList)
+        return found
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Every event is read, and the chain verified; the cursor is on the newest the first time."""
+        first = not self.events
+        self.events = await blue_book.blue_book(self.order_id, subject=self.subject)
+        self._show(to_end=first)
+        found = await audit.verify(self.order_id)
+        self.verdict = f"NOT INTACT: {found.problems[0].what}" if found.problems else "chain intact"
+        self._head()
+
+    async def changed(self, order_ids: Sequence[int], *, settings: bool) -> None:
+        """New events appear; whoever reads further up is not moved."""
+        if self.order_id not in order_ids and not (settings and self.order_id == 0):
+            return
+        last = self.events[-1].seq if self.events else 0
+        fresh = await blue_book.blue_book(self.order_id, subject=self.subject, after_seq=last)
+        following = self.rows.at_end
+        self.events += fresh
+        self.unseen = 0 if following else self.unseen + len(fresh)
+        self._show(to_end=following)
+
+    def _fitting(self) -> list[Event]:
+        wanted = self.wanted.casefold().split()
+        return [
+            event
+            for event in self.events
+            if (not self.source or event.source == self.source)
+            and all(
+                word in f"{event.actor} {event.source} {told(event)} {event.subject} {event.cause}".casefold()
+                for word in wanted
+            )
+        ]
+
+    def _show(self, *, to_end: bool) -> None:
+        shown = self._fitting()
+        self.rows.empty = "No event fits." if self.events else "Nothing has happened yet."
+        self.rows.show([(event.id, event, _cells(event)) for event in shown])
+        if to_end:
+            self.rows.go(len(shown) - 1)
+        self._head()
+
+    def _head(self) -> None:
+        zone = self.events[-1].at.astimezone().tzname() if self.events else ""
+        narrowed = "  ".join(part for part in (self.source, f"/ {self.wanted}" if self.wanted else "") if part)
+        what = "settings" if self.order_id == 0 else self.number
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f" Audit trail  {words.plain(what)}  ", "bold")
+        parts = (self.subject or "", many(len(self.events), "event"), f"times in {zone}", self.verdict, narrowed)
+        text.append(words.plain(" · ".join(part for part in parts if part)))
+        if self.unseen:
+            text.append(f"   +{self.unseen} new (G)", "bold reverse")
+        self.query_one("#book-head", Static).update(text)
+
+    # --- moving and narrowing -----------------------------------------------------------------------------------------
+
+    def act_down(self) -> None:
+        self.rows.move(1)
+
+    def act_up(self) -> None:
+        self.rows.move(-1)
+
+    def act_page_down(self) -> None:
+        self.rows.move(max(self.rows.height // 2, 1))
+
+    def act_page_up(self) -> None:
+        self.rows.move(-max(self.rows.height // 2, 1))
+
+    def act_first(self) -> None:
+        self.rows.go(0)
+
+    def act_last(self) -> None:
+        self.unseen = 0
+        self.rows.go(len(self.rows.items) - 1)
+        self._head()
+
+    def act_source(self) -> None:
+        """Events of people only, then of workers, suppliers, channels, rules, then all."""
+        self.source = SOURCES[(SOURCES.index(self.source) + 1) % len(SOURCES)]
+        self._show(to_end=False)
+        self.app.say(f"events of {self.source}s only" if self.source else "all events")
+
+    async def act_filter(self) -> None:
+        """Narrow as one types."""
+        await self.open_pane(Narrow(self.wanted, self._narrow))
+
+    def _narrow(self, text: str) -> None:
+        self.wanted = text
+        self._show(to_end=False)
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def act_open(self) -> None:
+        """The event in full, with the payload it came from."""
+        event = self.rows.item
+        if event is None:
+            return
+        body = ""
+        if event.inbound_id is not None:
+            body = await self.app.attempt(audit.payload(event.inbound_id), "reading the payload") or ""
+        await self.open_pane(EventPane(event, body))
+
+    def act_copy_event(self) -> None:
+        event = self.rows.item
+        if event is not None:
+            clipboard.copy(self.app, f"{local(event.at, seconds=True)} {event.actor} {told(event)}", "event")
+
+    async def act_export(self) -> None:
+        """All of it is in a file in this folder, as JSON and as CSV."""
+        stem = f"audit-{''.join(c if c.isalnum() or c in '-_' else '_' for c in self.number or 'settings')}"
+        which: int | str = self.order_id
+        written = []
+        for kind in ("json", "csv"):
+            whole = io.StringIO()
+            if await self.app.attempt(audit.export(which, kind, whole, payloads=True), "exporting") is None:
+                return
+            file = Path.cwd() / f"{stem}.{kind}"
+            try:
+                file.write_text(whole.getvalue(), "utf-8")
+            except OSError as error:
+                self.app.fail(error, "exporting")
+                return
+            written.append(str(file))
+        self.app.say(f"written: {' and '.join(written)}", "good")
+
+
+def _cells(event: Event) -> tuple[str, ...]:
+    at = event.at.astimezone()
+    return (
+        at.strftime("%d %b %H:%M:%S.%f")[:-3],
+        event.actor,
+        f"{told(event)}{_change(event)}",
+        event.subject,
+        event.cause,
+    )
+
+
+def _change(event: Event) -> str:
+    """What it was and what it is, where that is one short value."""
+    if len(event.after) != 1:
+        return ""
+    [(path, after)] = event.after.items()
+    return f"   {path.rpartition('.')[2]} {event.before.get(path, '-')} → {after}"
+
+
+class Narrow(Pane):
+    """A line to type words into; the list follows. Esc clears it."""
+
+    scope = "narrow"
+
+    def __init__(self, text: str, narrow: Any) -> None:
+        super().__init__()
+        self.text, self.narrow = text, narrow
+
+    def compose(self) -> ComposeResult:
+        """One line."""
+        yield Input(self.text, placeholder="words of who, what or cause", compact=True)
+
+    async def opened(self) -> None:
+        """Type."""
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The list follows."""
+        event.stop()
+        self.narrow(event.value)
+
+    async def act_accept(self) -> None:
+        """It stays so."""
+        await self.page.close_pane()
+
+    async def act_leave(self) -> None:
+        """Everything is there again."""
+        self.narrow("")
+        await self.page.close_pane()
+
+
+class EventPane(Pane):
+    """One event in full. Scrolls by the arrow keys."""
+
+    scope = "event"
+
+    def __init__(self, event: Event, body: str) -> None:
+        super().__init__()
+        self.event, self.body = event, body
+
+    def compose(self) -> ComposeResult:
+        """All of it, scrolling."""
+        with VerticalScroll(can_focus=False):
+            yield Static(self._text(), markup=False)
+
+    def takes_text(self, token: str, event: Any) -> bool:
+        """There is no field."""
+        return False
+
+    def _text(self) -> Text:
+        event = self.event
+        text = Text()
+        text.append(f"{event.at.astimezone().isoformat()}   {words.plain(event.actor)} ({event.source})\n", "bold")
+        text.append(words.line(f"{event.source}:{event.action}  {event.subject}") + "\n")
+        text.append(words.line(event.message) + "\n")
+        text.append(f"number {event.seq}, hash {event.hash}\n", "dim")
+        if event.cause:
+            text.append(words.line(f"because of {event.cause}") + "\n", "dim")
+        if self.body:
+            text.append(f"payload {event.inbound_id}, secrets masked:\n", "bold")
+            text.append("\n".join(words.line(line) for line in self.body.splitlines()))
+            text.append("\n")
+        for path in dict.fromkeys([*event.before, *event.after]):
+            text.append(words.line(f"{path}: {event.before.get(path, '-')} → {event.after.get(path, '-')}") + "\n")
+        for name, value in event.data.items():
+            text.append(words.line(f"{name}: {value}") + "\n", "dim")
+        return text
+
+    def act_choice_down(self) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=3, animate=False)
+
+    def act_choice_up(self) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=-3, animate=False)
+
+    async def act_accept(self) -> None:
+        """Closed again."""
+        await self.page.close_pane()

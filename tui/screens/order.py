@@ -1,0 +1,95 @@
+"""One order with everything, and everything that can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from engine.services.blue_book import blue_book
+from engine.services.order_page import OrderPage, order_page
+from tui.screens.order_acts import OrderActs
+from tui.widgets import order_text
+
+WIDE = 140
+
+
+class OrderScreen(OrderActs):
+    """Opened by Enter on a list. Beside one another where there is room, else one below the other."""
+
+    name = "order"
+
+    def __init__(self, order_id: int, number: str) -> None:
+        super().__init__()
+        self.order_id, self.number = order_id, number
+        self.order: OrderPage | None = None
+
+    def compose(self) -> ComposeResult:
+        """A head, what scrolls, the panes, and the foot."""
+        yield Static("", id="order-head", markup=False)
+        with VerticalScroll(id="order-body", can_focus=False):
+            with Vertical(id="order-parts"):
+                yield Static("", id="order-main", markup=False)
+                yield Static("", id="order-aside", markup=False)
+            yield Static("", id="order-timeline", markup=False)
+        yield Vertical(id="below")
+        yield from self.foot()
+
+    async def load(self) -> None:
+        """The order is read again, and stays where it was scrolled to."""
+        self.order = await order_page(self.order_id)
+        events = await blue_book(self.order_id)
+        self.query_one("#order-head", Static).update(order_text.head(self.order))
+        self.query_one("#order-main", Static).update(order_text.main(self.order))
+        self.query_one("#order-aside", Static).update(order_text.aside(self.order))
+        self.query_one("#order-timeline", Static).update(order_text.timeline(events))
+
+    def on_resize(self) -> None:
+        """Two columns where there is room."""
+        self.set_class(self.size.width >= WIDE, "wide")
+
+    async def changed(self, order_ids: Sequence[int], *, settings: bool) -> None:
+        """Read again when it changed."""
+        if self.order_id in order_ids:
+            await self.load()
+
+    # --- whose turn it is ---------------------------------------------------------------------------------------------
+
+    def target(self) -> tuple[int, str] | None:
+        """The order that is shown."""
+        return self.order_id, self.number
+
+    async def acted(self, order_id: int, *, leaves: bool) -> None:
+        """The order is read again; the lists behind hear of it from the feed."""
+        await self.load()
+
+    async def brought_back(self, order_id: int) -> None:
+        """The same."""
+        await self.load()
+
+    # --- moving -------------------------------------------------------------------------------------------------------
+
+    @property
+    def body(self) -> VerticalScroll:
+        """What scrolls."""
+        return self.query_one("#order-body", VerticalScroll)
+
+    def act_down(self) -> None:
+        self.body.scroll_relative(y=1, animate=False)
+
+    def act_up(self) -> None:
+        self.body.scroll_relative(y=-1, animate=False)
+
+    def act_page_down(self) -> None:
+        self.body.scroll_relative(y=self.body.size.height // 2, animate=False)
+
+    def act_page_up(self) -> None:
+        self.body.scroll_relative(y=-(self.body.size.height // 2), animate=False)
+
+    def act_first(self) -> None:
+        self.body.scroll_home(animate=False)
+
+    def act_last(self) -> None:
+        self.body.scroll_end(animate=False)
