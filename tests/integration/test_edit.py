@@ -11,8 +11,9 @@ from engine import db
 from engine.demo.supplier_faults import Fault
 from engine.domain.issues import IssueCode
 from engine.errors import Invalid, NotFound, Refused
-from engine.services import edit, tasks
+from engine.services import edit, history, tasks
 from engine.services.edit import Changes
+from engine.services.filters import Filters
 from tests.support.scene import DANA, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -181,3 +182,24 @@ async def test_what_is_on_its_way_counts_as_sent(scene: Scene) -> None:
         await scene.edit(order_id, quantities={1: 1})
     await sending
     assert await scene.states(order_id) == ["submitted"]
+
+
+async def test_an_order_is_found_by_its_new_city_and_name_and_no_longer_by_the_old_city(scene: Scene) -> None:
+    order_id = await scene.order(("BB-MUG-01", 1))
+    old = (await scene.case(order_id)).address().city
+    assert order_id in await history.ids_matching(await history.from_text(f'city:"{old}"'))
+    await scene.edit(order_id, address={"city": "Älvängen", "name": "Ottoline Quist"})
+    assert await history.ids_matching(await history.from_text("city:alvangen quist")) == [order_id]
+    assert order_id not in await history.ids_matching(await history.from_text(f'city:"{old}"'))
+
+
+async def test_an_order_keeps_since_when_it_has_an_issue(scene: Scene) -> None:
+    order_id = await scene.order(("BB-MUG-01", 1))
+    assert (await scene.case(order_id)).order.issue_at is None
+    await scene.edit(order_id, shipping_rate="Carrier pigeon")
+    case = await scene.case(order_id)
+    assert [issue.code for issue in case.issues] == [C.MISSING_SHIPPING_MAPPING]
+    assert (case.order.issue_at, case.order.late_at) == (case.issues[0].opened_at, None)
+    assert order_id in await history.ids_matching(Filters(has_issue=True))
+    await scene.edit(order_id, shipping_rate="Express")
+    assert (await scene.case(order_id)).order.issue_at is None

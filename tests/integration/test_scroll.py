@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from typing import Any
 
@@ -183,6 +184,24 @@ async def test_orders_keep_what_follows_from_their_issues(orders: None) -> None:
     for case, row in zip(cases, rows, strict=True):
         assert listed.since(case) == {"issue_at": row[1], "late_at": row[2]}
     assert any(row[1] is not None for row in rows)
+
+
+async def test_an_upgrade_makes_what_orders_keep_of_those_that_are_there(database: str) -> None:
+    await bulk.fill(database, 300)
+    terms = "SELECT term, order_id FROM terms WHERE term LIKE 'city:%' ORDER BY order_id"
+    kept = "SELECT id, issue_at, late_at FROM orders ORDER BY id"
+    before = [[tuple(r) for r in await db.rows(sql)] for sql in (kept, terms)]
+    await db.run("UPDATE orders SET issue_at = NULL, late_at = NULL")
+    await db.run("DELETE FROM terms WHERE term LIKE 'city:%'")
+    migration = importlib.import_module("engine.migrations.0005_lists")
+    dialect = "postgres" if db.is_postgres() else "sqlite"
+    for statement in migration.Migration.operations[-1].statements[dialect]:
+        if statement.startswith(("UPDATE", "INSERT")):
+            await db.run(statement)
+    after = [[tuple(r) for r in await db.rows(sql)] for sql in (kept, terms)]
+    assert after[0] == before[0]
+    # Accents are folded when the address is next written.
+    assert [(search.fold(term), order) for term, order in after[1]] == before[1]
 
 
 async def test_candidates_name_the_channels_and_suppliers_there_are(orders: None) -> None:

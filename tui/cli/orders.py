@@ -32,14 +32,14 @@ EXPORTED = (
 async def ls(
     filter: Filter = None,
     tab: Annotated[str, typer.Option(help="Only what waits for someone: ready, resolve or all of it.")] = "",
-    sort: Annotated[str, typer.Option(help="placed, number or total; - before it for the largest first.")] = "",
+    sort: Annotated[str, typer.Option(help="placed, number, total or state; - before it for the largest first.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
     after: Annotated[str, typer.Option(metavar="PLACE", help="Go on from here: what the last page said.")] = "",
 ) -> Shown:
     """List orders, the newest first; with --tab, those that wait for someone, the oldest first.
 
-    Filters combine: `st:ready ch:woo sup:acme err:sku total>100 age>2h placed>2026-11-01 cc:DE lamp`, ! before one
-    leaves those out.
+    Filters combine: `state:ready ch:woo sup:acme err:sku total>100 age>2h placed>2026-11-01 sku:A-10 track:1Z city:berlin
+    email:dana@ cc:DE lamp`, ! before one leaves those out.
     """
     from engine.errors import Invalid
     from engine.services import history
