@@ -1,5 +1,7 @@
 """What lists of orders with Issues, of late orders and of a city's orders live by."""
 
+import unicodedata
+
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 
@@ -15,11 +17,33 @@ SINCE = [
     NAMED_LIKE.format("issue_at", "") + WHERE.format(""),
     NAMED_LIKE.format("late_at", f" AND code IN {LATE}") + WHERE.format(f" AND code IN {LATE}"),
 ]
-# Rows that were there before have the term without folded accents; a changed address writes it anew.
 CITIES = (
     "INSERT INTO terms (term, order_id) SELECT SUBSTR('city:' || LOWER(TRIM({0})), 1, 40), id FROM orders "
     "WHERE TRIM({0}) <> '' ORDER BY 1, 2 ON CONFLICT DO NOTHING"
 )
+LETTERS = [chr(n) for n in range(0xC0, 0x180)]
+SPECIAL = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
+
+
+def plain(letter: str) -> str:
+    """The letter as terms have it."""
+    apart = unicodedata.normalize("NFKD", letter.casefold())
+    return "".join(c for c in apart if not unicodedata.combining(c)).translate(SPECIAL)
+
+
+def unaccented(foreign: str) -> list[str]:
+    """Statements after which the new terms have no accents, a few letters each, as SQLite's parser is not deep."""
+    changed = [(letter, plain(letter)) for letter in LETTERS if plain(letter) != letter]
+    statements = []
+    for start in range(0, len(changed), 16):
+        term = "term"
+        for letter, to in changed[start : start + 16]:
+            term = f"REPLACE({term}, '{letter}', '{to}')"
+        where = f"term >= 'city:' AND term < 'city;' AND {foreign}"
+        statements.append(f"UPDATE terms SET term = {term} WHERE {where} AND term <> {term}")
+    return statements
+
+
 OPEN = "('failed', 'on_hold', 'unresolved', 'ready')"
 # They hold all that these lists are sorted by, and for SQLite their own condition's column: nothing is looked up. So few
 # orders are in them that sorting by total takes no index of its own.
@@ -48,7 +72,17 @@ class Migration(migrations.Migration):
             field=UtcField(null=True, description="since when it has one that the supplier is late, for lists"),
         ),
         PerDialect(
-            sqlite=[*SINCE, CITIES.format("json_extract(ship_to, '$.city')"), *INDEXES],
-            postgres=[*SINCE, CITIES.format("(ship_to::jsonb ->> 'city')"), *INDEXES],
+            sqlite=[
+                *SINCE,
+                CITIES.format("json_extract(ship_to, '$.city')"),
+                *unaccented("term GLOB '*[^ -~]*'"),
+                *INDEXES,
+            ],
+            postgres=[
+                *SINCE,
+                CITIES.format("(ship_to::jsonb ->> 'city')"),
+                *unaccented("term ~ '[^ -~]'"),
+                *INDEXES,
+            ],
         ),
     ]

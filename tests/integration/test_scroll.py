@@ -199,9 +199,8 @@ async def test_an_upgrade_makes_what_orders_keep_of_those_that_are_there(databas
         if statement.startswith(("UPDATE", "INSERT")):
             await db.run(statement)
     after = [[tuple(r) for r in await db.rows(sql)] for sql in (kept, terms)]
-    assert after[0] == before[0]
-    # Accents are folded when the address is next written.
-    assert [(search.fold(term), order) for term, order in after[1]] == before[1]
+    assert after == before
+    assert "city:malaga" in {term for term, _ in after[1]}
 
 
 async def test_candidates_name_the_channels_and_suppliers_there_are(orders: None) -> None:
