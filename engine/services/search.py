@@ -122,7 +122,8 @@ class Word(msgspec.Struct, frozen=True):
     def probe(self, order_id: str) -> str:
         """The condition that the order with this id (an expression) has it, given ``values``."""
         if self.high and 0 < self.count < COUNTED:
-            return f"{order_id} IN ({self.orders})"
+            # IS TRUE: PostgreSQL then gathers them once and looks ids up, and does not join, by plans made for any word.
+            return f"({order_id} IN ({self.orders})) IS TRUE"
         # A scalar subquery, not EXISTS, which PostgreSQL may turn into a join over every order that has the word.
         if not self.high:
             # Neighbours in the index by term, where the ids come in order; BETWEEN, or PostgreSQL takes the one by order.
