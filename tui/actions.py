@@ -44,7 +44,8 @@ def _a(
 
 _MOVE = (*LISTS, "book", "help")
 _PICK = ("resolve", "edit", "pick")
-_PANES = (*_PICK, "bulk", "narrow", "event")
+_TYPED = ("filter", "command")
+_PANES = (*_PICK, *_TYPED, "bulk", "narrow", "event")
 _ALL = (
     # --- move
     _a("down", "j, down", "move", "Next line", (*_MOVE, "order")),
@@ -87,7 +88,7 @@ _ALL = (
     _a("copy_event", "y", "look", "Copy the event", "book", "copy"),
     _a("source", "f", "look", "Only people, workers, suppliers, channels, rules, then all", "book", "who"),
     _a("export", "E", "look", "Write it to a file in this folder", ("book", "mappings"), "export"),
-    _a("filter", "/", "look", "Filter: sup: ch: err: total> age> sku: track:", (*LISTS, "book"), "filter"),
+    _a("filter", "/", "look", "Filter: sup: ch: err: total> age> sku: track:", (*LISTS, "book", "help"), "filter"),
     _a("take_in", "R", "look", "Take in new rows", ("queue", "history"), command="reload"),
     _a("sort", "s", "look", "Sort by another column", ("queue", "history"), command="sort"),
     # --- app
@@ -107,9 +108,9 @@ _ALL = (
     _a("pause", "space", "answer", "Pause, or go on", "bulk", "pause"),
     _a("failures", "f", "answer", "Only what failed", "bulk", "failures"),
     # --- panes below the list
-    _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_PICK, "narrow", "event"), "accept"),
+    _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_PICK, *_TYPED, "narrow", "event"), "accept"),
     _a("leave", "escape", "pane", "Leave it as it is, or to go on by itself", _PANES, "leave"),
-    _a("choice_down", "down, ctrl+n, tab", "pane", "Next choice or field", (*_PICK, "event")),
+    _a("choice_down", "down, ctrl+n", "pane", "Next choice or field", (*_PICK, *_TYPED, "event")),
     *(_a(f"pick_{n}", str(n), "pane", f"Take choice {n}", ("resolve", "edit")) for n in range(1, 10)),
     _a("edit_quantity", "q", "pane", "The quantity of the line", "edit", "quantity"),
     _a("edit_address", "a", "pane", "The address, field by field", "edit", "address"),
@@ -120,7 +121,9 @@ _ALL = (
     _a("remember", "m", "pane", "Remember it for next time, or not", "resolve", "remember"),
     _a("drop", "x", "pane", "Drop the line", "resolve", writes=True),
     _a("find", "/", "pane", "Type anything, whatever it begins with", "resolve"),
-    _a("choice_up", "up, shift+tab", "pane", "Previous choice or field", (*_PICK, "event")),
+    _a("choice_up", "up, shift+tab", "pane", "Previous choice or field", (*_PICK, *_TYPED, "event")),
+    _a("next_field", "tab", "pane", "Next choice or field", _PICK),
+    _a("complete", "tab", "pane", "Complete the word", _TYPED, "complete"),
 )  # fmt: skip
 ACTIONS: Mapping[str, Action] = MappingProxyType({action.id: action for action in _ALL})
 GROUPS = ("move", "act", "mark", "look", "app", "answer", "pane")

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import msgspec
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.widgets import Input, TextArea
 
+from tui import commands, keys_file, themes, views
 from tui.actions import ACTIONS, Action
 from tui.bulk import BulkRun
 from tui.keys import Guard, Keymap, shown
 from tui.live import Live
 from tui.screens.base import BookScreen
+from tui.screens.listing import ListingScreen, help_rows
 from tui.trouble import is_lost, told
+from tui.widgets.command import CommandPane
+from tui.widgets.rows import Column
 
 if TYPE_CHECKING:
     from engine.services.dashboard import StatusBar
     from engine.services.lifecycle import Actor
 
 T = TypeVar("T")
+MOST_SAID = 200
+LOW, TINY = 22, 11
+"""Lines of a terminal below which the preview is short, and below which only the list is there."""
+HINT = "p process · r resolve · u undo · b blue book · ? all keys"
 
 
 def doing(holder: object, action_id: str) -> Callable[[], Any] | None:
@@ -46,28 +58,46 @@ class BluebookApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
-        self, by: Actor, *, readonly: bool = False, keymap: Keymap | None = None, start: str = "queue"
-    ) -> None:
+        self, by: Actor, *, readonly: bool = False, keymap: Keymap | None = None, start: str = "queue", view: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         super().__init__()
         self.by, self.readonly, self.start = by, readonly, start
+        self.view, self.notes = view, tuple(notes)
         self.keymap = keymap or Keymap()
         self.guard = Guard()
         self.monotonic: Callable[[], float] = time.monotonic
         self.live = Live(self)
         self.figures: StatusBar | None = None
         self.undoable: list[list[int]] = []
+        self.said: deque[tuple[str, str]] = deque(maxlen=MOST_SAID)
         self.bulk: BulkRun | None = None
         self._strokes: list[str] = []
         self._queue: asyncio.Queue[events.Key | Callable[[], Awaitable[None]]] = asyncio.Queue()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """The first screen is shown; keys and changes are followed from now on."""
-        from tui import themes
-
         themes.register(self)
-        self.push_screen(self.make_screen(self.start))
+        await self.push_screen(self.make_screen(self.start))
+        self.later(self._welcome)
         self.run_worker(self._pump(), name="keys", exit_on_error=True)
         self.run_worker(self.live.run(), name="live", exit_on_error=True)
+
+    async def _welcome(self) -> None:
+        """What is wrong with the keys is said; whoever is here for the first time is told five keys, once."""
+        if self.view:
+            await commands.show_view(self, self.view)
+        for sentence in self.notes:
+            self.say(sentence, "warn")
+        remembered = views.load()
+        if not remembered.hinted and not self.readonly:
+            self.say(HINT, "good")
+            views.keep(msgspec.structs.replace(remembered, hinted=True))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is little room the list comes first."""
+        self.set_class(event.size.height < LOW, "low")
+        self.set_class(event.size.height < TINY, "tiny")
 
     def make_screen(self, name: str) -> BookScreen:
         """A new screen of this name."""
@@ -160,31 +190,32 @@ class BluebookApp(App[int]):
         except TimeoutError:  # the widget went away with the key
             return
 
+    def why_not(self, action: Action) -> str:
+        """Why the action cannot be done now, "" where it can."""
+        if action.writes and self.readonly:
+            return f"{action.help.partition(':')[0]}: not with --readonly"
+        for holder in (*self.page.holders, self):
+            if doing(holder, action.id) is not None:
+                reason: Callable[[], str] | None = getattr(holder, f"why_not_{action.id}", None)
+                return reason() if reason is not None else ""
+        return f"{action.help.partition(':')[0]}: not here"
+
     async def perform(self, action: Action) -> None:
         """The action is done by the pane, screen or app that knows it; where it cannot be, the reason is said."""
-        page = self.page
-        if action.writes and self.readonly:
-            self.say(f"{action.help.partition(':')[0]}: not with --readonly")
+        reason = self.why_not(action)
+        if reason:
+            self.say(reason)
             return
-        for holder in (*page.holders, self):
-            do = doing(holder, action.id)
-            if do is None:
-                continue
-            why_not: Callable[[], str] | None = getattr(holder, f"why_not_{action.id}", None)
-            reason = why_not() if why_not is not None else ""
-            if reason:
-                self.say(reason)
-                return
-            result = do()
-            if isinstance(result, Awaitable):
-                await result
-            return
-        self.say(f"{action.help.partition(':')[0]}: not here")
+        do = next(filter(None, (doing(holder, action.id) for holder in (*self.page.holders, self))))
+        result = do()
+        if isinstance(result, Awaitable):
+            await result
 
     # --- saying -------------------------------------------------------------------------------------------------------
 
     def say(self, text: str, tone: str = "") -> None:
-        """A sentence at the foot of the screen, until the next one."""
+        """A sentence at the foot of the screen, until the next one; all that was said can be read again."""
+        self.said.append((datetime.now().astimezone().strftime("%H:%M:%S"), text))
         if isinstance(self.screen, BookScreen):
             self.screen.show_message(text, tone)
 
@@ -280,6 +311,26 @@ class BluebookApp(App[int]):
             await self.push_screen(self.make_screen(name))
         else:
             await self.page.resumed()
+
+    async def act_command(self) -> None:
+        """A command is typed."""
+        await self.page.open_pane(CommandPane(commands.entries(self, all_actions=False), exact=True))
+
+    async def act_palette(self) -> None:
+        """Anything is found by some of its letters, an order by its number."""
+        other = functools.partial(commands.order_if_there, self)
+        await self.page.open_pane(CommandPane(commands.entries(self, all_actions=True), exact=False, other=other))
+
+    async def act_help(self) -> None:
+        """The keys that hold here."""
+        rows = help_rows(self.keymap, self.page.scopes)
+        columns = (Column("KEY", 12), Column("DOES", 28, 3), Column("COMMAND", 16, 1), Column("", 7))
+        await self.push_screen(ListingScreen(f"Keys here (/ narrows; others in {keys_file.path()})", columns, rows))
+
+    async def act_messages(self) -> None:
+        """What was said in this session."""
+        columns = (Column("TIME", 8), Column("SAID", 40, 1))
+        await self.push_screen(ListingScreen("Said in this session", columns, list(self.said), to_end=True))
 
     async def act_go_queue(self) -> None:
         await self.go("queue")

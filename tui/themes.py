@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from textual.theme import Theme
 
+from engine.errors import BluebookError
+from tui import views
+
 if TYPE_CHECKING:
     from tui.app import BluebookApp
 
@@ -22,7 +25,12 @@ LIGHT = Theme(
 
 
 def register(app: BluebookApp) -> None:
-    """Both themes can be chosen; the dark one is."""
+    """Both themes can be chosen; the one that is remembered is, else the dark one."""
     app.register_theme(DARK)
     app.register_theme(LIGHT)
-    app.theme = DARK.name
+    try:
+        remembered = views.load().theme
+    except BluebookError as error:
+        remembered = ""
+        app.say_error(error.message)
+    app.theme = remembered if remembered in app.available_themes else DARK.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.domain.states import CANCELABLE, DEAD, PurchaseState
-from engine.services import cancel, hold, process, resolve
+from engine.services import cancel, hold, intake, process, resolve
 from engine.services.edit import Edited
 from engine.services.order_page import OrderPage, order_page
 from engine.services.process import Outcome
@@ -151,6 +151,16 @@ class OrderActs(BookScreen):
         if await self.app.attempt(_done(work), f"snoozing {target[1]}"):
             self.app.say(f"{target[1]} is out of sight for {SNOOZE_HOURS} hours (`is:snoozed` finds it)")
             await self.acted(target[0], leaves=True)
+
+    async def act_sync(self) -> None:
+        """The channel of this order is pulled from now."""
+        order = await self._shown()
+        if order is None:
+            return
+        self.app.say(f"pulling from {order.channel} …")
+        pulled = await self.app.attempt(intake.poll(order.channel_id, self.app.by), f"pulling from {order.channel}")
+        if pulled is not None:
+            self.app.say(f"{order.channel}: {pulled.new} new, {pulled.changed} changed, {pulled.parked} parked", "good")
 
     async def act_approve(self) -> None:
         target = self.target()

@@ -9,22 +9,31 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from engine.services import history, preview
+from engine.services import history, preview, scroll
 from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import order_page
 from tui.bulk import BulkRun
 from tui.screens.order import OrderScreen
 from tui.screens.order_acts import OrderActs
+from tui.views import View
 from tui.widgets.bulk import BulkPane
+from tui.widgets.filter import FilterPane
 from tui.widgets.head import Head, Narrowed
 from tui.widgets.order_list import OrderList
 from tui.widgets.order_window import OrderWindow
 from tui.widgets.preview import Preview
 
 REST_SECONDS = 0.06
-SORTS = ("placed", "-placed", "-total", "total", "number")
-SORT_WORDS = {"placed": "age↓", "-placed": "age↑", "-total": "total↓", "total": "total↑", "number": "number"}
+SORTS = ("placed", "-placed", "-total", "total", "number", "state")
+SORT_WORDS = {
+    "placed": "age↓",
+    "-placed": "age↑",
+    "-total": "total↓",
+    "total": "total↑",
+    "number": "number",
+    "state": "state",
+}
 MOST_MARKED = 10_000
 
 
@@ -224,20 +233,16 @@ class OrdersScreen(OrderActs):
         await self._problem(-1)
 
     async def _problem(self, way: int) -> None:
-        """To the next row in memory that needs a person, reading on while there is more."""
-        while True:
-            rows, n = self.window.rows, self.window.position + way
-            while 0 <= n < len(rows):
-                if rows[n].issues:
-                    self.window.go(n)
-                    self.list.follow()
-                    return
-                n += way
-            self.window.go(len(rows) - 1 if way > 0 else 0)
-            if not await self.window.read_on():
-                break
-        self.list.follow()
-        self.app.say("no further order needs you" if way > 0 else "no order before this needs you")
+        """To the next order of the list with an open Issue, however far it is."""
+        here = self.window.cursor_id
+        found = None
+        if here is not None:
+            found = await scroll.next_problem(here, self.narrowed(), sort=self.window.sort, back=way < 0)
+        if found is None:
+            self.app.say("no further order needs you" if way > 0 else "no order before this needs you")
+            return
+        await self.window.bring(found)
+        self.drawn()
 
     # --- marking ------------------------------------------------------------------------------------------------------
 
@@ -332,7 +337,22 @@ class OrdersScreen(OrderActs):
         """The list is narrowed to what a person typed; raises Invalid naming the word at fault, and changes nothing."""
         found = await history.from_text(text)
         self.filters, self.filter_text, self.view = found, text.strip(), view
+        self.window.cursor_id = None
         await self.load()
+
+    async def act_filter(self) -> None:
+        """What is typed narrows the list as one types."""
+        await self.open_pane(FilterPane(self.filter_text, self.narrow))
+
+    async def show_view(self, view: View) -> None:
+        """The list is as the view was saved."""
+        self.tab = view.tab if view.tab < len(self.tabs) else 0
+        self.window.sort = view.sort if view.sort in SORTS else self.sort
+        await self.narrow(view.filter, view=view.name)
+
+    def as_view(self, name: str) -> View:
+        """What is shown now, to be saved under this name."""
+        return View(name, str(self.name), self.tab, self.filter_text, self.window.sort)
 
     async def act_back(self) -> None:
         if self.filter_text:

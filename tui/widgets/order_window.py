@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from engine.services import history
+from engine.services import history, scroll
 from engine.services.filters import Filters
 from engine.services.history import END, Cursor, OrderRow
 
@@ -90,15 +90,9 @@ class OrderWindow:
         filters = self.narrowed()
         if filters.text.strip() or order_id not in await history.fitting(filters, [order_id]):
             return False
-        found = await history.rows_of([order_id])
-        if not found:
-            return False
-        here = history.cursor_at(found[0], self.sort)
-        back = Cursor(here.value, here.id, back=True)
-        above = await history.list_orders(filters, sort=self.sort, after=back, limit=PAGE // 2)
-        below = await history.list_orders(filters, sort=self.sort, after=here, limit=PAGE)
-        self._set([*above.rows, *found, *below.rows])
-        self._before, self._after, self.partial = above.previous, below.next, below.partial
+        page = await scroll.around(order_id, filters, sort=self.sort, before=PAGE // 2, after=PAGE)
+        self._set(page.rows)
+        self._before, self._after, self.partial = page.previous, page.next, page.partial
         self.cursor_id = order_id
         return True
 

@@ -40,6 +40,12 @@ class Pane(Vertical):
         """Is this key text for the field in focus?"""
         return is_text(event)
 
+    def act_next_field(self) -> None:
+        """The next choice or field."""
+        down = getattr(self, "act_choice_down", None)
+        if down is not None:
+            down()
+
     async def act_leave(self) -> None:
         """The pane is closed; nothing it had not saved is kept."""
         await self.page.close_pane()
