@@ -43,7 +43,7 @@ def _a(
 
 
 _MOVE = (*LISTS, "book", "help")
-_PICK = ("resolve", "edit", "pick")
+_PICK = ("resolve", "edit", "pick", "form")
 _TYPED = ("filter", "command")
 _PANES = (*_PICK, *_TYPED, "bulk", "narrow", "event")
 _ALL = (
@@ -57,6 +57,8 @@ _ALL = (
     _a("tab_1", "1", "move", "First tab: Ready", (*LISTS, "order")),
     _a("tab_2", "2", "move", "Second tab: Resolve", (*LISTS, "order")),
     _a("tab_3", "3", "move", "Third tab: All", (*LISTS, "order")),
+    _a("tab_4", "4", "move", "Fourth tab", "jobs"),
+    _a("tab_5", "5", "move", "Fifth tab", "jobs"),
     _a("next_problem", "n", "move", "Next order that needs you", ("queue", "history")),
     _a("previous_problem", "N", "move", "Previous order that needs you", ("queue", "history")),
     _a("open", "enter", "move", "Open what the cursor is on", (*LISTS, "book"), "open"),
@@ -71,7 +73,12 @@ _ALL = (
     _a("snooze", "z", "act", "Snooze the order for some hours", ORDERS, "snooze", writes=True, command="snooze"),
     _a("cancel", "c", "act", "Cancel the order, or ask its suppliers to", ORDERS, writes=True, command="cancel"),
     _a("approve", "a", "act", "Approve an order that is on hold", ORDERS, writes=True, command="approve"),
-    _a("sync", "S", "act", "Pull from the channel now", (*ORDERS, "channels"), writes=True, command="sync"),
+    _a("sync", "S", "act", "Pull from the channel now", (*ORDERS, "channels", "suppliers"), writes=True, command="sync"),
+    _a("resume", "w", "act", "Pause the connection, or use it again", ("channels", "suppliers"), "pause", writes=True,
+       command="resume"),
+    _a("try_it", "t", "act", "Try: the connection, the job, or the payload once more", ("channels", "suppliers", "jobs"),
+       "try", writes=True, command="try"),
+    _a("import_", "I", "act", "Import from a CSV file", "mappings", "import", writes=True, command="import"),
     _a("undo", "u", "act", "Undo: take back what is held; later, request cancellation", (*ORDERS, "bulk"), "undo",
        writes=True, command="undo"),
     # --- mark
@@ -111,7 +118,7 @@ _ALL = (
     _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_PICK, *_TYPED, "narrow", "event"), "accept"),
     _a("leave", "escape", "pane", "Leave it as it is, or to go on by itself", _PANES, "leave"),
     _a("choice_down", "down, ctrl+n", "pane", "Next choice or field", (*_PICK, *_TYPED, "event")),
-    *(_a(f"pick_{n}", str(n), "pane", f"Take choice {n}", ("resolve", "edit")) for n in range(1, 10)),
+    *(_a(f"pick_{n}", str(n), "pane", f"Take choice {n}", ("resolve", "edit", "pick")) for n in range(1, 10)),
     _a("edit_quantity", "q", "pane", "The quantity of the line", "edit", "quantity"),
     _a("edit_address", "a", "pane", "The address, field by field", "edit", "address"),
     _a("edit_shipping", "s", "pane", "The shipping method", "edit", "shipping"),
@@ -119,7 +126,7 @@ _ALL = (
     _a("edit_note", "n", "pane", "The note", "edit"),
     _a("edit_product", "l", "pane", "Another product for the line", "edit"),
     _a("remember", "m", "pane", "Remember it for next time, or not", "resolve", "remember"),
-    _a("drop", "x", "pane", "Drop the line", "resolve", writes=True),
+    _a("drop", "x", "pane", "Drop the line, the job, or the payload", ("resolve", "jobs"), writes=True),
     _a("find", "/", "pane", "Type anything, whatever it begins with", "resolve"),
     _a("choice_up", "up, shift+tab", "pane", "Previous choice or field", (*_PICK, *_TYPED, "event")),
     _a("next_field", "tab", "pane", "Next choice or field", _PICK),

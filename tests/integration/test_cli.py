@@ -156,7 +156,7 @@ def test_export_gives_what_the_filter_fits_and_no_formula(run: Run, tmp_path: Pa
 
 
 def test_cells_that_look_like_formulas_are_text_and_come_back_as_they_were(tmp_path: Path) -> None:
-    from tui.cli import sheets
+    from tui import sheets
 
     out = io.StringIO()
     sheets.write(("sku", "title"), [("=cmd()", "-3.50"), ("@x", "+1 (2)"), ("plain", "a,b")], out)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import sheets
+from tui import sheets
 from tui.cli.command import Noun
 from tui.cli.output import Column, Paper, Shown, listing, said
 from tui.plain import local, many

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tui import options
 from tui.cli import connection
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Paper, Shown, listing, said
@@ -199,7 +200,7 @@ async def auto(
     if on is not None:
         changed["auto_process"] = on
     if limit is not None:
-        changed |= _limit(limit)
+        changed |= options.limit(limit)
     if condition is not None:
         changed["auto_condition"] = condition.strip()
     if alert is not None:
@@ -212,19 +213,3 @@ async def auto(
     remarks = [f"{many(ready, 'ready order')} wait, and a worker sends at once which of them may go"] if ready else []
     data["alert_addresses"] = view.alert_addresses
     return Shown({"name": view.name, **data}, lambda paper: paper.pairs(_auto(view)), remarks=remarks)
-
-
-def _limit(text: str) -> dict[str, Any]:
-    from engine.domain import money
-    from engine.errors import Invalid, Unreadable
-
-    if text.strip().lower() in ("", "none"):
-        return {"auto_limit": None, "auto_currency": ""}
-    amount, _, currency = text.strip().partition(" ")
-    if not currency:
-        raise Invalid('a limit has a currency, as in --limit "500 USD"', "limit")
-    try:
-        minor = money.minor(amount.replace(",", ""), currency.strip().upper())
-    except Unreadable as error:
-        raise Invalid(error.message, "limit") from error
-    return {"auto_limit": minor, "auto_currency": currency.strip().upper()}

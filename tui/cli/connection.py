@@ -86,23 +86,9 @@ def _needed(kind: Any) -> list[str]:
 
 def options(table: Table, given: Sequence[str] | None) -> dict[str, Any]:
     """Our own options as their columns want them; raises Invalid naming the one that is wrong."""
-    import msgspec
+    from tui.options import typed as as_typed
 
-    from engine.errors import Invalid
-    from engine.services import listings
-
-    view: Any = listings.ChannelView if table == "channels" else listings.SupplierView
-    types = {f.name: f.type for f in msgspec.structs.fields(view)}
-    found: dict[str, Any] = {}
-    for name, text in pairs(given, "--option").items():
-        value: Any = None if text == "" and name in ("auto_limit", "margin_floor") else text
-        if name == "alert_addresses":
-            value = [part.strip() for part in text.split(",") if part.strip()]
-        try:
-            found[name] = msgspec.convert(value, types[name], strict=False) if name in types else text
-        except msgspec.ValidationError as error:
-            raise Invalid(f"--option {name}={text}: {error}", name) from error
-    return found
+    return as_typed(table, pairs(given, "--option"))
 
 
 def about(view: Any, paper: Paper) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import sheets
+from tui import mapping_sheets, sheets
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Paper, Shown, listing, said
 from tui.plain import many
@@ -14,7 +14,6 @@ from tui.plain import many
 noun = Noun("mappings", "Rates to shipping methods, channel SKUs to products.")
 Channel = Annotated[str, typer.Argument(help="The channel's name, or the beginning of it.")]
 File = Annotated[str, typer.Argument(help="A CSV file; - is stdin or stdout.")]
-COLUMNS = ("kind", "channel", "rate", "supplier", "method", "sku", "product", "quantity")
 
 
 @noun.command("ls", "bluebook mappings ls", "bluebook mappings ls --skus --limit 20", reads=True)
@@ -127,23 +126,12 @@ async def sku(
     from engine.services import listings, setup
 
     where = await listings.channel(channel)
-    components = dict(map(_part, products))
+    components = dict(map(mapping_sheets.part, products))
     freed = await setup.map_sku(where.id, sku, components, by())
     return said(
         f"{where.name}: {sku} stands for {_parts(components)}; {_freed(freed)}", channel=where.name, sku=sku,
         components=components, ready=freed,
     )  # fmt: skip
-
-
-def _part(text: str) -> tuple[str, int]:
-    from engine.errors import Invalid
-
-    name, equals, pieces = text.rpartition("=")
-    if not equals:
-        return text, 1
-    if not pieces.isdecimal():
-        raise Invalid(f"{text}: write it as PRODUCT=PIECES, as in LAMP-BR=2", "products")
-    return name, int(pieces)
 
 
 def _freed(count: int) -> str:
@@ -156,52 +144,17 @@ async def import_(file: File) -> Shown:
 
     A kit has a row for each of its products. A row that is wrong is named and the others are taken.
     """
-    from engine.errors import BluebookError, Invalid
-    from engine.services import listings, setup
-
-    wrong, done, freed = [], 0, 0
-    kits: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}
-    for line, row in sheets.read(file, ("kind", "channel"), COLUMNS[2:]):
-        try:
-            if row["kind"] == "rate":
-                where, who = await listings.channel(row["channel"]), await listings.supplier(row.get("supplier", ""))
-                freed += await setup.map_shipping(where.id, row.get("rate", ""), who.id, row.get("method", ""), by())
-                done += 1
-            elif row["kind"] == "sku":
-                pieces = _part(f"{row.get('product', '')}={row.get('quantity') or 1}")
-                kits.setdefault((row["channel"], row.get("sku", "")), (line, {}))[1].update([pieces])
-            else:
-                raise Invalid(f"kind {row['kind']!r} is neither rate nor sku", "kind")
-        except BluebookError as error:
-            wrong.append(f"line {line}: {error.message}")
-    for (channel, listed), (line, components) in kits.items():
-        try:
-            freed += await setup.map_sku((await listings.channel(channel)).id, listed, components, by())
-            done += 1
-        except BluebookError as error:
-            wrong.append(f"line {line}: {error.message}")
+    found = await mapping_sheets.take(file, by())
     return said(
-        f"{many(done, 'mapping')} set, {many(len(wrong), 'row')} wrong; {_freed(freed)}", code=3 if wrong else 0,
-        remarks=wrong, mappings=done, ready=freed, wrong=wrong,
+        f"{many(found.done, 'mapping')} set, {many(len(found.wrong), 'row')} wrong; {_freed(found.freed)}",
+        code=3 if found.wrong else 0, remarks=found.wrong, mappings=found.done, ready=found.freed, wrong=found.wrong,
     )  # fmt: skip
 
 
 @noun.command("export", "bluebook mappings export", "bluebook mappings export mappings.csv", reads=True)
 async def export(file: File = "-") -> Shown | None:
     """Write all mappings as CSV, as `bluebook mappings import` reads them."""
-    from engine.services import listings
-
-    rows: list[list[Any]] = [
-        ["rate", m.channel, m.rate, m.supplier, m.method_code, "", "", ""] for m in await listings.mappings()
-    ]
-    after = ("", "")
-    while page := await listings.listings(after=after, limit=listings.LARGEST_PAGE):
-        rows += [
-            ["sku", r.channel, "", "", "", r.sku, product, quantity]
-            for r in page
-            for product, quantity in r.components.items()
-        ]
-        after = (page[-1].channel, page[-1].sku)
+    rows = [row async for row in mapping_sheets.rows()]
     with sheets.target(file) as out:
-        count = sheets.write(COLUMNS, rows, out)
+        count = sheets.write(mapping_sheets.COLUMNS, rows, out)
     return None if file == "-" else said(f"{many(count, 'row')} written to {file}", rows=count, file=file)

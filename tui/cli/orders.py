@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import order_view, sheets
+from tui import sheets
+from tui.cli import order_view
 from tui.cli.command import Noun
 from tui.cli.output import Column, Paper, Shown, json_text, listing, said
 from tui.plain import ago, many, words

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import sheets
+from tui import sheets
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Shown, listing, said
 from tui.plain import many

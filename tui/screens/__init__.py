@@ -9,8 +9,8 @@ from tui.screens.base import BookScreen
 SCREENS = {
     "queue": ("tui.screens.queue", "QueueScreen"),
     "history": ("tui.screens.history", "HistoryScreen"),
-    "channels": ("tui.screens.channels", "ChannelsScreen"),
-    "suppliers": ("tui.screens.suppliers", "SuppliersScreen"),
+    "channels": ("tui.screens.connections", "ChannelsScreen"),
+    "suppliers": ("tui.screens.connections", "SuppliersScreen"),
     "mappings": ("tui.screens.mappings", "MappingsScreen"),
     "jobs": ("tui.screens.jobs", "JobsScreen"),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from engine.services import audit, blue_book
@@ -20,6 +20,7 @@ from tui.screens.base import BookScreen
 from tui.widgets.order_text import told
 from tui.widgets.pane import Pane
 from tui.widgets.rows import Column, RowList
+from tui.widgets.text import TextPane
 
 SOURCES = ("", "person", "worker", "supplier", "channel", "rule")
 COLUMNS = (
@@ -231,49 +232,20 @@ class Narrow(Pane):
         await self.page.close_pane()
 
 
-class EventPane(Pane):
-    """One event in full. Scrolls by the arrow keys."""
-
-    scope = "event"
+class EventPane(TextPane):
+    """One event in full, with the payload it came from."""
 
     def __init__(self, event: Event, body: str) -> None:
-        super().__init__()
-        self.event, self.body = event, body
+        super().__init__(f"{event.at.astimezone().isoformat()}   {event.actor} ({event.source})", _full(event, body))
 
-    def compose(self) -> ComposeResult:
-        """All of it, scrolling."""
-        with VerticalScroll(can_focus=False):
-            yield Static(self._text(), markup=False)
 
-    def takes_text(self, token: str, event: Any) -> bool:
-        """There is no field."""
-        return False
-
-    def _text(self) -> Text:
-        event = self.event
-        text = Text()
-        text.append(f"{event.at.astimezone().isoformat()}   {words.plain(event.actor)} ({event.source})\n", "bold")
-        text.append(words.line(f"{event.source}:{event.action}  {event.subject}") + "\n")
-        text.append(words.line(event.message) + "\n")
-        text.append(f"number {event.seq}, hash {event.hash}\n", "dim")
-        if event.cause:
-            text.append(words.line(f"because of {event.cause}") + "\n", "dim")
-        if self.body:
-            text.append(f"payload {event.inbound_id}, secrets masked:\n", "bold")
-            text.append("\n".join(words.line(line) for line in self.body.splitlines()))
-            text.append("\n")
-        for path in dict.fromkeys([*event.before, *event.after]):
-            text.append(words.line(f"{path}: {event.before.get(path, '-')} → {event.after.get(path, '-')}") + "\n")
-        for name, value in event.data.items():
-            text.append(words.line(f"{name}: {value}") + "\n", "dim")
-        return text
-
-    def act_choice_down(self) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=3, animate=False)
-
-    def act_choice_up(self) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=-3, animate=False)
-
-    async def act_accept(self) -> None:
-        """Closed again."""
-        await self.page.close_pane()
+def _full(event: Event, body: str) -> str:
+    lines = [f"{event.source}:{event.action}  {event.subject}", event.message, f"number {event.seq}, hash {event.hash}"]
+    if event.cause:
+        lines.append(f"because of {event.cause}")
+    if body:
+        lines += [f"payload {event.inbound_id}, secrets masked:", body]
+    for path in dict.fromkeys([*event.before, *event.after]):
+        lines.append(f"{path}: {event.before.get(path, '-')} → {event.after.get(path, '-')}")
+    lines += [f"{name}: {value}" for name, value in event.data.items()]
+    return "\n".join(lines)

@@ -56,7 +56,7 @@ def read(path: str, needed: Sequence[str], known: Sequence[str]) -> list[tuple[i
     from engine.errors import Invalid
 
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8-sig")
+        text = sys.stdin.read() if path == "-" else Path(path).expanduser().read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Invalid(f"{path} is not UTF-8: {error.reason} at byte {error.start}; save it as UTF-8", "file") from error
     lines = text.splitlines(keepends=True)

@@ -1,0 +1,167 @@
+"""Channels, suppliers, mappings and jobs in the terminal: shown in words, set by forms, and no secret on the screen."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from engine import db
+from engine.services import inbox, listings, outbox, setup
+from engine.services.outbox import NewJob
+from tests.support.scene import DANA, Scene
+from tests.support.terminal import Desk, at_desk
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+serial = count(1)
+
+
+async def field(desk: Desk, label: str, *keys: str) -> None:
+    """The field with this label is under the cursor, and the keys are typed into it."""
+    for _ in range(40):
+        if any(line.lstrip().startswith(">") and label in line for line in desk.text().splitlines()):
+            await desk.press(*keys)
+            return
+        await desk.press("down")
+    raise AssertionError(f"there is no field {label}:\n{desk.text()}")
+
+
+async def test_auto_order_processing_is_set_behind_the_gear_with_its_limit(scene: Scene) -> None:
+    async with at_desk(start="channels", size=(100, 40)) as desk:
+        assert "Demo store" in desk.text()
+        await desk.press("enter")
+        shown = desk.text()
+        assert "Settings for Demo store > Orders > Auto Order Processing" in shown
+        assert "Update" in shown
+        assert scene.store.secret not in shown
+        await field(desk, "value limit", *"50 USD")
+        await field(desk, "condition", *"order.total = 1")
+        await desk.press("enter")
+        assert "write == for" in desk.text()
+        await field(desk, "condition", *["backspace"] * 15)
+        await desk.press("enter")
+        assert "updated" in desk.said
+    view = await listings.channel("Demo store")
+    assert (view.auto_limit, view.auto_currency, view.auto_process) == (5000, "USD", False)
+    await setup.update("channels", view.id, DANA, auto_limit=None, auto_currency="")
+
+
+async def test_turning_it_on_says_how_many_are_ready_and_asks(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    async with at_desk(start="channels", size=(100, 40)) as desk:
+        await desk.press("enter")
+        await field(desk, "Auto Order Processing", *"yes")
+        await desk.press("enter")
+        assert "are ready now too" in desk.text() or "is ready now too" in desk.text() or "ready now" in desk.text()
+        await desk.press("enter", "escape")
+        assert not (await listings.channel("Demo store")).auto_process
+        assert await scene.states(order) == ["draft"]
+
+
+async def test_a_connection_is_tried_paused_and_used_again(scene: Scene) -> None:
+    async with at_desk(start="suppliers", size=(120, 30)) as desk:
+        await desk.press("t")
+        assert "ACME" in desk.said
+        await desk.press("w")
+        assert (await listings.supplier("ACME")).paused_reason
+        assert "paused by dana" in desk.text()
+        await desk.press("w")
+        assert not (await listings.supplier("ACME")).paused_reason
+
+
+async def test_a_secret_can_be_written_and_is_never_shown(scene: Scene) -> None:
+    before = await db.value("SELECT secrets FROM suppliers WHERE code = 'ACME'")
+    async with at_desk(start="suppliers", size=(100, 50)) as desk:
+        await desk.press("enter")
+        await field(desk, "api key", *"s3cr3tkey")
+        assert "s3cr3tkey" not in desk.text()
+        await desk.press("enter")
+        assert "updated" in desk.said
+        assert "s3cr3tkey" not in desk.text()
+    assert await db.value("SELECT secrets FROM suppliers WHERE code = 'ACME'") != before
+    view = await listings.supplier("ACME")
+    await setup.update("suppliers", view.id, DANA, values={"api_key": scene.acme.api_key})
+
+
+async def test_what_is_not_mapped_comes_first_and_mapping_it_frees_the_orders(scene: Scene) -> None:
+    rate, sku = f"Zeppelin {next(serial)}", f"NEWSKU-{next(serial)}"
+    orders = [await scene.order(("BB-MUG-01", n), rate=rate) for n in (1, 2)]
+    unknown = await scene.order((sku, 1))
+    async with at_desk(start="mappings") as desk:
+        first = desk.text().splitlines()[2]
+        assert rate in first
+        assert first.split()[1] == "2"
+        await desk.press("enter", "1")
+        assert "2 waiting orders became ready" in desk.said
+        assert [await scene.status(order) for order in orders] == ["ready", "ready"]
+        await desk.press("2")
+        assert sku in desk.text().splitlines()[2]
+        await desk.press("enter", *"tea", "enter")
+        assert await scene.status(unknown) == "ready"
+
+
+async def test_mappings_go_out_and_in_as_csv_and_wrong_rows_are_told(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with at_desk(start="mappings") as desk:
+        await desk.press("E")
+        lines = (tmp_path / "mappings.csv").read_text().splitlines()
+        assert len(lines) > 10
+        (tmp_path / "bad.csv").write_text(f"{lines[0]}\n{lines[1]}\nrate,Nowhere,x,ACME,UPS-GND,,,\n")
+        await desk.press("I", *"bad.csv", "enter")
+        assert "1 mapping set" in desk.said
+        assert "1 row wrong" in desk.said
+        assert any("line 3" in said for _, said in desk.app.said)
+
+
+async def test_jobs_that_were_given_up_are_tried_again_or_dropped(scene: Scene) -> None:
+    number = next(serial)
+    await outbox.put([NewJob(f"test:{number}", "orders.auto", 1), NewJob(f"test:{number}b", "orders.auto", 1)])
+    await db.run("UPDATE outbox SET state = 'dead', error = 'the disk was full' WHERE key LIKE 'test:%'")
+    async with at_desk(start="jobs", size=(120, 30)) as desk:
+        assert "the disk was full" in desk.text()
+        await desk.press("enter")
+        assert "orders.auto" in desk.text()
+        await desk.press("escape", "t")
+        assert "due now" in desk.said
+        await desk.press("x", "enter")
+        assert await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'dead'") == 1
+        await desk.press("y")
+        assert await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'dead'") == 0
+        await desk.press("4")
+        assert "No worker was ever seen" in desk.text()
+
+
+async def test_parked_payloads_are_read_again_or_ignored_with_a_reason(scene: Scene) -> None:
+    number = scene.place(("BB-MUG-01", 1))
+    scene.store.orders[number]["currency"] = "DOUBLOON"
+    with pytest.raises(KeyError):
+        await scene.take(number)
+    async with at_desk(start="jobs", size=(120, 30)) as desk:
+        await desk.press("5")
+        assert "DOUBLOON" in desk.text()
+        await desk.press("enter")
+        assert "payload" in desk.text()
+        await desk.press("escape", "t")
+        [row] = await inbox.parked()
+        await desk.press("x", *"a test", "enter")
+        assert f"payload {row.id} needs nothing" in desk.said
+        assert await inbox.parked() == []
+
+
+async def test_viewers_see_but_do_not_change(scene: Scene) -> None:
+    async with at_desk(start="channels", readonly=True) as desk:
+        for key in ("enter", "w", "S", "t"):
+            await desk.press(key)
+            assert "--readonly" in desk.said
+            assert desk.page.pane is None
+
+
+@pytest.mark.parametrize("size", [(60, 15), (20, 5)])
+@pytest.mark.parametrize("screen", ["channels", "suppliers", "mappings", "jobs"])
+async def test_every_size_is_survived(scene: Scene, screen: str, size: tuple[int, int]) -> None:
+    async with at_desk(start=screen, size=size) as desk:
+        await desk.press("j", "enter", "escape", "2", "G", "enter", "escape", "/", "a", "escape", "?", "q")
+        assert desk.page.name == screen

@@ -1,0 +1,295 @@
+"""Channels and suppliers: whether each works, and what can be set about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from engine.connectors import registry
+from engine.services import connections, intake, listings, receive, setup
+from engine.services.connections import Table
+from tui import options, words
+from tui.plain import ago, many
+from tui.screens.table import Item, TableScreen
+from tui.widgets.confirm import Confirm
+from tui.widgets.form import Field, FormPane
+from tui.widgets.rows import Column
+
+
+def _state(view: Any) -> str:
+    reason = view.paused_reason or view.last_error
+    return f"{view.state}: {reason}" if reason and view.state != "ok" else str(view.state)
+
+
+def _heard(moment: Any) -> str:
+    return "never" if moment is None else ago(moment)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+class ConnectionScreen(TableScreen):
+    """What both have in common. ``own`` are the options of ours that can be set, with what may be written."""
+
+    table: Table
+    own: tuple[tuple[str, str, str], ...] = ()
+
+    def why_not_open(self) -> str:
+        """Nothing to open, or nobody who may."""
+        if self.rows.item is None:
+            return "there is nothing here"
+        return "not with --readonly: the settings can be changed there" if self.app.readonly else ""
+
+    async def act_open(self) -> None:
+        """The settings of what the cursor is on."""
+        await self.open_pane(self.form(self.rows.item))
+
+    def form(self, view: Any) -> FormPane:
+        """What can be set about it."""
+        kind: Any = (registry.channel_type if self.table == "channels" else registry.supplier_type)(view.connector)
+        fields = [Field(name, label, self.shown(view, name), about=about) for name, label, about in self.own]
+        fields += self._credentials(view, kind)
+
+        async def save(changed: Mapping[str, str]) -> str:
+            return await self.save(view, kind, changed)
+
+        return FormPane(self.title_of(view), fields, save)
+
+    def title_of(self, view: Any) -> str:
+        """What the form is about."""
+        return f"Settings for {view.name}"
+
+    def shown(self, view: Any, name: str) -> str:
+        """An option as people write it."""
+        value = getattr(view, name)
+        if isinstance(value, bool):
+            return _yes(value)
+        return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+
+    def _credentials(self, view: Any, kind: Any) -> list[Field]:
+        """The connector's own settings; secrets only say whether they are set."""
+        found = []
+        for one in msgspec.structs.fields(kind.config_type):
+            value = view.settings.get(one.name, "")
+            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            secret = one.name in kind.secret_fields
+            if secret:
+                text = "set" if value else ""
+            found.append(Field(f"set.{one.name}", one.name.replace("_", " "), text, secret))
+        return found
+
+    async def save(self, view: Any, kind: Any, changed: Mapping[str, str]) -> str:
+        """What was changed is saved; a sentence. Raises Invalid naming the field."""
+        own = {name: _flag(text) for name, text in changed.items() if not name.startswith("set.")}
+        values = {name.removeprefix("set."): _json(text) for name, text in changed.items() if name.startswith("set.")}
+        await setup.update(self.table, view.id, self.app.by, values=values, **self.typed(own))
+        names = ", ".join(name.removeprefix("set.").replace("_", " ") for name in changed)
+        return f"{view.name}: {names} updated"
+
+    def typed(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """The options as their columns want them."""
+        return options.typed(self.table, given)
+
+    # --- actions ------------------------------------------------------------------------------------------------------
+
+    def _nothing(self) -> str:
+        return "" if self.rows.item is not None else "there is nothing here"
+
+    why_not_try_it = why_not_resume = why_not_sync = _nothing
+
+    async def act_try_it(self) -> None:
+        """Does the connection work, and as whom?"""
+        view = self.rows.item
+        self.app.say(f"asking {view.name} …")
+        said = await self.app.attempt(setup.test_connection(self.table, view.id), f"testing {view.name}")
+        if said is not None:
+            self.app.say(f"{view.name}: {said}", "good")
+
+    async def act_resume(self) -> None:
+        """Used again after a pause, or paused."""
+        view = self.rows.item
+        if view.paused_reason:
+            freed = await self.app.attempt(
+                connections.resume(self.table, view.id, self.app.by), f"resuming {view.name}"
+            )
+            if freed is not None:
+                self.app.say(f"{view.name} is used again; {many(freed, 'waiting order')} go on", "good")
+        else:
+            work = setup.update(self.table, view.id, self.app.by, paused_reason=f"paused by {self.app.by.name}")
+            await self.app.attempt(work, f"pausing {view.name}")
+            self.app.say(f"{view.name} is paused: the same key lets it go on")
+        await self.load()
+
+
+def _flag(text: str) -> str:
+    """Yes and no as the columns want them."""
+    return {"yes": "true", "no": "false"}.get(text.strip().lower(), text.strip())
+
+
+def _json(text: str) -> Any:
+    """Lists and objects are written as JSON; everything else is text."""
+    if text[:1] in ("[", "{"):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return text
+    return text
+
+
+class ChannelsScreen(ConnectionScreen):
+    """Where orders come from."""
+
+    name = "channels"
+    heading = "Channels"
+    table: Table = "channels"
+    empty = "There is no channel yet: `bluebook channels add` connects one."
+    columns = (
+        (
+            Column("CHANNEL", 14, 2), Column("STATE", 12, 3), Column("PULLED", 7, right=True),
+            Column("WAITING", 7, right=True), Column("AUTO", 14, 1), Column("EVERY", 7, right=True),
+            Column("CONNECTOR", 12, 1),
+        ),
+    )  # fmt: skip
+    own = (
+        ("auto_process", "Auto Order Processing", "yes or no"),
+        ("limit", "value limit", "500 USD; empty for none"),
+        ("auto_condition", "condition", 'order.country == "US"; empty for all'),
+        ("alert_addresses", "alert addresses", "ops@example.com, dana@example.com"),
+        ("poll_seconds", "poll every, seconds", "60"),
+        ("enabled", "enabled", "yes or no"),
+        ("stale_days", "old after, days", ""),
+    )
+
+    async def read(self) -> list[Item]:
+        """Every channel."""
+        return [(view.id, view, self._cells(view)) for view in await listings.channels()]
+
+    def _cells(self, view: listings.ChannelView) -> tuple[str, ...]:
+        waiting = sum(view.orders.get(status, 0) for status in ("ready", "unresolved", "on_hold", "failed"))
+        limit = words.amount(view.auto_limit, view.auto_currency) if view.auto_limit is not None else "no limit"
+        return (
+            view.name, _state(view), _heard(view.pulled_at), f"{waiting:,}", f"on, {limit}" if view.auto_process else "off",
+            f"{view.poll_seconds} s", view.connector,
+        )  # fmt: skip
+
+    def title_of(self, view: Any) -> str:
+        """The path the manager knows from the browser."""
+        return f"Settings for {view.name} > Orders > Auto Order Processing"
+
+    def shown(self, view: Any, name: str) -> str:
+        """The limit is one value with its currency."""
+        if name == "limit":
+            return words.amount(view.auto_limit, view.auto_currency) if view.auto_limit is not None else ""
+        return super().shown(view, name)
+
+    def typed(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """The same."""
+        rest = {name: text for name, text in given.items() if name != "limit"}
+        return super().typed(rest) | (options.limit(given["limit"]) if "limit" in given else {})
+
+    async def save(self, view: Any, kind: Any, changed: Mapping[str, str]) -> str:
+        """Turning Auto Order Processing on sends what is ready, so that is asked for."""
+        turned_on = _flag(changed.get("auto_process", "")) == "true" and not view.auto_process
+        ready = view.orders.get("ready", 0)
+        if not turned_on or not ready:
+            return await super().save(view, kind, changed)
+        rest = {name: text for name, text in changed.items() if name != "auto_process"}
+        if rest:
+            await super().save(view, kind, rest)
+
+        async def yes() -> None:
+            if await self.app.attempt(super(ChannelsScreen, self).save(view, kind, {"auto_process": "yes"}), "saving"):
+                self.app.say(f"{view.name} processes by itself from now on", "good")
+                await self.load()
+
+        question = f"Process the {many(ready, 'order')} of {view.name} that are ready now too, without the undo window?"
+        self.app.later(
+            lambda: self.open_pane(Confirm(question, yes, details=" as far as the limit and the condition allow"))
+        )
+        return f"{view.name}: updated; Auto Order Processing is asked for"
+
+    async def act_sync(self) -> None:
+        """Pull now."""
+        view = self.rows.item
+        self.app.say(f"pulling from {view.name} …")
+        pulled = await self.app.attempt(intake.poll(view.id, self.app.by), f"pulling from {view.name}")
+        if pulled is not None:
+            self.app.say(f"{view.name}: {pulled.new} new, {pulled.changed} changed, {pulled.parked} parked", "good")
+        await self.load()
+
+
+class SuppliersScreen(ConnectionScreen):
+    """Who ships; the second tab has their shipping methods."""
+
+    name = "suppliers"
+    heading = "Suppliers"
+    table: Table = "suppliers"
+    tabs = ("Suppliers", "Methods")
+    empty = "There is no supplier yet: `bluebook suppliers add` connects one."
+    columns = (
+        (
+            Column("SUPPLIER", 12, 2), Column("STATE", 12, 3), Column("HEARD", 7, right=True),
+            Column("METHODS", 7, right=True), Column("OFFERS", 7, right=True), Column("ACK", 6, right=True),
+            Column("SHIP", 6, right=True), Column("CONNECTOR", 10, 1),
+        ),
+        (Column("SUPPLIER", 10, 1), Column("CODE", 14, 1), Column("METHOD", 20, 2), Column("OFFERED", 8)),
+    )  # fmt: skip
+    own = (
+        ("enabled", "enabled", "yes or no"),
+        ("ack_hours", "acknowledges within, hours", ""),
+        ("tracking_hours", "ships within, hours", ""),
+        ("priority", "priority, lower first", ""),
+        ("poll_seconds", "listened to every, seconds", ""),
+        ("concurrency", "sent at once, at most", ""),
+        ("settle_seconds", "asked again after, seconds", ""),
+        ("po_box_allowed", "ships to PO boxes", "yes or no"),
+    )
+
+    async def read(self) -> list[Item]:
+        """Every supplier, or every method."""
+        views = await listings.suppliers()
+        if self.tab == 0:
+            return [(view.id, view, self._cells(view)) for view in views]
+        found: list[Item] = []
+        for view in views:
+            for method in await listings.methods(view.id):
+                cells = (method.supplier, method.code, method.name, _yes(method.enabled))
+                found.append((f"m{method.id}", (view, method), cells))
+        return found
+
+    def _cells(self, view: listings.SupplierView) -> tuple[str, ...]:
+        name = view.code if view.code == view.name else f"{view.code} {view.name}"
+        return (
+            name, _state(view), _heard(view.polled_at), str(view.methods), f"{view.offers:,}", f"{view.ack_hours} h",
+            f"{view.tracking_hours} h", view.connector,
+        )  # fmt: skip
+
+    async def act_open(self) -> None:
+        """A supplier's settings, or a method's."""
+        if self.tab == 0:
+            await super().act_open()
+            return
+        view, method = self.rows.item
+
+        async def save(changed: Mapping[str, str]) -> str:
+            told = {"name": method.name, "enabled": _yes(method.enabled)} | dict(changed)
+            enabled = _flag(told["enabled"]) == "true"
+            await setup.add_method(view.id, method.code, told["name"], self.app.by, enabled=enabled)
+            return f"{view.code}: {told['name']} updated"
+
+        fields = [
+            Field("name", "name", method.name),
+            Field("enabled", "offered", _yes(method.enabled), about="yes or no"),
+        ]
+        await self.open_pane(FormPane(f"{view.code} > {method.code}", fields, save))
+
+    async def act_sync(self) -> None:
+        """Listen now."""
+        view = self.rows.item[0] if self.tab else self.rows.item
+        heard = await self.app.attempt(receive.poll(view.id, self.app.by), f"listening to {view.name}")
+        if heard is not None:
+            self.app.say(f"{view.name} was listened to", "good")
+        await self.load()

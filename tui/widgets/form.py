@@ -1,0 +1,135 @@
+"""A form below a list: labelled fields, one under the cursor. A secret is written and never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.widgets import Input, Static
+
+from engine.errors import BluebookError
+from tui import words
+from tui.widgets.pane import Pane, is_text
+
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Field:
+    """``value`` as it is now; of a secret only whether it is set. ``about`` says what may be written."""
+
+    name: str
+    label: str
+    value: str = ""
+    secret: bool = False
+    about: str = ""
+
+
+class FormPane(Pane):
+    """``save`` gets what was changed, by name, and says what came of it, or raises what is wrong with it."""
+
+    scope = "form"
+
+    def __init__(
+        self, title: str, fields: Sequence[Field], save: Callable[[Mapping[str, str]], Awaitable[str]],
+        *, verb: str = "Update",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.heading, self.fields, self.save, self.verb = title, list(fields), save, verb
+        self.place = 0
+        self.typed: dict[str, str] = {}
+        self.wrong = ""
+
+    def compose(self) -> ComposeResult:
+        """The title, the fields, and the one that is written."""
+        yield Static("", id="about", markup=False)
+        yield Input(compact=True)
+
+    async def opened(self) -> None:
+        """The first field is written."""
+        self._fill()
+        self.query_one(Input).focus()
+
+    def takes_text(self, token: str, event: events.Key) -> bool:
+        """All is text."""
+        return is_text(event)
+
+    @property
+    def field(self) -> Field:
+        """The field under the cursor."""
+        return self.fields[self.place]
+
+    def _fill(self) -> None:
+        line = self.query_one(Input)
+        with self.prevent(Input.Changed):
+            line.password = self.field.secret
+            line.value = self.typed.get(self.field.name, "" if self.field.secret else self.field.value)
+        line.placeholder = "write a new one, or leave it as it is" if self.field.secret else self.field.about
+        line.selection = type(line.selection)(0, len(line.value))
+        self.draw()
+
+    def draw(self) -> None:
+        """The pane tells the truth again."""
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f" {words.line(self.heading)}\n", "bold")
+        width = max(len(field.label) for field in self.fields)
+        first = max(0, min(self.place - SHOWN // 2, len(self.fields) - SHOWN))
+        for n, field in list(enumerate(self.fields))[first : first + SHOWN]:
+            here = n == self.place
+            changed = field.name in self.typed
+            value = (
+                ("(new)" if changed else field.value or "(not set)")
+                if field.secret
+                else self.typed.get(field.name, field.value)
+            )
+            text.append(
+                f" {'>' if here else ' '}{'*' if changed else ' '} {field.label:<{width}}  ", "bold" if here else ""
+            )
+            text.append(f"{words.plain(value)}\n", "bold" if changed else "")
+        if self.wrong:
+            text.append(f" {words.plain(self.wrong)}\n", "bold reverse")
+        text.append(f" Enter {self.verb}   ↑↓ field   Esc leaves", "dim")
+        self.query_one("#about", Static).update(text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """What is typed is kept when the cursor goes to another field."""
+        event.stop()
+        self.typed[self.field.name] = event.value
+        self.wrong = ""
+        self.draw()
+
+    def act_choice_down(self) -> None:
+        self.place = (self.place + 1) % len(self.fields)
+        self._fill()
+
+    def act_choice_up(self) -> None:
+        self.place = (self.place - 1) % len(self.fields)
+        self._fill()
+
+    async def act_accept(self) -> None:
+        """What was changed is saved; where something is wrong, its field is under the cursor and nothing is saved."""
+        values = {field.name: field.value for field in self.fields if not field.secret}
+        changed = {name: text for name, text in self.typed.items() if text != values.get(name, "")}
+        if not changed:
+            self.app.say("nothing was changed yet")
+            return
+        try:
+            said = await self.save(changed)
+        except BluebookError as error:
+            self.wrong = error.message
+            about = getattr(error, "field", None)
+            place = next((n for n, field in enumerate(self.fields) if field.name == about), None)
+            if place is not None:
+                self.place = place
+                self._fill()
+            self.draw()
+            return
+        except Exception as error:
+            self.app.fail(error, f"saving {self.heading}")
+            return
+        await self.page.close_pane()
+        self.app.say(said, "good")
+        await self.page.reload()
