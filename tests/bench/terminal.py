@@ -135,12 +135,12 @@ def _keys(app: App) -> dict[str, float]:
 
 
 def _filter(app: App) -> float:
-    """From Enter to the first page of what a filter finds."""
+    """From Enter to the first page of what a filter finds, typed so fast that the list has not followed yet."""
     os.write(app.descriptor, b"/")
-    app.rest(0.3)
-    os.write(app.descriptor, b"ch:ebay")
-    app.rest(0.02)
-    return app.press("\r", lambda display: "eBay" in here(display))
+    app.rest(0.5)
+    os.write(app.descriptor, b"ch:vendure")
+    app.rest(0.1)
+    return app.press("\r", lambda display: "Vendure" in here(display))
 
 
 if __name__ == "__main__":
