@@ -16,7 +16,7 @@ import pytest
 
 from engine.domain.states import OrderStatus
 from engine.settings import Settings
-from scripts import states
+from scripts import keys, states
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -114,6 +114,11 @@ def _says(told: str, value: Any) -> bool:
 def test_the_page_of_states_is_made_from_the_table() -> None:
     assert states.PAGE.read_text("utf-8") == states.page(), "run python -m scripts.states"
     assert set(states.STATUSES) == set(OrderStatus)
+
+
+def test_the_keys_in_the_docs_are_those_of_the_app() -> None:
+    assert keys.PAGE.read_text("utf-8") == keys.page(), "run python -m scripts.keys"
+    assert keys.ten_keys() in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_every_dependency_has_its_reason() -> None:
