@@ -262,11 +262,16 @@ class BluebookApp(App[int]):
         for page in self._pages():
             page.show_banner(f"{why} — trying again; nothing you see is live")
 
+    async def read_again(self) -> None:
+        """Every screen shows what is there now."""
+        for page in self._pages():
+            await page.reload()
+
     async def database_back(self) -> None:
         """The banner goes, and everything is read again."""
         for page in self._pages():
             page.show_banner("")
-            await page.reload()
+        await self.read_again()
         self.say("the database is back", "good")
 
     # --- many at once ---------------------------------------------------------------------------------------------------

@@ -65,7 +65,12 @@ class Live:
         changed = await feed.changes(self.cursor)
         self.cursor = changed.cursor
         if changed.orders or changed.settings:
-            await self.app.changed(changed.orders, settings=changed.settings)
+            try:
+                await self.app.changed(changed.orders, settings=changed.settings)
+            except Exception:
+                # What was missed would stay as it was on the screen, so everything is read again.
+                await self.app.read_again()
+                raise
         loop = asyncio.get_running_loop()
         if loop.time() - self._figures_at >= FIGURES_SECONDS:
             self._figures_at = loop.time()

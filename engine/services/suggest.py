@@ -110,17 +110,29 @@ async def products(wanted: str, sku: str = "") -> list[Suggestion]:
 
 
 def _like(page: Sequence[Any], wanted: str, sku: str) -> list[tuple[float, int, str, str]]:
-    scores: dict[int, float] = {}
-    for weight, texts, query in ((1.0, [r[1] for r in page], sku or wanted), (0.95, [r[2] for r in page], wanted)):
-        for _, score, index in process.extract(
-            query, texts, scorer=fuzz.WRatio, processor=utils.default_process, limit=MOST, score_cutoff=_CLOSE
-        ):
-            # Only the very SKU may reach 100.
-            scores[index] = max(scores.get(index, 0.0), min(99.0, score * weight))
-    for index, r in enumerate(page):
-        if sku and r[1].casefold() == sku.casefold():
-            scores[index] = 100.0
-    return [(round(score, 1), int(page[i][0]), page[i][1], page[i][2]) for i, score in scores.items()]
+    by_sku, by_title = [r[1] for r in page], [r[2] for r in page]
+    places: set[int] = set()
+    for texts, query in ((by_sku, sku or wanted), (by_title, wanted)):
+        found = process.extract(
+            query, texts, scorer=fuzz.WRatio, processor=utils.default_process, limit=4 * MOST, score_cutoff=_CLOSE
+        )
+        places |= {index for _, _, index in found}
+    places |= {index for index, name in enumerate(by_sku) if sku and name.casefold() == sku.casefold()}
+    likely = [(round(_score(wanted, sku, by_sku[i], by_title[i]), 1), i) for i in places]
+    return [(score, int(page[i][0]), by_sku[i], by_title[i]) for score, i in likely if score >= _CLOSE]
+
+
+def _score(wanted: str, sku: str, name: str, title: str) -> float:
+    """How like a product is, from 0 to 100. What it is called says more than its number, whose parts many products share."""
+    prepared = utils.default_process
+    if sku and name.casefold() == sku.casefold():
+        return 100.0
+    if not sku:  # a person types some of either
+        said = fuzz.WRatio(wanted, name, processor=prepared), 0.95 * fuzz.WRatio(wanted, title, processor=prepared)
+        return min(99.0, max(said))
+    called = fuzz.token_set_ratio(wanted, title, processor=prepared)
+    numbered = fuzz.ratio(sku, name, processor=prepared)
+    return min(99.0, 0.75 * called + 0.25 * numbered)
 
 
 def _product(known: Catalog, score: float, product: int, sku: str, title: str) -> Suggestion:

@@ -27,11 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import settings, vault
-from tests.bench import intake, pipeline, reading, terminal
+from tests.bench import intake, pipeline, reading, terminal, triage
 from tests.support import databases
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = ("intake", "pipeline", "reading", "terminal")
+PARTS = ("intake", "pipeline", "reading", "terminal", "triage")
 
 
 def _arguments() -> argparse.Namespace:
@@ -72,6 +72,8 @@ def main() -> int:
         if "terminal" in parts:
             results["terminal"] = {}
         _over_many(folder, options, results)
+        if "triage" in parts:
+            results["triage"] = triage.run(folder / "triage")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _show(results)
@@ -181,6 +183,12 @@ def _show(results: dict[str, Any]) -> None:
             missed = ["" if goal is None or value <= goal else " !" for value in found]
             table.add_row(name.replace("_", " "), *[f"{v:.1f}{m}" for v, m in zip(found, missed, strict=True)])
         console.print(table)
+    if "triage" in results:
+        found = results["triage"]
+        console.print(
+            f"triage: {found['orders']} orders, {found['orders_per_minute']:.0f} a minute, {found['keys_per_order']:.2f} keys an "
+            f"order, the app's share of the time {found['app_share_percent']:.1f}%"
+        )
 
 
 if __name__ == "__main__":

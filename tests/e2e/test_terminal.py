@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from itertools import count
 from pathlib import Path
 
 import asyncpg
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-c", "from tui.cli import main; main()", "tui"]
 SIZES = [(60, 15), (80, 24), (100, 30), (200, 60)]
 MUG = ("BB-MUG-01",)
+serial = count(1)
 
 
 class Shop:
@@ -225,3 +227,27 @@ async def test_a_lost_database_is_told_and_it_goes_on_when_it_is_back(
         with contextlib.suppress(asyncpg.PostgresError):
             await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         await admin.close()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_each_kind_of_trouble_is_resolved_and_the_order_sent(
+    shop: Shop, terminal: Tmux, size: tuple[int, int]
+) -> None:
+    number = next(serial)
+    places = [
+        (Place(1, ("BB-BAG-01",), "wrong_region"), ("r", "Enter", "p")),
+        (Place(1, ("BB-PEN-01",), "no_postcode"), ("r", *"97205", "Enter", "p")),
+    ]
+    if number == 1:  # what is answered once is remembered, so these two can only be asked once
+        places += [
+            (Place(1, ("BB-TEA-01",), "unmapped_rate"), ("r", "1", "p")),
+            (Place(1, ("BB-MUG-02",), "renamed_sku"), ("r", "Enter", "p")),
+        ]
+    shop.open(terminal, size)
+    for place, keys in places:
+        [order] = await shop.place(place)
+        terminal.type("2", "R")
+        terminal.until(lambda screen, order=order: here(screen) == order)
+        terminal.type(*keys, tap=0.4)
+        await shop.until(order, "submitted", "acknowledged", "partially_shipped", "shipped", "closed")
+    assert "Traceback" not in terminal.screen()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from engine.services import process
@@ -117,3 +119,17 @@ async def test_new_orders_wait_until_they_are_asked_for_and_the_cursor_stays(sce
         await desk.press("R")
         assert fresh in [row.id for row in desk.orders.window.rows]
         assert desk.here == mine
+
+
+async def test_news_of_an_order_that_just_left_the_list_loses_no_other(scene: Scene) -> None:
+    left, stays = await scene.order(MUG), await scene.order(("BB-MUG-01", 2))
+    async with at_desk() as desk:
+        await desk.go(left)
+        window = desk.orders.window
+        await process.process([stays], DANA)
+        news = asyncio.create_task(window.changed([left, stays]))
+        await asyncio.sleep(0)  # it is reading by now
+        window.step_off()
+        await news
+        assert left not in [row.id for row in window.rows]
+        assert stays not in [row.id for row in window.rows] or stays in window.gone

@@ -82,12 +82,11 @@ class OrdersScreen(OrderActs):
         """The list is read, with the cursor on the order it was on."""
         await self.window.load(around=self.window.cursor_id)
         self.window.forget_fresh()
-        self.list.empty = await self._why_empty()
+        self.list.empty = self._why_empty()
         self.drawn()
 
-    async def _why_empty(self) -> str:
-        if self.window.rows:
-            return ""
+    def _why_empty(self) -> str:
+        """What stands where no order does, now or once the last one has left."""
         if self.filter_text:
             return f"No order matches {self.filter_text} here. / changes the filter, Esc clears it."
         return "Nothing waits here." if any(self.tabs) else "There are no orders yet."

@@ -159,7 +159,10 @@ class OrderWindow:
             searched = bool(filters.text.strip())
             fit = set(known) if searched else await history.fitting(filters, list(order_ids))
             for row in await history.rows_of(known):
-                self.rows[self._at[row.id]] = row
+                # Its order may have been acted on, and have left, while this was read.
+                place = self._at.get(row.id)
+                if place is not None:
+                    self.rows[place] = row
             out = {i for i in known if i not in fit}
             self.gone -= fit
             if self.cursor_id in out:

@@ -40,6 +40,7 @@ class ResolvePane(Pane):
         self.asking: Choice | None = None
         self.noting: Choice | None = None
         self._typing = False
+        self._moved = False
         self._searched = ""
 
     def compose(self) -> ComposeResult:
@@ -81,7 +82,7 @@ class ResolvePane(Pane):
         self.choices, self.here = choices_of(self.told), 0
         self.asking = self.noting = None
         self.scope = "resolve"
-        self._searched, self.field.value = "", ""
+        self._searched, self.field.value, self._moved = "", "", False
         # Where something is suggested, digits choose; where not, the value is typed at once.
         self._typing = bool(self.corrects) and not self.told.choices
         self._show_field()
@@ -173,6 +174,7 @@ class ResolvePane(Pane):
         self._go(-1)
 
     def _go(self, by: int) -> None:
+        self._moved = True
         self.here = max(0, min(self.here + by, len(self.choices) - 1))
         self.draw()
 
@@ -204,6 +206,8 @@ class ResolvePane(Pane):
             await self._take(Choice(self.noting.how, self.noting.label, {**self.noting.args, "note": typed}))
         elif self.corrects and typed:
             await self._do(Choice(Resolution.FIX_ADDRESS, "", {self.corrects: typed}))
+        elif self.corrects and self._typing and not self._moved:
+            self.app.say(f"type the {self.corrects.replace('_', ' ')}, or choose another way with ↓")
         elif self.searches and ("=" in typed or "+" in typed):
             await self._do(Choice(Resolution.MAP_SKU, "", {"product": product_or_kit(typed)}))
         else:
