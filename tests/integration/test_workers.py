@@ -148,10 +148,17 @@ async def over(task: str, count: int) -> bool:
     return bool(found == count)
 
 
+async def beating(count: int) -> bool:
+    """So many workers have been seen."""
+    return bool(await db.value("SELECT COUNT(*) FROM heartbeats") == count)
+
+
 async def test_four_processes_do_five_hundred_jobs_each_once(workers: Workers) -> None:
     async with db.database():
         for _ in range(4):
             workers.start()
+        # One that is told to stop while it still starts has nobody to listen.
+        await until(lambda: beating(4))
         for start in range(0, 500, 20):
             await outbox.put([NewJob(f"n:{n}", "test.note", n) for n in range(start, start + 20)])
         await until(lambda: over("test.note", 500))

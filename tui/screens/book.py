@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from engine.services import audit, blue_book
 from engine.services.blue_book import Event
 from tui import clipboard, words
 from tui.plain import local, many
-from tui.screens.base import BookScreen
+from tui.screens.moves import ListMoves
+from tui.widgets.narrow import Narrow
 from tui.widgets.order_text import told
-from tui.widgets.pane import Pane
 from tui.widgets.rows import Column, RowList
 from tui.widgets.text import TextPane
 
@@ -28,7 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class AuditScreen(BookScreen):
+class AuditScreen(ListMoves):
     """Of one order, of one of its purchase orders (``subject``), or of the settings (order 0)."""
 
     name = "book"
@@ -49,12 +48,6 @@ class AuditScreen(BookScreen):
         yield Vertical(id="below")
         yield from self.foot()
 
-    @property
-    def rows(self) -> RowList[Event]:
-        """The events."""
-        found: RowList[Event] = self.query_one(RowList)
-        return found
-
     # --- reading ------------------------------------------------------------------------------------------------------
 
     async def load(self) -> None:
@@ -62,6 +55,10 @@ class AuditScreen(BookScreen):
         first = not self.events
         self.events = await blue_book.blue_book(self.order_id, subject=self.subject)
         self._show(to_end=first)
+        await self._verify()
+
+    async def _verify(self) -> None:
+        """The head says whether the chain is whole."""
         found = await audit.verify(self.order_id)
         self.verdict = f"NOT INTACT: {found.problems[0].what}" if found.problems else "chain intact"
         self._head()
@@ -74,23 +71,20 @@ class AuditScreen(BookScreen):
         fresh = await blue_book.blue_book(self.order_id, subject=self.subject, after_seq=last)
         following = self.rows.at_end
         self.events += fresh
-        self.unseen = 0 if following else self.unseen + len(fresh)
+        self.unseen = 0 if following else self.unseen + len(self._fitting(fresh))
         self._show(to_end=following)
+        await self._verify()
 
-    def _fitting(self) -> list[Event]:
+    def _fitting(self, events: Sequence[Event]) -> list[Event]:
         wanted = self.wanted.casefold().split()
         return [
             event
-            for event in self.events
-            if (not self.source or event.source == self.source)
-            and all(
-                word in f"{event.actor} {event.source} {told(event)} {event.subject} {event.cause}".casefold()
-                for word in wanted
-            )
+            for event in events
+            if (not self.source or event.source == self.source) and all(word in _words(event) for word in wanted)
         ]
 
     def _show(self, *, to_end: bool) -> None:
-        shown = self._fitting()
+        shown = self._fitting(self.events)
         self.rows.empty = "No event fits." if self.events else "Nothing has happened yet."
         self.rows.show([(event.id, event, _cells(event)) for event in shown])
         if to_end:
@@ -112,24 +106,22 @@ class AuditScreen(BookScreen):
     # --- moving and narrowing -----------------------------------------------------------------------------------------
 
     def act_down(self) -> None:
-        self.rows.move(1)
-
-    def act_up(self) -> None:
-        self.rows.move(-1)
+        super().act_down()
+        self._seen()
 
     def act_page_down(self) -> None:
-        self.rows.move(max(self.rows.height // 2, 1))
-
-    def act_page_up(self) -> None:
-        self.rows.move(-max(self.rows.height // 2, 1))
-
-    def act_first(self) -> None:
-        self.rows.go(0)
+        super().act_page_down()
+        self._seen()
 
     def act_last(self) -> None:
-        self.unseen = 0
-        self.rows.go(len(self.rows.items) - 1)
-        self._head()
+        super().act_last()
+        self._seen()
+
+    def _seen(self) -> None:
+        """Whoever is at the newest event has seen them all."""
+        if self.unseen and self.rows.at_end:
+            self.unseen = 0
+            self._head()
 
     def act_source(self) -> None:
         """Events of people only, then of workers, suppliers, channels, rules, then all."""
@@ -192,44 +184,17 @@ def _cells(event: Event) -> tuple[str, ...]:
     )
 
 
+def _words(event: Event) -> str:
+    """What a search looks at."""
+    return f"{event.actor} {event.source} {told(event)} {event.subject} {event.cause}".casefold()
+
+
 def _change(event: Event) -> str:
     """What it was and what it is, where that is one short value."""
     if len(event.after) != 1:
         return ""
     [(path, after)] = event.after.items()
     return f"   {path.rpartition('.')[2]} {event.before.get(path, '-')} → {after}"
-
-
-class Narrow(Pane):
-    """A line to type words into; the list follows. Esc clears it."""
-
-    scope = "narrow"
-
-    def __init__(self, text: str, narrow: Any) -> None:
-        super().__init__()
-        self.text, self.narrow = text, narrow
-
-    def compose(self) -> ComposeResult:
-        """One line."""
-        yield Input(self.text, placeholder="words of who, what or cause", compact=True)
-
-    async def opened(self) -> None:
-        """Type."""
-        self.query_one(Input).focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """The list follows."""
-        event.stop()
-        self.narrow(event.value)
-
-    async def act_accept(self) -> None:
-        """It stays so."""
-        await self.page.close_pane()
-
-    async def act_leave(self) -> None:
-        """Everything is there again."""
-        self.narrow("")
-        await self.page.close_pane()
 
 
 class EventPane(TextPane):

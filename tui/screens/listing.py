@@ -9,14 +9,14 @@ from textual.widgets import Static
 
 from tui.actions import ACTIONS, GROUPS
 from tui.keys import Keymap, shown
-from tui.screens.base import BookScreen
-from tui.screens.book import Narrow
+from tui.screens.moves import ListMoves
+from tui.widgets.narrow import Narrow
 from tui.widgets.rows import Column, RowList
 
 Row = tuple[str, ...]
 
 
-class ListingScreen(BookScreen):
+class ListingScreen(ListMoves):
     """``rows`` under ``columns``; ``heading`` says what they are."""
 
     name = "help"
@@ -48,24 +48,6 @@ class ListingScreen(BookScreen):
     async def act_filter(self) -> None:
         """Narrow as one types."""
         await self.open_pane(Narrow("", self._narrow))
-
-    def act_down(self) -> None:
-        self.query_one(RowList).move(1)
-
-    def act_up(self) -> None:
-        self.query_one(RowList).move(-1)
-
-    def act_page_down(self) -> None:
-        self.query_one(RowList).move(10)
-
-    def act_page_up(self) -> None:
-        self.query_one(RowList).move(-10)
-
-    def act_first(self) -> None:
-        self.query_one(RowList).go(0)
-
-    def act_last(self) -> None:
-        self.query_one(RowList).go(len(self.all))
 
 
 def help_rows(keymap: Keymap, scopes: tuple[str, ...]) -> list[Row]:

@@ -8,15 +8,15 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui.screens.base import BookScreen
-from tui.screens.book import Narrow
+from tui.screens.moves import ListMoves
 from tui.widgets.head import Head
+from tui.widgets.narrow import Narrow
 from tui.widgets.rows import Column, RowList
 
 Item = tuple[int | str, Any, tuple[str, ...]]
 
 
-class TableScreen(BookScreen):
+class TableScreen(ListMoves):
     """Subclasses say which ``tabs`` there are, the ``columns`` of each, and ``read`` their rows."""
 
     heading = ""
@@ -40,12 +40,6 @@ class TableScreen(BookScreen):
     async def read(self) -> list[Item]:
         """The rows of the open tab: (id, what it is, its cells)."""
         raise NotImplementedError
-
-    @property
-    def rows(self) -> RowList[Any]:
-        """The list."""
-        found: RowList[Any] = self.query_one(RowList)
-        return found
 
     async def load(self) -> None:
         """The tab is read again, the cursor where it was."""
@@ -74,29 +68,6 @@ class TableScreen(BookScreen):
         self.tab = number - 1
         self.rows.place = 0
         await self.load()
-
-    def act_down(self) -> None:
-        self.rows.move(1)
-
-    def act_up(self) -> None:
-        self.rows.move(-1)
-
-    def act_page_down(self) -> None:
-        self.rows.move(max(self.rows.height // 2, 1))
-
-    def act_page_up(self) -> None:
-        self.rows.move(-max(self.rows.height // 2, 1))
-
-    def act_first(self) -> None:
-        self.rows.go(0)
-
-    def act_last(self) -> None:
-        self.rows.go(len(self.rows.items) - 1)
-
-    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
-        """A second click opens."""
-        if message.opened:
-            self.app.do("open")
 
     async def act_filter(self) -> None:
         """Narrow as one types."""
