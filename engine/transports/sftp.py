@@ -22,6 +22,7 @@ import asyncssh
 import msgspec
 
 from engine.errors import BluebookError, Misconfigured, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
+from engine.transports.files import Entry as Entry  # part of what this module offers
 
 T = TypeVar("T")
 MAX_COLLISIONS = 1000
@@ -54,19 +55,6 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     private_key: str = ""
     passphrase: str = ""
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A file on the server: its path, its size in bytes and when it was last changed, in whole seconds since 1970."""
-
-    path: str
-    size: int
-    mtime: int
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return posixpath.basename(self.path)
 
 
 class _Pinned(asyncssh.SSHClient):  # type: ignore[misc, unused-ignore]
