@@ -1,27 +1,15 @@
-"""CSV in and out: rows by column name, and no cell that a spreadsheet would run as a formula."""
+"""CSV in and out: rows by column name, and no cell that a spreadsheet would run as a formula (``engine.domain.cells``)."""
 
 from __future__ import annotations
 
 import csv
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def guarded(value: Any) -> str:
-    """The value as a cell; an apostrophe goes before what begins like a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" \n")[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
-
-
-def _unguarded(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:2] in _FORMULA else text
+from engine.domain.cells import guarded, unguarded
 
 
 def write(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> int:
@@ -78,7 +66,7 @@ def read(path: str, needed: Sequence[str], known: Sequence[str]) -> list[tuple[i
         return [
             (
                 reader.line_num,
-                {name: _unguarded((cell or "").strip()) for name, cell in row.items() if name is not None},
+                {name: unguarded((cell or "").strip()) for name, cell in row.items() if name is not None},
             )
             for row in reader
         ]

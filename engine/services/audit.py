@@ -8,18 +8,37 @@ replaying the events must give the order as it stands.
 from __future__ import annotations
 
 import csv
-import re
+import io
 from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import datetime
 from typing import Any, Literal, TextIO
 
 import msgspec
 
-from engine import clock, db, vault
+from engine import db
+from engine.domain.cells import guarded
 from engine.errors import BluebookError, Invalid, NotFound
 from engine.services import loading, order_page
 from engine.services.blue_book import Event, blue_book
 from engine.services.casefile import Case, snapshot
 from engine.services.lifecycle import EVENT_COLUMNS, event_hash
+from engine.services.payloads import masked, own_secrets, payload, read
+
+__all__ = [
+    "FORMATS",
+    "MEDIA",
+    "Contradiction",
+    "Problem",
+    "Verified",
+    "export",
+    "masked",
+    "order_id",
+    "payload",
+    "replay",
+    "show",
+    "stream",
+    "verify",
+]
 
 SETTINGS = "settings"
 """What the chain of settings (order 0) is called."""
@@ -266,117 +285,93 @@ async def _ids(after: int, last: int | None) -> list[int]:
 
 Format = Literal["json", "jsonl", "csv"]
 FORMATS = ("json", "jsonl", "csv")
-MASK = "***"
-_SECRET_NAME = re.compile(
-    r"secret|passw|token|api_?key|order_?key|access_?key|authorization|signature|cookie|session|cvv|cvc|card_?number|iban",
-    re.IGNORECASE,
-)
-_SECRET_PAIR = re.compile(
-    r"""([\w-]*(?:secret|passw|token|api_?key|order_?key|authorization|signature)[\w-]*["']?\s*[:=>]\s*["']?)[^"'\s,;&<]+""",
-    re.IGNORECASE,
-)
+MEDIA = {"json": "application/json", "jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
+
+
+async def stream(which: int | str, kind: Format = "json", *, payloads: bool = False) -> AsyncIterator[bytes]:
+    """An order's trail (or that of the ``settings``) in pieces, as they are to be sent; ``MEDIA`` says of what type.
+
+    Raises NotFound, and Invalid for another format, before there is a first piece. Times are ISO 8601 with their zone.
+    Each event names the raw payload it came from; with ``payloads`` their bodies are there too, secrets masked, one in
+    memory at a time. In CSV no cell can be taken for a formula.
+    """
+    _check(kind)
+    return _PIECES[kind](which, await show(which), payloads)
 
 
 async def export(which: int | str, format: Format, out: TextIO, *, payloads: bool = False) -> int:  # noqa: A002
-    """An order's trail (or that of the ``settings``) is written to ``out``; how many events.
-
-    Times are ISO 8601 with their zone. Each event names the raw payload it came from; with ``payloads`` their bodies are
-    written too, secrets masked. In CSV no cell can be taken for a formula. Raises NotFound, Invalid for another format.
-    """
-    if format not in FORMATS:
-        raise Invalid(f"{format!r} is not one of {', '.join(FORMATS)}", "format")
+    """The same is written to ``out``; how many events."""
+    _check(format)
     events = await show(which)
-    bodies = await _payloads(sorted({e.inbound_id for e in events if e.inbound_id})) if payloads else {}
-    rows = [_plain(event) for event in events]
-    if format == "json":
-        whole: dict[str, Any] = {"order": which, "events": rows}
-        if payloads:
-            whole["payloads"] = list(bodies.values())
-        out.write(msgspec.json.format(msgspec.json.encode(whole)).decode() + "\n")
-    elif format == "jsonl":
-        for row in [*({"event": row} for row in rows), *({"payload": body} for body in bodies.values())]:
-            out.write(msgspec.json.encode(row).decode() + "\n")
-    else:
-        _write_csv(out, rows, bodies, payloads)
+    async for piece in _PIECES[format](which, events, payloads):
+        out.write(piece.decode())
     return len(events)
 
 
-def _plain(event: Event) -> dict[str, Any]:
-    values = msgspec.structs.asdict(event)
-    return values | {"at": event.at.isoformat()}
+def _check(kind: str) -> None:
+    if kind not in FORMATS:
+        raise Invalid(f"{kind!r} is not one of {', '.join(FORMATS)}", "format")
 
 
-def _write_csv(out: TextIO, rows: list[dict[str, Any]], bodies: dict[int, dict[str, Any]], payloads: bool) -> None:
-    writer = csv.writer(out, lineterminator="\n")
+def _plain(event: Event) -> bytes:
+    return msgspec.json.encode(msgspec.structs.asdict(event) | {"at": event.at.isoformat()})
+
+
+async def _bodies(events: Iterable[Event], payloads: bool) -> AsyncIterator[bytes]:
+    known = await own_secrets() if payloads else []
+    for number in sorted({e.inbound_id for e in events if e.inbound_id}) if payloads else ():
+        try:
+            yield msgspec.json.encode(await read(number, known))
+        except NotFound:  # an event outlives its payload
+            continue
+
+
+async def _json(which: int | str, events: list[Event], payloads: bool) -> AsyncIterator[bytes]:
+    yield b'{"order": ' + msgspec.json.encode(which) + b', "events": ['
+    for n, event in enumerate(events):
+        yield (b",\n" if n else b"\n") + _plain(event)
+    yield b"\n]"
+    if payloads:
+        first = True
+        yield b', "payloads": ['
+        async for body in _bodies(events, payloads):
+            yield (b"\n" if first else b",\n") + body
+            first = False
+        yield b"\n]"
+    yield b"}\n"
+
+
+async def _lines(_which: int | str, events: list[Event], payloads: bool) -> AsyncIterator[bytes]:
+    for event in events:
+        yield b'{"event":' + _plain(event) + b"}\n"
+    async for body in _bodies(events, payloads):
+        yield b'{"payload":' + body + b"}\n"
+
+
+async def _sheet(_which: int | str, events: list[Event], payloads: bool) -> AsyncIterator[bytes]:
     names = [name for name in Event.__struct_fields__ if name != "id"]
-    writer.writerow([*names, "payload"] if payloads else names)
-    for row in rows:
-        cells = [_cell(row[name]) for name in names]
+    yield _row([*names, "payload"] if payloads else names)
+    known = await own_secrets() if payloads else []
+    for event in events:
+        cells = [_cell(getattr(event, name)) for name in names]
         if payloads:
-            cells.append(_cell(bodies.get(row["inbound_id"] or 0, {}).get("body", "")))
-        writer.writerow(cells)
+            try:
+                cells.append(guarded((await read(event.inbound_id, known)).body if event.inbound_id else ""))
+            except NotFound:
+                cells.append("")
+        yield _row(cells)
+
+
+_PIECES = {"json": _json, "jsonl": _lines, "csv": _sheet}
+
+
+def _row(cells: Iterable[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue().encode()
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    # What begins like this, spreadsheets run as a formula; an apostrophe makes it text.
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r", "\n") else text
-
-
-async def _payloads(ids: list[int]) -> dict[int, dict[str, Any]]:
-    """The raw payloads by id, as they may be shown to others."""
-    found: dict[int, dict[str, Any]] = {}
-    known = await _own_secrets()
-    for start in range(0, len(ids), 200):
-        chunk = ids[start : start + 200]
-        for r in await db.rows(
-            "SELECT id, source, source_id, external_id, content_type, received_at, body FROM inbound_messages "
-            f"WHERE id IN ({db.marks(chunk)}) ORDER BY id",
-            *chunk,
-        ):
-            found[int(r[0])] = {
-                "id": r[0], "source": r[1], "source_id": r[2], "external_id": r[3], "content_type": r[4],
-                "received_at": clock.moment(r[5]).isoformat(), "body": masked(bytes(r[6]), known),
-            }  # fmt: skip
-    return found
-
-
-async def payload(inbound_id: int) -> str:
-    """The payload an event came from, as text with every secret masked; raises NotFound."""
-    found = await _payloads([inbound_id])
-    if inbound_id not in found:
-        raise NotFound(f"there is no payload {inbound_id} in the inbox")
-    return str(found[inbound_id]["body"])
-
-
-async def _own_secrets() -> list[str]:
-    """The credentials of every connection: wherever they turn up, they are not to leave the house."""
-    found = []
-    for table in ("channels", "suppliers"):
-        for row_id, sealed in [tuple(r) for r in await db.rows(f"SELECT id, secrets FROM {table}")]:
-            for name, text in msgspec.json.decode(sealed, type=dict[str, str]).items():
-                found.append(vault.open_sealed(text, table=table, row=str(row_id), field=name))
-    return sorted((secret for secret in found if len(secret) >= 4), key=len, reverse=True)
-
-
-def masked(body: bytes, known: Iterable[str] = ()) -> str:
-    """The payload as text without what is secret: fields whose names say so, and the ``known`` secrets anywhere."""
-    text = body.decode("utf-8", "replace")
-    try:
-        text = msgspec.json.encode(_hidden(msgspec.json.decode(body))).decode()
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        text = _SECRET_PAIR.sub(rf"\1{MASK}", text)
-    for secret in known:
-        text = text.replace(secret, MASK)
-    return text
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, dict):
-        # WooCommerce's meta data say {"key": name, "value": …}: the name is a value there.
-        named = isinstance(value.get("key"), str) and "value" in value and _SECRET_NAME.search(value["key"])
-        return {
-            k: MASK if v and (_SECRET_NAME.search(str(k)) or (named and k == "value")) else _hidden(v)
-            for k, v in value.items()
-        }
-    return [_hidden(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return guarded(value if isinstance(value, str) or value is None else msgspec.json.encode(value).decode())

@@ -66,7 +66,7 @@ class SupplierPart(msgspec.Struct, frozen=True):
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     """What a list shows of an order. Money is minor units. ``release_at`` is when its first queued purchase order is sent.
 
-    ``issues`` are the short words of its open Issues, ``tracking`` its first two numbers of ``trackings``.
+    ``issues`` are the short words of its open Issues, ``tracking`` its first numbers (two) of ``trackings``.
     """
 
     id: int
@@ -124,15 +124,20 @@ class _Ids(msgspec.Struct, frozen=True):
 
 
 async def list_orders(
-    filters: Filters | None = None, *, sort: str = "-placed", after: Cursor | None = None, limit: int = 50
+    filters: Filters | None = None,
+    *,
+    sort: str = "-placed",
+    after: Cursor | None = None,
+    limit: int = 50,
+    parcels: int | None = 2,
 ) -> Page:
     """A page of the orders that fit. sort: placed, number, total or state, with - for the largest (newest) first.
 
     Where hundreds have the rarest word of a text (or thousands, whatever the sort), they come in order of arrival: the
-    newest first, or sorted by ``placed`` the oldest.
+    newest first, or sorted by ``placed`` the oldest. ``parcels``: how many tracking numbers of an order (None: all).
     """
     found = await _ids(filters or Filters(), sort, after, max(1, min(limit, LARGEST_PAGE)))
-    return Page(await rows_of(found.ids), found.next, found.previous, found.partial)
+    return Page(await rows_of(found.ids, parcels), found.next, found.previous, found.partial)
 
 
 async def queue(
@@ -257,8 +262,11 @@ async def waiting_with_cause(cause: str) -> int:
 # -- the rows of a page -------------------------------------------------------------------------------------------------
 
 
-async def rows_of(ids: Sequence[int]) -> list[OrderRow]:
-    """The rows of these orders, in this order; orders that are not there are left out. Five queries."""
+async def rows_of(ids: Sequence[int], shown: int | None = 2) -> list[OrderRow]:
+    """The rows of these orders, in this order; orders that are not there are left out. Five queries.
+
+    ``shown``: how many tracking numbers of each (None: all).
+    """
     if not ids:
         return []
     wanted = db.padded(list(ids))
@@ -294,7 +302,9 @@ async def rows_of(ids: Sequence[int]) -> list[OrderRow]:
         )
     )
     found = {
-        int(o[0]): _row(o, lines.get(o[0], []), purchases.get(o[0], []), issues.get(o[0], []), parcels.get(o[0], []))
+        int(o[0]): _row(
+            o, lines.get(o[0], []), purchases.get(o[0], []), issues.get(o[0], []), parcels.get(o[0], []), shown
+        )
         for o in orders
     }
     return [found[i] for i in ids if i in found]
@@ -307,7 +317,9 @@ def _by_order(rows: Sequence[Any]) -> dict[int, list[Any]]:
     return found
 
 
-def _row(order: Any, lines: list[Any], purchases: list[Any], issues: list[Any], parcels: list[Any]) -> OrderRow:
+def _row(
+    order: Any, lines: list[Any], purchases: list[Any], issues: list[Any], parcels: list[Any], shown: int | None
+) -> OrderRow:
     live = [p for p in purchases if p[1] not in DEAD and not p[2]]
     codes = tuple(dict.fromkeys(str(i[1]) for i in issues))
     queued = [p[3] for p in live if p[1] == PurchaseState.QUEUED and p[3] is not None]
@@ -320,7 +332,7 @@ def _row(order: Any, lines: list[Any], purchases: list[Any], issues: list[Any], 
         currency=order[10], issue_codes=codes,
         issues=tuple(dict.fromkeys(ISSUES[IssueCode(code)].short for code in codes)), held=order[11],
         snoozed_until=None if order[12] is None else clock.moment(order[12]),
-        release_at=clock.moment(min(queued)) if queued else None, tracking=numbers[:2], trackings=len(numbers),
+        release_at=clock.moment(min(queued)) if queued else None, tracking=numbers[:shown], trackings=len(numbers),
         version=order[13],
     )  # fmt: skip
 

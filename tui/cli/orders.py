@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from tui import sheets
 from tui.cli import order_view
 from tui.cli.command import Noun
-from tui.cli.output import Column, Paper, Shown, json_text, listing, said
+from tui.cli.output import Column, Paper, Shown, listing, said
 from tui.plain import ago, many, words
 
 noun = Noun("orders", "Look at orders, process, resolve, edit, cancel.")
@@ -20,10 +19,6 @@ Filter = Annotated[
     typer.Argument(metavar="FILTER", help="st: ch: sup: err: is: cc: cur: total> age> placed> and plain words."),
 ]  # fmt: skip
 Number = Annotated[str, typer.Argument(help="The order's number.")]
-EXPORTED = (
-    "number", "status", "placed_at", "channel", "customer", "country", "quantity", "suppliers", "shipping_rate",
-    "methods", "total", "currency", "issues", "tracking",
-)  # fmt: skip
 
 
 @noun.command(
@@ -111,62 +106,38 @@ async def explain(order: Number) -> Shown:
 
 @noun.command(
     "export", "bluebook orders export st:shipped --format csv", "bluebook orders export ch:demo --file orders.csv",
-    reads=True,
+    "bluebook orders export is:late --columns number,suppliers,age_hours", reads=True,
 )  # fmt: skip
 async def export(
     filter: Filter = None,
     format: Annotated[str, typer.Option(help="csv, json or jsonl (one order a line)")] = "csv",
     file: Annotated[str, typer.Option(help="Where to; - is stdout.")] = "-",
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many at most.")] = 100_000,
+    limit: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many at most.")] = 10_000_000,
+    columns: Annotated[str, typer.Option(help="Of CSV: which, by commas; a wrong one names those there are.")] = "",
+    bom: Annotated[bool, typer.Option("--bom", help="Begin CSV as Excel wants it for UTF-8.")] = False,
 ) -> Shown | None:
     """Write all orders that fit, the newest first; in CSV no cell can be taken for a formula."""
     from engine.errors import Invalid
     from engine.services import history
+    from engine.services import sheets as service
 
-    if format not in ("csv", "json", "jsonl"):
-        raise Invalid(f"{format!r} is not csv, json or jsonl", "format")
     for word in filter or ():
         if word.startswith(("/", "./", "../", "~")) or word.lower().endswith((".csv", ".json", ".jsonl", ".txt")):
             raise Invalid(f"{word} looks like a file, and here stands which orders: write --file {word}", "filter")
     filters = await history.from_text(" ".join(filter or ()))
-    rows = [row async for row in matching(filters, limit)]
+    count = 0
+
+    def counted(done: int) -> None:
+        nonlocal count
+        count = done
+
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    pieces = await service.stream(
+        filters, format, columns=names, limit=limit, bom=bom, counted=counted,  # type: ignore[arg-type]
+    )  # fmt: skip
     with sheets.target(file) as out:
-        if format == "csv":
-            sheets.write(EXPORTED, map(_cells, rows), out)
-        elif format == "json":
-            out.write(json_text(rows) + "\n")
-        else:
-            import msgspec
-
-            out.writelines(msgspec.json.encode(row).decode() + "\n" for row in rows)
-    if len(rows) == limit:
+        async for piece in pieces:
+            out.write(piece.decode())
+    if count == limit:
         print(f"stopped at {limit:,}: --limit", file=sys.stderr)
-    return None if file == "-" else said(f"{many(len(rows), 'order')} written to {file}", orders=len(rows), file=file)
-
-
-async def matching(filters: Any, limit: int) -> AsyncIterator[Any]:
-    """The rows of the orders that fit, the newest first, at most so many."""
-    from engine.services import history
-
-    after, left = None, limit
-    while left > 0:
-        page = await history.list_orders(filters, after=after, limit=min(left, history.LARGEST_PAGE))
-        for row in page.rows:
-            yield row
-        left -= len(page.rows)
-        after = page.next
-        if after is None:
-            return
-
-
-def _cells(order: Any) -> list[Any]:
-    from engine.domain import money
-
-    values = {name: getattr(order, name) for name in EXPORTED}
-    values |= {
-        "placed_at": order.placed_at.isoformat(),
-        "total": money.major(order.total, order.currency),
-        "suppliers": " ".join(f"{p.code}×{p.quantity}" for p in order.suppliers),
-        "methods": ", ".join(order.methods), "issues": ", ".join(order.issues), "tracking": " ".join(order.tracking),
-    }  # fmt: skip
-    return list(values.values())
+    return None if file == "-" else said(f"{many(count, 'order')} written to {file}", orders=count, file=file)
