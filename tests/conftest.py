@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from engine import clock, db, settings
+from engine.services import passwords
 from tests.support import databases
 
 
@@ -21,6 +23,12 @@ def own_settings(tmp_path: Path) -> Iterator[settings.Settings]:
     yield mine
     settings.force(None)
     clock.use(lambda: datetime.now(UTC))
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed by argon2id as ever, but in 2 ms instead of 400 (test_sessions.py has the real parameters)."""
+    monkeypatch.setattr(passwords, "hasher", PasswordHasher(time_cost=1, memory_cost=1_024, parallelism=1))
 
 
 @pytest.fixture(scope="session")

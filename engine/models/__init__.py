@@ -13,7 +13,7 @@ from engine.models.catalog import (
     SupplierProduct,
 )
 from engine.models.orders import Hold, Issue, Order, OrderLine
-from engine.models.people import ApiToken, SavedView, User
+from engine.models.people import ApiToken, Invitation, LoginAttempt, SavedView, Session, User
 from engine.models.purchases import (
     Acknowledgement,
     Backorder,
@@ -34,9 +34,11 @@ __all__ = [
     "Heartbeat",
     "Hold",
     "InboundMessage",
+    "Invitation",
     "Issue",
     "Listing",
     "ListingComponent",
+    "LoginAttempt",
     "Order",
     "OrderCount",
     "OrderLine",
@@ -47,6 +49,7 @@ __all__ = [
     "Rule",
     "SavedView",
     "Schedule",
+    "Session",
     "Shipment",
     "ShipmentLine",
     "ShippingMapping",

@@ -19,9 +19,55 @@ class User(Model):
     timezone = fields.CharField(max_length=60, default="UTC")
     enabled = fields.BooleanField(default=True)
     created_at = UtcField()
+    logged_in_at = UtcField(null=True)
 
     class Meta:
         table = "users"
+
+
+class Session(Model):
+    """Someone who logged in, somewhere. Only the sha256 of the token is kept."""
+
+    id = fields.IntField(primary_key=True)
+    user = fields.ForeignKeyField("models.User", related_name="sessions", on_delete=fields.CASCADE)
+    digest = fields.CharField(max_length=64, unique=True)
+    created_at = UtcField()
+    seen_at = UtcField()
+    expires_at = UtcField()
+    address = fields.CharField(max_length=60, default="")
+    agent = fields.CharField(max_length=200, default="")
+
+    class Meta:
+        table = "sessions"
+
+
+class Invitation(Model):
+    """A link that works once: to become a user of a role, or for ``user`` to choose a password. Only its sha256 is kept."""
+
+    id = fields.IntField(primary_key=True)
+    digest = fields.CharField(max_length=64, unique=True)
+    role = fields.CharField(max_length=20)
+    user = fields.ForeignKeyField("models.User", related_name="invitations", null=True, on_delete=fields.CASCADE)
+    invited_by = fields.CharField(max_length=120)
+    created_at = UtcField()
+    expires_at = UtcField()
+    used_at = UtcField(null=True)
+
+    class Meta:
+        table = "invitations"
+
+
+class LoginAttempt(Model):
+    """Failed log-ins by a name or from an address (``subject`` is a hash of it), and until when it is locked out."""
+
+    id = fields.IntField(primary_key=True)
+    subject = fields.CharField(max_length=64, unique=True)
+    failures = fields.IntField()
+    last_at = UtcField()
+    locked_until = UtcField(null=True)
+
+    class Meta:
+        table = "login_attempts"
 
 
 class ApiToken(Model):
@@ -49,6 +95,9 @@ class SavedView(Model):
     columns = JsonField(default=list)
     shared = fields.BooleanField(default=False)
     created_at = UtcField()
+    # The URL's query string; ``filters`` were there before the web app, and are not used.
+    query = fields.TextField(null=True)
+    sort = fields.CharField(max_length=60, null=True)
 
     class Meta:
         table = "saved_views"
