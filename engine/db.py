@@ -120,6 +120,11 @@ async def open_database(url: str | None = None) -> TortoiseContext:
     return context
 
 
+def enter(context: TortoiseContext) -> None:
+    """The database is open in this task and those it starts from now on; for servers, whose requests come from outside."""
+    _current_context.set(context)
+
+
 async def spare_memory() -> None:
     """SQLite keeps little of the file in this process; for workers, which touch few pages, unlike those who search."""
     if not is_postgres():

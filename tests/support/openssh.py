@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support import debian
 
 SSHD = "/usr/sbin/sshd"
 
@@ -46,15 +47,7 @@ class OpenSsh:
 
 def install() -> None:
     """sshd is there, installed with apt-get if it was not and we may; otherwise the test is skipped with the reason."""
-    if os.path.exists(SSHD):
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        pytest.skip(f"{SSHD} is missing and only root can install openssh-server")
-    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "openssh-server"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if subprocess.run(command, env=environment, capture_output=True, check=False).returncode != 0:
-        subprocess.run(["apt-get", "update", "-q"], env=environment, capture_output=True, check=True)
-        subprocess.run(command, env=environment, capture_output=True, check=True)
+    debian.install("openssh-server", SSHD)
 
 
 def _key(path: Path, kind: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.support import debian
 
 TAP = 0.125
 """Seconds between two keys of a practised person."""
@@ -20,16 +19,7 @@ TAP = 0.125
 
 def install() -> str:
     """Where tmux is; it was installed with apt-get if it was not there and we may, else the test is skipped with the reason."""
-    found = shutil.which("tmux")
-    if found:
-        return found
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        pytest.skip("tmux is missing and only root can install it")
-    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "tmux"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if subprocess.run(command, env=environment, capture_output=True, check=False).returncode != 0:
-        subprocess.run(["apt-get", "update", "-q"], env=environment, capture_output=True, check=True)
-        subprocess.run(command, env=environment, capture_output=True, check=True)
+    debian.install("tmux", "tmux")
     found = shutil.which("tmux")
     assert found is not None
     return found

@@ -1,0 +1,209 @@
+"""The web app as people have it: a process of its own on loopback, and Debian's Chromium to use it with."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
+
+from engine.domain.roles import Role
+from engine.services import accounts, sessions
+from engine.services.lifecycle import Actor
+from engine.settings import Settings
+from tests.support.debian import install
+from webui import build
+from webui.gate import COOKIE
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PASSWORD = "blue ledger 2026!"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SETUP = Actor("setup", "person", "test")
+START_SECONDS = 30.0
+
+
+def built() -> None:
+    """The front end is that of the present sources; of several test processes one builds it and the others wait."""
+    with (build.ROOT / "webui" / ".build-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if build.is_stale():
+            build.build()
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Site:
+    """``bluebook web`` as a process. It can be killed and started again on its port."""
+
+    def __init__(self, conf: Settings, *options: str) -> None:
+        self.conf = conf
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = Path(conf.home) / "logs" / "bluebook.log"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> float:
+        """It answers; after how many seconds."""
+        environ = os.environ | {
+            "BLUEBOOK_HOME": self.conf.home, "BLUEBOOK_DATABASE_URL": self.conf.database, "BLUEBOOK_LOG_JSON": "1"
+        }  # fmt: skip
+        command = [
+            sys.executable,
+            "-c",
+            "from tui.cli import main; main()",
+            "web",
+            "--port",
+            str(self.port),
+            *self._options,
+        ]
+        began = time.monotonic()
+        self._process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        while time.monotonic() - began < START_SECONDS:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/ping", timeout=2).status_code == httpx.codes.OK:
+                    return time.monotonic() - began
+            if self._process.poll() is not None:
+                assert self._process.stdout is not None
+                raise RuntimeError(self._process.stdout.read().decode())
+            time.sleep(0.05)
+        raise RuntimeError("the web app did not come up")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """It is gone."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def logged(self) -> list[dict[str, Any]]:
+        """What it wrote to its log, line by line."""
+        found = []
+        for line in self.log.read_text().splitlines() if self.log.exists() else []:
+            with contextlib.suppress(json.JSONDecodeError):
+                found.append(json.loads(line))
+        return found
+
+
+class Tab:
+    """A browser page, with what its console said and which requests it made."""
+
+    def __init__(self, site: Site, page: Page) -> None:
+        self.site, self.page = site, page
+        self.console: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda said: self.console.append(f"{said.type}: {said.text}"))
+        page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    async def open(self, path: str) -> None:
+        """The page of this path is there and has been read: its title stands and nothing is loading."""
+        await self.page.goto(self.site.url + path)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """The page shows what it was to show."""
+        await expect(self.page.locator("main h1").first).to_be_visible()
+        await expect(self.page.locator(".skeleton")).to_have_count(0)
+
+    async def axe(self) -> None:
+        """Axe finds nothing on the page as it is now, by WCAG 2.2 AA and best practice."""
+        found = await Axe().run(self.page, options={"runOnly": RULES})
+        told = [
+            f"{v['id']} ({v['impact']}): {v['help']}: " + "; ".join(n["html"][:160] for n in v["nodes"][:4])
+            for v in found.response["violations"]
+        ]
+        assert not told, f"{self.page.url}\n" + "\n".join(told)
+
+    def clean(self) -> None:
+        """The console is empty and nothing was asked for outside of the site."""
+        assert not self.console, self.console
+        outside = [url for url in self.requests if not url.startswith((self.site.url, "data:", "blob:"))]
+        assert not outside, outside
+
+
+@contextlib.asynccontextmanager
+async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
+    """Debian's Chromium, installed if it was not there and we may."""
+    install("chromium", CHROMIUM)
+    found = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+async def person(role: Role, name: str = "") -> str:
+    """There is a person of this role; a session's token of theirs. The password is PASSWORD. The database must be open."""
+    name = name or role.value
+    if name not in {known.name for known in await accounts.users()}:
+        await accounts.add_user(name, role, SETUP, password=PASSWORD)
+    token, _ = await sessions.login(name, PASSWORD, "127.0.0.1", "test")
+    return token
+
+
+async def tab(
+    chromium: Browser,
+    site: Site,
+    role: Role | None,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    dark: bool = False,
+    name: str = "",
+) -> Tab:
+    """A page in a context of its own, logged in as a person of the role; None: nobody."""
+    context: BrowserContext = await chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+    )
+    context.set_default_timeout(8_000)
+    if role is not None:
+        token = await person(role, name)
+        await context.add_cookies(
+            [{"name": COOKIE, "value": token, "url": site.url, "httpOnly": True, "sameSite": "Lax"}]
+        )
+    return Tab(site, await context.new_page())
+
+
+async def eventually(check: Any, seconds: float = 5.0) -> None:
+    """The check passes within the time; its last error otherwise."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            found = check()
+            if asyncio.iscoroutine(found):
+                await found
+            return
+        except AssertionError:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.1)

@@ -1,0 +1,64 @@
+"""The web app in a real browser, on a scene of a store and two suppliers. Modules share one loop, one site, one browser::
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from engine.domain.roles import Role
+from tests.support import databases, web
+from tests.support.scene import Opened, scene, scene_of_module
+from tests.support.web import Site, Tab
+
+__all__ = ["scene", "scene_of_module"]
+OpenTab = Callable[..., Awaitable[Tab]]
+
+
+@pytest.fixture(scope="module")
+def url_of_module(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """On SQLite only: that both databases give the same is the services' tests' business."""
+    return databases.sqlite_copy(sqlite_template, tmp_path_factory.mktemp("scene"))
+
+
+@pytest.fixture(scope="session")
+def front_end() -> None:
+    """The front end is built."""
+    web.built()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's Chromium."""
+    async with async_playwright() as playwright, web.browser(playwright) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(front_end: None, scene_of_module: Opened) -> Iterator[Site]:
+    """The web app on the scene's database."""
+    found = Site(scene_of_module.conf)
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def tab(chromium: Browser, site: Site, scene: Any) -> AsyncIterator[OpenTab]:
+    """Opens tabs: ``await tab(Role.MANAGER, dark=True, width=390)``; closed after the test."""
+    opened: list[Tab] = []
+
+    async def make(role: Role | None = Role.MANAGER, **options: Any) -> Tab:
+        opened.append(await web.tab(chromium, site, role, **options))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        await one.page.context.close()

@@ -1,0 +1,55 @@
+"""The frame of every page, and getting in."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from engine.domain.roles import Role
+from tests.support import web
+from tests.support.scene import Scene
+from tests.webui.conftest import OpenTab
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_who_is_not_logged_in_is_asked_to_and_comes_back(tab: OpenTab, scene: Scene) -> None:
+    await web.person(Role.MANAGER)
+    one = await tab(None)
+    await one.page.goto(f"{one.site.url}/orders?sort=total")
+    await expect(one.page).to_have_url(f"{one.site.url}/login?next=%2Forders%3Fsort%3Dtotal")
+    await one.axe()
+    await one.page.get_by_label("Name").fill("manager")
+    await one.page.get_by_label("Password").fill("wrong")
+    await one.page.get_by_role("button", name="Log in").click()
+    await expect(one.page.get_by_role("alert")).to_contain_text("wrong")
+    await one.axe()
+    await one.page.get_by_label("Password").fill(web.PASSWORD)
+    await one.page.get_by_role("button", name="Log in").click()
+    await expect(one.page).to_have_url(f"{one.site.url}/orders?sort=total")
+    await expect(one.page.get_by_role("heading", name="Orders")).to_be_visible()
+
+
+async def test_logging_out_ends_the_session_everywhere(tab: OpenTab) -> None:
+    one = await tab(Role.MANAGER)
+    await one.open("/orders")
+    token = (await one.page.context.cookies())[0]["value"]
+    await one.page.get_by_role("button", name="Log out").click()
+    await expect(one.page.get_by_text("You have logged out")).to_be_visible()
+    again = await tab(None)
+    await again.page.context.add_cookies([{"name": "bluebook_session", "value": token, "url": one.site.url}])
+    await again.page.goto(f"{one.site.url}/orders")
+    await expect(again.page).to_have_url(f"{one.site.url}/login?next=%2Forders")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390, 320])
+async def test_order_history_is_accessible(tab: OpenTab, scene: Scene, dark: bool, width: int) -> None:
+    await scene.order(("BB-MUG-01", 2), ("BB-TEA-01", 1))
+    one = await tab(Role.MANAGER, dark=dark, width=width)
+    await one.open("/orders")
+    await expect(one.page.locator("tbody tr").first).to_be_visible()
+    await one.axe()
+    sideways = await one.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert sideways <= 0
+    one.clean()

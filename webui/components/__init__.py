@@ -1,0 +1,1 @@
+"""Pieces that pages are made of: plain HTML elements with the app's own style sheet."""

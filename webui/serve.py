@@ -1,0 +1,99 @@
+"""Serving the web app: one process, one port, pages and events and downloads; no Node, no bun."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from engine import db
+from engine.errors import Misconfigured
+from webui import build, config
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _configure(host: str, port: int, public_url: str) -> tuple[str, ...]:
+    """Reflex is told where things are; the origins whose pages may connect."""
+    names = ("127.0.0.1", "localhost") if host in LOOPBACK else (host,)
+    origins = (public_url,) if public_url else tuple(f"http://{name}:{port}" for name in names)
+    os.environ |= {
+        "REFLEX_CORS_ALLOWED_ORIGINS": ",".join(origins),
+        "__REFLEX_SKIP_COMPILE": "true",
+        "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
+        "REFLEX_ENV_MODE": "prod",
+        "REFLEX_WEB_WORKDIR": str(config.DIST),
+        "REFLEX_TELEMETRY_ENABLED": "false",
+        "REFLEX_CHECK_LATEST_VERSION": "false",
+    }
+    from reflex_base.registry import RegistrationContext
+
+    # Reflex reads rxconfig.py from the working folder only; from a wheel there is none.
+    RegistrationContext.ensure_context()._set_config(config.make_config())
+    return origins
+
+
+def make_app(host: str, port: int, public_url: str = "") -> Any:
+    """The whole app, behind its gate; the database must be open here. Raises Misconfigured where no front end was built."""
+    if not (config.DIST / "build" / "client" / "index.html").is_file() or _is_checkout_and_stale():
+        raise Misconfigured("the web app's front end is not built, or not from these sources: `make web` builds it")
+    origins = _configure(host, port, public_url)
+    from webui.app import app
+    from webui.gate import Gate
+
+    return Gate(app(), db.context(), origins if public_url else ())
+
+
+def _is_checkout_and_stale() -> bool:
+    return (build.ROOT / "rxconfig.py").is_file() and build.is_stale()
+
+
+async def serve(host: str, port: int, *, public_url: str = "", ready: Callable[[str], None] | None = None) -> None:
+    """The web app has been served until SIGTERM or SIGINT came. The database must be open; ``ready`` is told the address."""
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    app = make_app(host, port, public_url.rstrip("/"))
+    _see_that_it_is_free(host, port)
+    server = Server(app, address=host, port=port, interface=Interfaces.ASGI, log_enabled=False)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    serving = asyncio.create_task(server.serve(), name="web")
+    waiting = asyncio.create_task(stopped.wait())
+    await _answering(host, port, serving)
+    if ready is not None and not serving.done():
+        ready(public_url or f"http://{'127.0.0.1' if host in LOOPBACK else host}:{port}")
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    await serving
+
+
+async def _answering(host: str, port: int, serving: asyncio.Task[None]) -> None:
+    """It listens, or has given up."""
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+
+
+def _see_that_it_is_free(host: str, port: int) -> None:
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise Misconfigured(
+                f"cannot listen on {host}, port {port}: {why}; choose others by --host, --port"
+            ) from error

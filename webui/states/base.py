@@ -1,0 +1,247 @@
+"""What every page knows, and the one way to declare what can be done: ``on(permission)``.
+
+Hiding a button protects nothing, so each handler asks, on the server and each time, whether the session still holds and the
+role allows it. What goes wrong is told in a sentence; no traceback reaches a person, every one reaches the log.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+import structlog
+
+from engine.domain import roles
+from engine.domain.roles import Permission
+from engine.services import sessions, trouble
+from engine.services.lifecycle import Actor
+from engine.services.sessions import Person
+from webui import live
+from webui.gate import token_of
+
+log = structlog.get_logger("bluebook.web")
+NOTICE_SECONDS = 12.0
+MOST_NOTICES = 3
+WAIT_SECONDS = 5.0
+_numbers = itertools.count(1)
+
+HANDLERS: dict[str, Permission] = {}
+"""Every handler there is, by its qualified name, with what it needs; a test goes through them."""
+PAGES: dict[str, Callable[..., Any]] = {}
+"""Which handler of a page is told what changed: ``heard(order_ids, settings)`` by the page's name."""
+
+
+@dataclass
+class Notice:
+    """A sentence at the foot of the page. tone: good, bad or "". ``undo``: the order that can be taken back from here."""
+
+    id: int
+    text: str
+    tone: str = ""
+    undo: int = 0
+    at: float = 0.0
+
+
+@dataclass
+class Figures:
+    """What the head of every page counts."""
+
+    ready: int = 0
+    resolve: int = 0
+    failed: int = 0
+    held: int = 0
+    sent_today: int = 0
+    workers: int = 0
+    workers_dead: int = 0
+
+
+def _unexpected(error: BaseException, doing: str) -> str:
+    log.error("unexpected", doing=doing, exc_info=error)
+    return "the log has the details"
+
+
+def on(permission: Permission, *, background: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """The method handles an event of those who may; ``self.by`` is then who acts.
+
+    Whoever may not is told so and it is logged; whoever is logged out is asked to log in. Errors become notices.
+    """
+
+    def declare(fn: Callable[..., Any]) -> Any:
+        HANDLERS[fn.__qualname__] = permission
+        if inspect.isasyncgenfunction(fn):
+
+            @functools.wraps(fn)
+            async def handler(self: Book, *args: Any, **named: Any) -> Any:
+                refused = await _admit(self, permission, fn.__qualname__, background)
+                if refused is not None:
+                    yield refused
+                    return
+                try:
+                    async for item in fn(self, *args, **named):
+                        yield item
+                except Exception as error:
+                    await _tell(self, error, fn.__qualname__, background)
+
+        else:
+
+            @functools.wraps(fn)
+            async def handler(self: Book, *args: Any, **named: Any) -> Any:
+                refused = await _admit(self, permission, fn.__qualname__, background)
+                if refused is not None:
+                    return refused
+                try:
+                    found = fn(self, *args, **named)
+                    return await found if inspect.isawaitable(found) else found
+                except Exception as error:
+                    return await _tell(self, error, fn.__qualname__, background)
+
+        return rx.event(background=background)(handler)
+
+    return declare
+
+
+async def _admit(state: Book, permission: Permission, handler: str, background: bool) -> Any:
+    """None where the person may; else what to answer. A forged event ends here."""
+    try:
+        person = await sessions.person_of(token_of(state.router.headers.cookie))
+    except Exception as error:
+        return await _tell(state, error, handler, background)
+    reason = roles.why_not(person.role, permission) if person is not None else "nobody is logged in"
+    if reason:
+        who, role = (person.name, person.role.value) if person is not None else ("nobody", "")
+        log.warning("refused an event", handler=handler, person=who, role=role)
+    async with _locked(state, background):
+        if person is None:
+            # The page leaves the app for the log-in page by itself (static/bluebook.js).
+            state.logged_out = True
+            return rx.noop()
+        if reason:
+            state.say(f"{reason[:1].upper()}{reason[1:]}.", "bad")
+            return rx.noop()
+        state._person = person
+    return None
+
+
+async def _tell(state: Book, error: Exception, handler: str, background: bool) -> None:
+    doing = handler.rpartition(".")[2].replace("_", " ")
+    sentence, _ = trouble.explain(error, doing, _unexpected)
+    async with _locked(state, background):
+        state.say(f"{sentence[:1].upper()}{sentence[1:]}", "bad")
+
+
+class _locked:  # noqa: N801 - reads like a keyword
+    """A background handler changes the state within ``async with``; any other holds it already."""
+
+    def __init__(self, state: Book, background: bool) -> None:
+        self.state, self.background = state, background
+
+    async def __aenter__(self) -> None:
+        if self.background:
+            await self.state.__aenter__()
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self.background:
+            await self.state.__aexit__(*raised)
+
+
+class Book(rx.State):
+    """What every page knows: who looks, what was said, the counts in the head, whether the database answers."""
+
+    name: str = ""
+    role: str = ""
+    zone: str = "UTC"
+    may: dict[str, bool] = {p.value: False for p in Permission}
+    notices: list[Notice] = []
+    figures: Figures = Figures()
+    lost: str = ""
+    logged_out: bool = False
+    section: str = ""
+    loading: bool = True
+    _person: Person | None = None
+
+    @property
+    def by(self) -> Actor:
+        """Who acts, as the blue book names them."""
+        assert self._person is not None
+        return self._person.actor(f"web:{self.section}")
+
+    def say(self, text: str, tone: str = "", undo: int = 0) -> None:
+        """A sentence at the foot of the page; the oldest gives way."""
+        self.notices = [*self.notices, Notice(next(_numbers), text, tone, undo, time.monotonic())][-MOST_NOTICES:]
+
+    @on(Permission.VIEW)
+    def dismiss(self, number: int) -> None:
+        """The notice has been read."""
+        self.notices = [notice for notice in self.notices if notice.id != number]
+
+    @on(Permission.VIEW)
+    def enter(self) -> Any:
+        """A page was opened: whose it is, and its news are followed from now on."""
+        assert self._person is not None
+        person = self._person
+        self.name, self.role, self.zone = person.name, person.role.value, person.timezone
+        self.may = {p.value: person.may(p) for p in Permission}
+        self.logged_out = False
+        self.section = self.router.url.path.strip("/").split("/")[0] or "dashboard"
+        self.lost = live.FOLLOWER.lost
+        self._count()
+        return Book.follow
+
+    @on(Permission.VIEW, background=True)
+    async def follow(self) -> Any:
+        """What changes anywhere is told to the page that is open, until the tab goes away."""
+        async with self:
+            tab = self.router.session.client_token
+        turn, seen = live.take_over(tab), live.FOLLOWER.upto
+        while live.is_current(tab, turn) and live.is_open(tab):
+            news = await live.FOLLOWER.wait(seen, WAIT_SECONDS)
+            if not live.is_current(tab, turn):
+                return
+            if news.upto != seen or news.lost:
+                seen = news.upto
+                yield Book.hear(news.orders, news.settings or news.all, news.lost)
+        live.leave(tab, turn)
+
+    @on(Permission.VIEW)
+    def hear(self, order_ids: list[int], everything: bool, lost: str) -> Any:
+        """Something changed: the head counts anew, and the page that is open looks at what concerns it."""
+        back = bool(self.lost) and not lost
+        if self.lost != lost:
+            self.lost = lost
+        self._count()
+        now = time.monotonic()
+        kept = [n for n in self.notices if now - n.at < NOTICE_SECONDS or n.tone == "bad"]
+        if len(kept) != len(self.notices):
+            self.notices = kept
+        if lost or not (order_ids or everything or back):
+            return None
+        heard = PAGES.get(self.section)
+        return None if heard is None else heard(order_ids, everything or back)
+
+    def _count(self) -> None:
+        found = live.FOLLOWER.figures
+        if found is None:
+            return
+        alive = sum(worker.alive for worker in found.workers)
+        fresh = Figures(
+            found.ready,
+            found.resolve,
+            found.failed,
+            len(found.held),
+            found.sent_today,
+            alive,
+            len(found.workers) - alive,
+        )
+        if fresh != self.figures:
+            self.figures = fresh
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The query of the page's address."""
+        return dict(self.router.url.query_parameters)

@@ -1,0 +1,55 @@
+"""What can be done to an order from any page: process, undo, hold, cancel; and looking for one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import reflex as rx
+
+from engine.domain.roles import Permission
+from engine.errors import NotFound
+from engine.services import hold, listings, process
+from engine.services.process import Outcome
+from webui import links
+from webui.states.base import Book, on
+
+
+class Doing(Book):
+    """Acts on single orders; the pages show what came of it by their news."""
+
+    @on(Permission.VIEW)
+    async def search(self, form: dict[str, Any]) -> Any:
+        """The order of this number is opened; anything else is looked for in Order History."""
+        text = str(form.get("text", "")).strip()[:200]
+        number = text.removeprefix("#")
+        if number and " " not in number:
+            with contextlib.suppress(NotFound):
+                await listings.order_ids([number])
+                return rx.redirect(links.order(number))
+        return rx.redirect(links.orders({"text": text}))
+
+    @on(Permission.PROCESS)
+    async def process(self, order_id: int) -> None:
+        """The order is held and then sent; the notice offers to take it back."""
+        self.report(await process.process([order_id], self.by))
+
+    @on(Permission.UNDO)
+    async def undo(self, order_id: int) -> None:
+        """What is held is a draft again."""
+        self.notices = [notice for notice in self.notices if notice.undo != order_id]
+        self.report(await process.undo([order_id], self.by))
+
+    @on(Permission.HOLD)
+    async def release(self, order_id: int) -> None:
+        """The order is no longer on hold."""
+        await hold.release(order_id, self.by)
+        self.say("The hold is gone and the order was checked again.", "good")
+
+    def report(self, outcomes: Sequence[Outcome]) -> None:
+        """What became of one order, or of the only one."""
+        for outcome in outcomes:
+            words = f"{outcome.number}: {outcome.message}"
+            held = outcome.done and outcome.release_at is not None
+            self.say(words, "good" if outcome.done else "bad", undo=outcome.order_id if held else 0)

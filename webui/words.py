@@ -1,0 +1,122 @@
+"""How the web app says things: times in the person's zone, ages, amounts, states and their tones."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from engine import clock
+from engine.domain import money
+from engine.domain.states import OrderStatus
+
+_TONES = {
+    OrderStatus.FAILED: "bad",
+    OrderStatus.ON_HOLD: "warn",
+    OrderStatus.UNRESOLVED: "warn",
+    OrderStatus.READY: "good",
+    OrderStatus.PROCESSED: "busy",
+    OrderStatus.PARTIALLY_SHIPPED: "busy",
+    OrderStatus.SHIPPED: "busy",
+    OrderStatus.COMPLETED: "done",
+    OrderStatus.CANCELED: "done",
+}
+_PURCHASE_TONES = {
+    "failed": "bad", "rejected": "bad", "outcome_unknown": "bad", "backordered": "warn", "cancel_requested": "warn",
+    "canceled": "done", "closed": "done", "draft": "quiet",
+}  # fmt: skip
+_NAMES = {"unresolved": "needs a person", "processed": "in progress", "outcome_unknown": "answer unknown"}
+
+
+def plain(text: str) -> str:
+    """The text without control and direction-changing characters: it comes from customers and suppliers."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") else "\ufffd" for c in text
+    )
+
+
+def name_of(state: str) -> str:
+    """A status or state as people read it: ``Partially shipped``."""
+    return _NAMES.get(state, state.replace("_", " ")).capitalize()
+
+
+def tone_of(status: OrderStatus) -> str:
+    """The tone of an order's status: good, warn, bad, busy or done; colour only repeats the word."""
+    return _TONES[status]
+
+
+def purchase_tone(state: str) -> str:
+    """The tone of a purchase order's state."""
+    return _PURCHASE_TONES.get(state, "busy")
+
+
+def amount(minor: int | None, currency: str) -> str:
+    """``148.20 USD``; "" for None."""
+    return "" if minor is None else money.show(minor, currency)
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> ZoneInfo:
+    """The zone of this name; UTC where there is none."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def day_and_time(moment: datetime | None, zone_name: str) -> str:
+    """``22 Nov 14:02``, with the year where it is another; in the person's zone."""
+    if moment is None:
+        return ""
+    local, now = moment.astimezone(zone(zone_name)), clock.now().astimezone(zone(zone_name))
+    return local.strftime("%-d %b %H:%M" if local.year == now.year else "%-d %b %Y %H:%M")
+
+
+def exactly(moment: datetime | None, zone_name: str) -> str:
+    """``2026-11-22 14:02:33.120 CET``: as the blue book has it."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(zone(zone_name))
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
+
+
+def iso(moment: datetime | None) -> str:
+    """ISO 8601 in UTC, for ``<time datetime>``."""
+    return "" if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def bound(day: str, zone_name: str, *, after: bool = False) -> str:
+    """When the day (2026-11-22) begins in the person's zone, or ``after`` it when it has ended; the text itself if it is none."""
+    try:
+        begins = datetime.fromisoformat(day).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=zone(zone_name))
+    except ValueError:
+        return day
+    return iso((begins + timedelta(days=1) if after else begins).astimezone(UTC))
+
+
+def day_of(moment: datetime | None, zone_name: str, *, before: bool = False) -> str:
+    """The day as a date field has it; ``before``: the last day before this moment."""
+    if moment is None:
+        return ""
+    return f"{(moment - timedelta(seconds=before)).astimezone(zone(zone_name)):%Y-%m-%d}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit: 45 s, 12 min, 3 h, 9 d."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(int(seconds), 0)} s"
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago: ``3 h``; "never" for None."""
+    return "never" if moment is None else span((clock.now() - moment).total_seconds())
+
+
+def many(count: int, noun: str) -> str:
+    """``1 order``, ``3 orders``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
