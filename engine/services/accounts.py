@@ -220,7 +220,7 @@ async def _not_the_last_admin(known: Account, what: str) -> None:
     )  # fmt: skip
     if not others:
         raise Refused(
-            f"{known.name} is the last admin who can log in, and cannot be {what}; make someone else an admin first",
+            f"{known.name} is the last admin, and cannot be {what}; make someone else an admin first",
             "last_admin",
         )
 

@@ -23,6 +23,7 @@ from tui.cli import (
     suppliers,
     system,
     terminal,
+    users,
     web,
 )
 from tui.cli.command import HELP, Noun, report
@@ -59,7 +60,7 @@ system.register(root)
 backup.register(root)
 terminal.register(root)
 web.register(root)
-for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit):
+for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit, users):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
 app.add_typer(system.db.app, name="db")
 app.add_typer(system.config.app, name="config")
