@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from babel.numbers import list_currencies
 
 from engine import clock, db
 from engine.domain import money
+from engine.domain.issues import LATE
 from engine.errors import Unreadable
 from engine.services.filters import Filters
 
@@ -109,14 +111,20 @@ def tried(filters: Filters, now: int) -> list[Clause]:
         found.append(Clause(f"o.late_at IS {'NOT ' if filters.late else ''}NULL"))
     if filters.has_issue is not None:
         found.append(Clause(f"o.issue_at IS {'NOT ' if filters.has_issue else ''}NULL"))
+    if filters.auto is not None:
+        found.append(Clause("o.auto = ?", (filters.auto,)))
     return found + _parts(filters)
 
 
 def _parts(filters: Filters) -> list[Clause]:
     """What is tried on an order's purchase orders, Issues, lines and parcels."""
     found = []
-    if filters.supplier_ids:
-        found.append(_has("purchase_orders", _any("supplier_id", filters.supplier_ids)))
+    if purchase := _purchase(filters):
+        found.append(_has("purchase_orders", joined(purchase)))
+    if had := _had(filters):
+        found.append(_has("issues", joined(had)))
+    if filters.late_supplier_ids:
+        found.append(_has("issues", _late_at(filters.late_supplier_ids)))
     if filters.not_supplier_ids:
         found.append(_has("purchase_orders", _any("supplier_id", filters.not_supplier_ids), yes=False))
     if filters.issue_codes:
@@ -135,6 +143,42 @@ def _parts(filters: Filters) -> list[Clause]:
             begun = _begins("LOWER(o.email)", [f for v in values for f in (v.lower(), "%@" + v.lower().lstrip("@"))])
             found.append(begun if yes else Clause(f"NOT {begun.sql}", begun.values))
     return found
+
+
+def _purchase(filters: Filters) -> list[Clause]:
+    """What one of its purchase orders, ``t``, must be."""
+    found = [
+        *_times("t.created_at", filters.purchase_from, None),
+        *_times("t.sent_at", filters.sent_from, filters.sent_to),
+    ]
+    if filters.supplier_ids:
+        found.append(_any("t.supplier_id", filters.supplier_ids))
+    if filters.purchase_states:
+        found.append(_any("t.state", filters.purchase_states))
+    shipped = "(SELECT MIN(h.shipped_at) FROM shipments AS h WHERE h.purchase_order_id = t.id) - t.sent_at"
+    for seconds, sign in ((filters.lead_from, ">="), (filters.lead_to, "<")):
+        if seconds is not None:
+            found.append(Clause(f"{shipped} {sign} ?", (seconds * 1_000_000,)))
+    return found
+
+
+def _had(filters: Filters) -> list[Clause]:
+    """What one of its Issues, open or closed, must be."""
+    codes = [_any("code", filters.had_issue_codes)] if filters.had_issue_codes else []
+    return [*_times("opened_at", filters.had_from, filters.had_to), *codes]
+
+
+def _times(column: str, start: datetime | None, end: datetime | None) -> list[Clause]:
+    found = [Clause(f"{column} >= ?", (clock.micros(start),))] if start else []
+    return [*found, Clause(f"{column} < ?", (clock.micros(end),))] if end else found
+
+
+def _late_at(supplier_ids: Sequence[int]) -> Clause:
+    late = _issues(LATE)
+    of = _any("p.supplier_id", supplier_ids)
+    # The purchase order is looked up for each Issue; a subquery for all of a supplier's would be the larger by far.
+    whose = "(SELECT 1 FROM purchase_orders AS p WHERE p.id = purchase_order_id AND"
+    return Clause(f"{late.sql} AND {whose} {of.sql}) = 1", late.values + of.values)
 
 
 def _begins(column: str, values: Sequence[str]) -> Clause:
@@ -172,8 +216,22 @@ def picks(filters: Filters, now: int) -> list[Clause]:
         found.append(
             Clause("SELECT id AS order_id FROM orders WHERE snoozed_until IS NOT NULL AND snoozed_until > ?", (now,))
         )
+    if filters.late_supplier_ids:
+        late = _late_at(filters.late_supplier_ids)
+        found.append(Clause(f"SELECT order_id FROM issues WHERE {late.sql}", late.values))
+    if filters.had_from:
+        had = joined(_had(filters))
+        found.append(Clause(f"SELECT order_id FROM issues WHERE {had.sql}", had.values))
+    if filters.sent_from:
+        sent = joined(_times("sent_at", filters.sent_from, filters.sent_to))
+        found.append(
+            Clause(f"SELECT order_id FROM purchase_orders WHERE sent_at IS NOT NULL AND {sent.sql}", sent.values)
+        )
     if filters.supplier_ids:
-        suppliers = _any("supplier_id", filters.supplier_ids)
+        these = [_any("supplier_id", filters.supplier_ids)]
+        if filters.purchase_states:
+            these += [_any("state", filters.purchase_states), *_times("created_at", filters.purchase_from, None)]
+        suppliers = joined(these)
         found.append(Clause(f"SELECT order_id FROM purchase_orders WHERE {suppliers.sql}", suppliers.values))
     if filters.statuses:
         where = joined(own(filters))

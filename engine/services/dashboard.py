@@ -181,9 +181,9 @@ async def supplier_lead_times(days: int = 30) -> list[LeadTimes]:
                 supplier_id=number,
                 supplier=name,
                 orders=len(mine),
-                accepted_p90=_percentile(accepted, 90),
-                shipped_p50=_percentile(shipped, 50),
-                shipped_p90=_percentile(shipped, 90),
+                accepted_p90=percentile(accepted, 90),
+                shipped_p50=percentile(shipped, 50),
+                shipped_p90=percentile(shipped, 90),
                 in_time=100 * sum(h <= promised for h in shipped) / len(shipped) if shipped else None,
                 failed_percent=100 * failed / len(mine) if mine else 0.0,
                 hours=tuple(shipped),
@@ -192,7 +192,8 @@ async def supplier_lead_times(days: int = 30) -> list[LeadTimes]:
     return found
 
 
-def _percentile(ascending: Sequence[float], percent: int) -> float | None:
+def percentile(ascending: Sequence[float], percent: int) -> float | None:
+    """The value that so many percent are not above, of ascending ones; None of none."""
     if not ascending:
         return None
     return ascending[min(len(ascending) - 1, round(percent / 100 * (len(ascending) - 1)))]

@@ -15,14 +15,14 @@ import msgspec
 
 from engine.domain import money
 from engine.domain.issues import ISSUES, IssueCode
-from engine.domain.states import OPEN_STATUSES, OrderStatus
+from engine.domain.states import OPEN_STATUSES, OrderStatus, PurchaseState
 from engine.errors import Invalid, Unreadable
 
 UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 RESOLVE = (OrderStatus.FAILED, OrderStatus.ON_HOLD, OrderStatus.UNRESOLVED)
 GROUPS: Mapping[str, tuple[OrderStatus, ...]] = {"open": OPEN_STATUSES, "resolve": RESOLVE}
 """Words that stand for several statuses."""
-SPECIALS = ("held", "late", "snoozed")
+SPECIALS = ("held", "late", "snoozed", "auto")
 SHORTEST = 2
 """Characters a word that leaves orders out, or is looked up by key, must have."""
 
@@ -52,10 +52,15 @@ KEYS: Mapping[str, Key] = {
         Key("ch", ":", "ch:woo", "channel, by name or prefix"),
         Key("err", ":", "err:sku", "open Issue, or err:any"),
         Key("state", ":", "state:ready", "status, or open, resolve"),
-        Key("is", ":", "is:late", "held, late or snoozed"),
+        Key("is", ":", "is:late", "held, late, snoozed or auto"),
         Key("total", "><", "total>100", "amount, total<20eur", no=False),
         Key("age", "><", "age>2h", "since it was placed: m, h, d, w", no=False),
         Key("placed", "><", "placed>2026-11-01", "day, in UTC", no=False),
+        Key("had", ":><", "had:sku", "Issue it ever had; had>2026-11-01: since then", no=False),
+        Key("late", ":", "late:acme", "supplier that is late", no=False),
+        Key("po", ":", "po:failed", "state of a purchase order", no=False),
+        Key("sent", "><", "sent>2026-11-01", "day a purchase order was sent, in UTC", no=False),
+        Key("lead", "><", "lead>24h", "from sent to shipped: m, h, d, w", no=False),
         Key("sku", ":", "sku:A-10", "SKU, or its beginning"),
         Key("track", ":", "track:1Z999", "tracking number, or its beginning"),
         Key("city", ":", "city:berlin", "where it goes, or its beginning"),
@@ -126,10 +131,13 @@ def _offers(
 ) -> Sequence[tuple[str, str]]:
     if key == "ch":
         return list(channels)
-    if key == "sup":
+    if key in ("sup", "late"):
         return list(suppliers)
-    if key == "err":
-        return [("any", "any open Issue"), *((kind.code.value, kind.title) for kind in ISSUES.values())]
+    if key in ("err", "had"):
+        every = [(kind.code.value, kind.title) for kind in ISSUES.values()]
+        return [("any", "any open Issue"), *every] if key == "err" else every
+    if key == "po":
+        return [(state.value, state.value.replace("_", " ")) for state in PurchaseState]
     if key == "state":
         groups = [(name, ", ".join(statuses).replace("_", " ")) for name, statuses in GROUPS.items()]
         return [*((status.value, status.value.replace("_", " ")) for status in OrderStatus), *groups]
@@ -206,11 +214,30 @@ class _Line:
         if wanted in ("any", "*"):
             self.values["has_issue"] = not no
             return
-        short = tuple(k.code for k in ISSUES.values() if k.short.casefold().strip("?") == wanted.strip("?"))
-        found = short or tuple(code for code in IssueCode if wanted in code)
+        self._add("not_issue_codes" if no else "issue_codes", _codes(wanted))
+
+    def _had(self, _no: bool, sign: str, value: str) -> None:
+        if sign == ":":
+            self._add("had_issue_codes", _codes(value.casefold()))
+        else:
+            self._day("had", sign, value)
+
+    def _late(self, _no: bool, _sign: str, value: str) -> None:
+        self._add("late_supplier_ids", self._named("sup", value))
+
+    def _po(self, _no: bool, _sign: str, value: str) -> None:
+        wanted = value.casefold().replace("-", "_")
+        states = tuple(PurchaseState)
+        found = tuple(s for s in states if s == wanted) or tuple(s for s in states if s.startswith(wanted))
         if not found:
-            raise KeyError(f"no such Issue; there are {', '.join(IssueCode)}")
-        self._add("not_issue_codes" if no else "issue_codes", found)
+            raise KeyError(f"a purchase order has no such state; there are {', '.join(states)}")
+        self._add("purchase_states", found)
+
+    def _sent(self, _no: bool, sign: str, value: str) -> None:
+        self._day("sent", sign, value)
+
+    def _lead(self, _no: bool, sign: str, value: str) -> None:
+        self._span("lead_from", "lead_to", "lead", sign, value)
 
     def _state(self, no: bool, _sign: str, value: str) -> None:
         wanted = value.casefold().replace("-", "_")
@@ -231,7 +258,7 @@ class _Line:
 
     def _is(self, no: bool, _sign: str, value: str) -> None:
         if value.casefold() not in SPECIALS:
-            raise KeyError("an order is held, late or snoozed")
+            raise KeyError("an order is held, late, snoozed or auto")
         self.values[value.casefold()] = not no
 
     def _typed(self, name: str, no: bool, value: str) -> None:
@@ -276,19 +303,34 @@ class _Line:
             self.values["total_max"] = amount - (_LEAST if sign == "<" else 0)
 
     def _age(self, _no: bool, sign: str, value: str) -> None:
+        self._span("older_than", "younger_than", "age", sign, value)
+
+    def _span(self, least: str, most: str, key: str, sign: str, value: str) -> None:
         match = _AGE.fullmatch(value.lower())
         if not match or sign[0] not in "<>":
-            raise KeyError("an age is written as in age>2h or age<30m (m, h, d, w)")
-        self.values["older_than" if sign[0] == ">" else "younger_than"] = int(match[1]) * UNITS[match[2]]
+            raise KeyError(f"a length of time is written as in {key}>2h or {key}<30m (m, h, d, w)")
+        self.values[least if sign[0] == ">" else most] = int(match[1]) * UNITS[match[2]]
 
     def _placed(self, _no: bool, sign: str, value: str) -> None:
+        self._day("placed", sign, value)
+
+    def _day(self, key: str, sign: str, value: str) -> None:
         try:
             day = datetime.fromisoformat(value).replace(tzinfo=UTC) if _DAY.fullmatch(value) else None
         except ValueError:
             day = None
         if day is None or sign == "=":
-            raise KeyError("a day is written as in placed>2026-11-01 (from then on) or placed<2026-12-01 (before)")
-        self.values["placed_to" if sign[0] == "<" else "placed_from"] = day
+            raise KeyError(f"a day is written as in {key}>2026-11-01 (from then on) or {key}<2026-12-01 (before)")
+        self.values[f"{key}_to" if sign[0] == "<" else f"{key}_from"] = day
+
+
+def _codes(wanted: str) -> tuple[IssueCode, ...]:
+    """The Issues that are called so, or whose codes have the word."""
+    short = tuple(k.code for k in ISSUES.values() if k.short.casefold().strip("?") == wanted.strip("?"))
+    found = short or tuple(code for code in IssueCode if wanted in code)
+    if not found:
+        raise KeyError(f"no such Issue; there are {', '.join(IssueCode)}")
+    return found
 
 
 def names(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, int, str]]:

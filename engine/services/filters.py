@@ -12,7 +12,7 @@ import msgspec
 
 from engine import db
 from engine.domain.issues import IssueCode
-from engine.domain.states import OrderStatus
+from engine.domain.states import OrderStatus, PurchaseState
 from engine.errors import Invalid
 from engine.services import filter_line
 from engine.services.filter_line import Candidate
@@ -26,6 +26,11 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``text``: words an order must all have, the last may be begun only (``search.asked_for``); ``not_text``: beginnings
     of words it must not have. ``skus``, ``trackings``, ``cities`` and ``emails`` are beginnings too (of an e-mail's
     domain as well), any of which will do.
+
+    ``had_…``: it ever had an Issue, open or closed, with one of these codes, opened in this time. ``late_supplier_ids``:
+    one of these is late. ``purchase_states``, ``purchase_from`` (made since), ``sent_…`` and ``lead_…`` (seconds from sent
+    to shipped, from and up to) are of one and the same purchase order, of one of ``supplier_ids`` where there are any.
+    ``auto``: processed by Auto Order Processing.
     """
 
     statuses: tuple[OrderStatus, ...] = ()
@@ -57,6 +62,17 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_trackings: tuple[str, ...] = ()
     not_cities: tuple[str, ...] = ()
     not_emails: tuple[str, ...] = ()
+    auto: bool | None = None
+    had_issue_codes: tuple[IssueCode, ...] = ()
+    had_from: datetime | None = None
+    had_to: datetime | None = None
+    late_supplier_ids: tuple[int, ...] = ()
+    purchase_states: tuple[PurchaseState, ...] = ()
+    purchase_from: datetime | None = None
+    sent_from: datetime | None = None
+    sent_to: datetime | None = None
+    lead_from: int | None = None
+    lead_to: int | None = None
 
     def to_params(self) -> dict[str, str]:
         """The filters as a URL's query: only those that are set, lists joined by commas."""

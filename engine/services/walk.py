@@ -37,7 +37,8 @@ STATE_ORDER = (*OPEN_STATUSES, *(s for s in OrderStatus if s not in OPEN_STATUSE
 """The sort ``state``: what needs a person most comes first."""
 SORTS = {"placed": "placed_at", "number": "number", "total": "total"}
 CARRIED = (
-    "id, placed_at, number, total, currency, status, channel_id, country, held, snoozed_until, issue_at, late_at, email"
+    "id, placed_at, number, total, currency, status, channel_id, country, held, snoozed_until, "
+    "issue_at, late_at, email, auto"
 )
 
 
@@ -283,7 +284,7 @@ async def _course(filters: Filters, sort: Sort) -> _Course:
     replace = msgspec.structs.replace
     is_open = bool(filters.statuses) and set(filters.statuses) <= set(OPEN_STATUSES)
     rare, index = f"status IN {OPEN}", "orders_open"
-    if filters.late:
+    if filters.late or filters.late_supplier_ids:
         rare, index = "late_at IS NOT NULL", "orders_late"
     elif filters.has_issue or filters.issue_codes:
         rare, index = "issue_at IS NOT NULL", "orders_issue"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +16,8 @@ import pytest
 
 from engine import clock, db
 from engine.domain.issues import IssueCode
-from engine.domain.states import OrderStatus
-from engine.services import dashboard, feed, history, scroll, search, walk
+from engine.domain.states import OrderStatus, PurchaseState
+from engine.services import dashboard, feed, history, lead_times, reports, scroll, search, walk
 from engine.services.filters import Filters
 from tests.support import bulk
 
@@ -50,6 +51,15 @@ LISTS = [
     Filters(cities=("mal",), not_cities=("york",)),
     Filters(emails=("dana.", "@example.com"), not_emails=("omar",)),
     Filters(has_issue=True, channel_ids=(1,)),
+    Filters(auto=True),
+    Filters(auto=False, sent_from=bulk.NOW - timedelta(hours=30), sent_to=bulk.NOW),
+    Filters(had_issue_codes=(IssueCode.UNMAPPED_SKU,)),
+    Filters(had_from=bulk.NOW - timedelta(days=2), had_to=bulk.NOW),
+    Filters(late_supplier_ids=(1, 2)),
+    Filters(late_supplier_ids=(1,), statuses=(S.PROCESSED,)),
+    Filters(supplier_ids=(1,), lead_from=3600, lead_to=86_400, sent_from=bulk.NOW - timedelta(days=30)),
+    Filters(supplier_ids=(1,), purchase_states=(PurchaseState.FAILED,), purchase_from=bulk.NOW - timedelta(days=30)),
+    Filters(purchase_states=(PurchaseState.FAILED,)),
     Filters(issue_codes=(IssueCode.UNMAPPED_SKU, IssueCode.SUPPLIER_FAILED), statuses=(S.UNRESOLVED,)),
 ]
 
@@ -99,6 +109,13 @@ async def _ask_everything() -> None:
     await dashboard.status_bar()
     await dashboard.issue_pareto(7)
     await dashboard.supplier_lead_times(1)
+    for channel_ids in ((), (1,), (2, 3)):
+        scope = reports.scope("today", zone=UTC, channel_ids=channel_ids)
+        for figure in (reports.waiting, reports.processing, reports.late, reports.where_orders_wait, reports.reasons):
+            await figure(scope)
+        await reports.errors_by_day(scope, 2)
+        await reports.by_hour(scope)
+        await lead_times.suppliers(scope)
 
 
 async def _asked(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Awaitable[None]]) -> dict[str, tuple[Any, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from engine.domain.issues import IssueCode
-from engine.domain.states import OPEN_STATUSES, OrderStatus
+from engine.domain.states import OPEN_STATUSES, OrderStatus, PurchaseState
 from engine.errors import Invalid
 from engine.services import filter_line
 from engine.services.filter_line import ALIASES, KEYS, RESOLVE
@@ -47,6 +48,14 @@ def _read(text: str) -> Filters:
         ("!lamp reyes", Filters(not_text=("lamp",), text="reyes")),
         ('"sup:acme" "wall lamp"', Filters(text="sup:acme wall lamp")),
         ("!is:late is:snoozed cc:de", Filters(late=False, snoozed=True, country="DE")),
+        ("is:auto", Filters(auto=True)),
+        ("!is:auto sent>2026-11-01", Filters(auto=False, sent_from=datetime(2026, 11, 1, tzinfo=UTC))),
+        (
+            "had:sku had<2026-11-02",
+            Filters(had_issue_codes=(IssueCode.UNMAPPED_SKU,), had_to=datetime(2026, 11, 2, tzinfo=UTC)),
+        ),
+        ("late:nova po:reject", Filters(late_supplier_ids=(8,), purchase_states=(PurchaseState.REJECTED,))),
+        ("sup:nova lead>24h lead<2d", Filters(supplier_ids=(8,), lead_from=86_400, lead_to=172_800)),
         ("", Filters()),
     ],
 )
@@ -75,6 +84,11 @@ def test_a_line_says(text: str, wanted: Filters | None) -> None:
         ("total>1.2.3", "total>100"),
         ("placed=2026-11-01", "placed>2026-11-01"),
         ("age:3", "age>2h"),
+        ("lead>soon", "lead>2h"),
+        ("po:lost", "acknowledged"),
+        ("had:rain", "unmapped_sku"),
+        ("late:zzz", "Acme Ltd"),
+        ("sent>yesterday", "sent>2026-11-01"),
     ],
 )
 def test_the_word_at_fault_is_named_and_what_would_do(word: str, said: str) -> None:
@@ -112,15 +126,18 @@ def _may_become(text: str) -> list[str]:
 
 
 def test_a_half_typed_word_has_candidates() -> None:
-    assert _may_become("s") == ["sup:", "state:", "sku:"]
+    assert _may_become("s") == ["sup:", "state:", "sent>", "sku:"]
     assert _may_become("lamp sup:a") == ['sup:"Acme Ltd"', "sup:ACME"]
     assert _may_become("sup:lt") == ['sup:"Acme Ltd"', "sup:ACME"]
     assert _may_become("!ch:sho") == ['!ch:"Shopify US"']
     assert _may_become('ch:"Shopify') == ['ch:"Shopify US"']
     assert "err:unmapped_sku" in _may_become("err:sku")
+    assert _may_become("had:unmapped") == ["had:unmapped_sku"]
+    assert _may_become("late:nov") == ["late:Nova", "late:NV"]
+    assert _may_become("po:ship") == ["po:shipped", "po:partially_shipped"]
     assert _may_become("err:SKU n")[0:1] == []
     assert _may_become("state:re") == ["state:ready", "state:resolve", "state:open"]
-    assert _may_become("is:") == ["is:held", "is:late", "is:snoozed"]
+    assert _may_become("is:") == ["is:held", "is:late", "is:snoozed", "is:auto"]
     assert [word.rstrip(":<>") for word in _may_become("sup:acme ")] == list(KEYS)
     assert "!total>" not in _may_become("!")
     assert _may_become("reyes") == []
