@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
@@ -28,7 +29,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "bluebook_session"
-OPEN = ("/login", "/logout", "/invite/", "/static/", "/assets/", "/ping", "/favicon.ico")
+OPEN = ("/login", "/logout", "/ping", "/favicon.ico")
+OPEN_BELOW = ("/invitation/", "/static/", "/assets/")
+"""What is there for people who are not logged in: these addresses, and all that begins so."""
+MOST_BYTES, MOST_FORM_BYTES = 20 * 1024 * 1024, 16 * 1024
+"""The largest request: of an upload, and of a form for people who are not logged in."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 _INLINE = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
 log = structlog.get_logger("bluebook.web")
@@ -67,13 +72,24 @@ def policy(hashes: Iterable[str]) -> str:
 
 
 class Gate:
-    """The ASGI app around Reflex. ``context`` is the open database; ``origins`` are what pages of ours may be called
-    besides what the request's Host says."""
+    """The ASGI app around Reflex. ``context`` is the open database; ``origins`` are what our pages are called, where not
+    what the request's Host says; ``downloads`` matches the paths that no other site may send a browser to; ``proxy_hops``
+    is how many proxies of our own stand in front."""
 
-    def __init__(self, app: App, context: db.TortoiseContext, origins: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        app: App,
+        context: db.TortoiseContext,
+        origins: Iterable[str] = (),
+        *,
+        downloads: Callable[[str], bool] = lambda _: False,
+        proxy_hops: int = 0,
+    ) -> None:
         self.app = app
         self.context = context
         self.origins = frozenset(origins)
+        self.downloads = downloads
+        self.proxy_hops = proxy_hops
         self.secure = bool(self.origins) and all(o.startswith("https://") for o in self.origins)
         client = config.DIST / "build" / "client"
         pages = sorted(client.rglob("*.html"))
@@ -101,7 +117,10 @@ class Gate:
         db.enter(self.context)
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
+            return
+        if self.proxy_hops:
+            scope = scope | {"client": client_behind(scope, self.proxy_hops)}
+        if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         else:
             await self._request(scope, receive, self._with_headers(scope, send))
@@ -122,13 +141,20 @@ class Gate:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        if scope["method"] not in SAFE and not self._is_ours(scope, headers):
-            log.warning("refused a request from elsewhere", path=scope["path"], origin=_text(headers, b"origin"))
+        path = scope["path"]
+        if not self._may_be_sent(scope, headers):
+            log.warning("refused a request from elsewhere", path=_loggable(path), origin=_text(headers, b"origin"))
             await _say(send, 403, "This came from another site, so nothing was done.")
             return
+        is_open = path in OPEN or path.startswith(OPEN_BELOW)
+        most = MOST_FORM_BYTES if is_open else MOST_BYTES
+        length = _text(headers, b"content-length")
+        if length and (not length.isdecimal() or int(length) > most):
+            await _say(send, 413, f"This is too large: at most {most // 1024:,} KB are taken here.")
+            return
+        receive = _limited(receive, most)
         scope["state"] = {**scope.get("state", {}), "secure": self.secure}
-        path = scope["path"]
-        if path.startswith(OPEN):
+        if is_open:
             await self._served(scope, receive, send)
             return
         try:
@@ -158,8 +184,11 @@ class Gate:
 
         try:
             await self.app(scope, receive, noted)
+        except _TooLarge as error:
+            if not begun:
+                await _say(send, 413, f"This is too large: at most {error.most // 1024:,} KB are taken here.")
         except Exception:
-            log.exception("a request failed", path=scope["path"])
+            log.exception("a request failed", path=_loggable(scope["path"]))
             if not begun:
                 await _say(send, 500, "Something went wrong here; the log has the details.")
 
@@ -180,6 +209,15 @@ class Gate:
             return
         await self.app(scope, receive, send)
 
+    def _may_be_sent(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        """What changes something comes from our own pages only; what is downloaded, not from other sites' pages."""
+        if scope["method"] not in SAFE:
+            return self._is_ours(scope, headers)
+        if not self.downloads(scope["path"]):
+            return True
+        told = _text(headers, b"sec-fetch-site") or _text(headers, b"origin")
+        return not told or self._is_ours(scope, headers)
+
     def _is_ours(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Was it sent by a page of this very site? Browsers say so themselves, and pages cannot change what they say."""
         site = _text(headers, b"sec-fetch-site")
@@ -188,7 +226,47 @@ class Gate:
         origin = _text(headers, b"origin")
         if not origin:
             return site in ("same-origin", "none")
-        return origin in self.origins or urlsplit(origin).netloc == _text(headers, b"host")
+        if self.origins:
+            return origin in self.origins
+        return urlsplit(origin).netloc == _text(headers, b"host")
+
+
+class _TooLarge(Exception):
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """The same request, which breaks off where it goes on for longer."""
+    taken = 0
+
+    async def counted() -> dict[str, Any]:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise _TooLarge(most)
+        return message
+
+    return counted
+
+
+def client_behind(scope: Scope, hops: int) -> Any:
+    """Who asked, as the last of so many proxies of ours saw them; what stands before that in the header anybody can write."""
+    told = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
+    seen = [part.strip() for part in told.split(",") if part.strip()]
+    if len(seen) < hops:
+        return scope.get("client")
+    try:
+        return str(ipaddress.ip_address(seen[-hops])), 0
+    except ValueError:
+        return scope.get("client")
+
+
+def _loggable(path: str) -> str:
+    """The path without the secret that a one-time link is."""
+    return "/invitation/***" if path.startswith("/invitation/") else path
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:

@@ -5,6 +5,8 @@ A cookie that no script can read has to be set by an ordinary answer, which is w
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +18,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from engine.errors import BluebookError, NotAuthorised, TryLater
-from engine.services import sessions
-from webui.gate import COOKIE, token_of
+from engine.errors import BluebookError, Invalid, NotAuthorised, NotFound, TryLater
+from engine.services import invitations, passwords, sessions
+from engine.services.invitations import Invitation
+from webui import words
+from webui.gate import COOKIE, OPEN, OPEN_BELOW, token_of
 
 _PACKAGE = Path(__file__).parent
 _pages = jinja2.Environment(loader=jinja2.FileSystemLoader(_PACKAGE / "templates"), autoescape=True)
@@ -29,6 +33,15 @@ COOKIE_SECONDS = int(sessions.ABSOLUTE.total_seconds())
 def page(template: str, status: int = 200, /, **values: Any) -> Response:
     """A page made of a template."""
     return HTMLResponse(_pages.get_template(f"{template}.html").render(**values), status)
+
+
+def refused(template: str, error: BluebookError, status: int, /, **values: Any) -> Response:
+    """The page again with what is wrong, and when to try again where that is known."""
+    answer = page(template, status, error=_sentence(error), **values)
+    if isinstance(error, TryLater):
+        answer.status_code = 429
+        answer.headers["retry-after"] = str(int(error.retry_after or 60))
+    return answer
 
 
 def own_path(wanted: str) -> str:
@@ -60,15 +73,26 @@ async def login(request: Request) -> Response:
 
 async def do_login(request: Request) -> Response:
     """A session begins, with a token that was never seen before; or the page says why not."""
-    form = await request.form(max_fields=10, max_part_size=4096)
-    name, target = str(form.get("name", "")), own_path(str(form.get("next", "/")))
-    agent = request.headers.get("user-agent", "")
+    form = await _form(request)
+    name, target = form.get("name", ""), own_path(form.get("next", "/"))
     try:
-        token, _ = await sessions.login(name, str(form.get("password", "")), _address(request), agent)
+        token = await _begin(request, name, form.get("password", ""))
     except (NotAuthorised, TryLater) as error:
-        status = 429 if isinstance(error, TryLater) else 401
-        return page("login", status, next=target, name=name, error=_sentence(error))
+        return refused("login", error, 401, next=target, name=name)
     return with_session(request, token, target)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields that were typed, by name. What is too large or no form is refused with 400."""
+    form = await request.form(max_files=0, max_fields=10, max_part_size=8192)
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+async def _begin(request: Request, name: str, password: str) -> str:
+    """The token of a new session; the one that the browser had before has ended."""
+    token, _ = await sessions.login(name, password, _address(request), request.headers.get("user-agent", ""))
+    await sessions.logout(token_of(request.headers.get("cookie", "")))
+    return token
 
 
 async def do_logout(request: Request) -> Response:
@@ -77,6 +101,42 @@ async def do_logout(request: Request) -> Response:
     answer = RedirectResponse("/login?out=1", 303)
     answer.delete_cookie(COOKIE, path="/")
     return answer
+
+
+async def invitation(request: Request) -> Response:
+    """The page of a one-time link: to choose a name and a password, or only a password."""
+    try:
+        found = await invitations.invitation(request.path_params["token"])
+    except NotFound as error:
+        return page("invitation", 404, gone=_sentence(error))
+    return page("invitation", name=found.name, **_about(found))
+
+
+async def accept_invitation(request: Request) -> Response:
+    """The link is used up and its user is logged in; or the page says what is wrong, and the link is still good."""
+    token = request.path_params["token"]
+    try:
+        found = await invitations.invitation(token)
+        form = await _form(request)
+        name, password = form.get("name", found.name), form.get("password", "")
+        passwords.same(password, form.get("again", ""))
+        made = await invitations.accept(token, name, password)
+    except NotFound as error:
+        return page("invitation", 404, gone=_sentence(error))
+    except (Invalid, TryLater) as error:
+        field = isinstance(error, Invalid) and error.field
+        return refused("invitation", error, 422, name=name, field=field, **_about(found))
+    try:
+        return with_session(request, await _begin(request, made.name, password), "/")
+    except (NotAuthorised, TryLater):  # locked out from this address, say; the password holds all the same
+        return page("login", next="/", name=made.name, said="Your password is set. Log in with it.")
+
+
+def _about(found: Invitation) -> dict[str, Any]:
+    return {
+        "role": found.role.value, "known": found.name, "invited_by": words.plain(found.invited_by),
+        "until": words.exactly(found.expires_at, "UTC")[:16], "shortest": passwords.SHORTEST,
+    }  # fmt: skip
 
 
 def _sentence(error: BluebookError) -> str:
@@ -99,9 +159,22 @@ def make_routes() -> Starlette:
             Route("/login", login, methods=["GET"]),
             Route("/login", do_login, methods=["POST"]),
             Route("/logout", do_logout, methods=["POST"]),
+            Route("/invitation/{token}", invitation, methods=["GET"]),
+            Route("/invitation/{token}", accept_invitation, methods=["POST"]),
             Mount("/static", _Files(directory=_PACKAGE / "static")),
         ]
     )
+
+
+def is_download(path: str) -> bool:
+    """Is it a route of ours with somebody's data, beside the pages?"""
+    return any(found.match(path) for found in _downloads())
+
+
+@lru_cache(maxsize=1)
+def _downloads() -> list[re.Pattern[str]]:
+    routes = [route for route in make_routes().routes if isinstance(route, Route)]
+    return [r.path_regex for r in routes if r.path not in OPEN and not r.path.startswith(OPEN_BELOW)]
 
 
 def encoded(number: str) -> str:

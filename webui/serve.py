@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from engine import db
 from engine.errors import Misconfigured
@@ -36,27 +37,43 @@ def _configure(host: str, port: int, public_url: str) -> tuple[str, ...]:
     return origins
 
 
-def make_app(host: str, port: int, public_url: str = "") -> Any:
+def make_app(host: str, port: int, public_url: str = "", proxy_hops: int = 0) -> Any:
     """The whole app, behind its gate; the database must be open here. Raises Misconfigured where no front end was built."""
     if not (config.DIST / "build" / "client" / "index.html").is_file() or _is_checkout_and_stale():
         raise Misconfigured("the web app's front end is not built, or not from these sources: `make web` builds it")
     origins = _configure(host, port, public_url)
     from webui.app import app
     from webui.gate import Gate
+    from webui.routes import is_download
 
-    return Gate(app(), db.context(), origins if public_url else ())
+    return Gate(app(), db.context(), origins if public_url else (), downloads=is_download, proxy_hops=proxy_hops)
+
+
+def _origin(public_url: str) -> str:
+    """The address as browsers name it: scheme, host and port, and no more; raises Misconfigured where it is none."""
+    if not public_url:
+        return ""
+    told = urlsplit(public_url.strip())
+    if told.scheme not in ("http", "https") or not told.hostname or told.path.strip("/") or told.query or told.fragment:
+        raise Misconfigured(
+            f"{public_url!r} is no address of a site; write it like https://orders.example.com, without a path"
+        )
+    usual = {"http": ":80", "https": ":443"}[told.scheme]
+    return f"{told.scheme}://{told.netloc.rpartition('@')[2].lower().removesuffix(usual)}"
 
 
 def _is_checkout_and_stale() -> bool:
     return (build.ROOT / "rxconfig.py").is_file() and build.is_stale()
 
 
-async def serve(host: str, port: int, *, public_url: str = "", ready: Callable[[str], None] | None = None) -> None:
+async def serve(
+    host: str, port: int, *, public_url: str = "", proxy_hops: int = 0, ready: Callable[[str], None] | None = None
+) -> None:
     """The web app has been served until SIGTERM or SIGINT came. The database must be open; ``ready`` is told the address."""
     from granian.constants import Interfaces
     from granian.server.embed import Server
 
-    app = make_app(host, port, public_url.rstrip("/"))
+    app = make_app(host, port, _origin(public_url), proxy_hops)
     _see_that_it_is_free(host, port)
     server = Server(app, address=host, port=port, interface=Interfaces.ASGI, log_enabled=False)
     stopped = asyncio.Event()

@@ -120,3 +120,17 @@ def ago(moment: datetime | None) -> str:
 def many(count: int, noun: str) -> str:
     """``1 order``, ``3 orders``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+_BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrom": "Chrome", "Safari": "Safari"}
+_SYSTEMS = {
+    "Windows": "Windows", "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Mac OS": "macOS", "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}  # fmt: skip
+
+
+def device(agent: str) -> str:
+    """``Firefox on Linux``, as the browser says of itself; its own words, cut, where they say neither."""
+    browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
+    return " on ".join(part for part in (browser, system) if part) or plain(agent[:60]) or "unknown"

@@ -79,8 +79,7 @@ async def add_user(
 ) -> Account:
     """There is such a user; without a password they cannot log in until they took a one-time link (``invitations``)."""
     name, role = usable_name(name), roles.role(role)
-    if timezone not in available_timezones():
-        raise Invalid(f"there is no time zone {timezone!r}; write it like Europe/Berlin", "timezone")
+    _known_zone(timezone)
     stored = await _stored(password, name, email) if password is not None else ""
     async with db.transaction():
         await add(name, role, stored, by, email=email, timezone=timezone)
@@ -128,6 +127,24 @@ async def set_role(name: str, role: Role | str, by: Actor) -> Account:
                 by, "role", known, f"{known.name} is {role} now", {"role": known.role.value}, {"role": role.value}
             )
     return await user(name)
+
+
+async def set_timezone(name: str, timezone: str, by: Actor) -> Account:
+    """The user reads times in this zone; raises Invalid where there is none of this name."""
+    _known_zone(timezone)
+    async with _changing(name) as known:
+        if known.timezone != timezone:
+            await db.run("UPDATE users SET timezone = ? WHERE id = ?", timezone, known.id)
+            await _note(
+                by, "timezone", known, f"{known.name} reads times in {timezone}", {"timezone": known.timezone},
+                {"timezone": timezone},
+            )  # fmt: skip
+    return await user(name)
+
+
+def _known_zone(timezone: str) -> None:
+    if timezone not in available_timezones():
+        raise Invalid(f"there is no time zone {timezone[:60]!r}; write it like Europe/Berlin", "timezone")
 
 
 async def disable(name: str, by: Actor) -> Account:

@@ -84,6 +84,12 @@ async def check(password: str, *names: str) -> None:
         )
 
 
+def same(password: str, again: str) -> None:
+    """What was typed twice is the same; raises Invalid for the field "again"."""
+    if _plain(password) != _plain(again):
+        raise Invalid("the two passwords are not the same; type the same one twice", "again")
+
+
 def _plain(password: str) -> str:
     # The same letters typed on another keyboard come as other code points. What is too long is never a password.
     return unicodedata.normalize("NFKC", password[: LONGEST + 1])

@@ -62,6 +62,24 @@ async def test_roles_and_time_zones_that_are_not_there_are_refused(sqlite_databa
         await accounts.set_role("nobody", "viewer", BY)
 
 
+async def test_a_time_zone_is_the_users_from_then_on_and_in_the_book(database: str) -> None:
+    token, person = await logged_in("dana", "viewer")
+    changed = await accounts.set_timezone("Dana", "Europe/Berlin", person.actor("web:account"))
+    assert changed.timezone == "Europe/Berlin"
+    found = await sessions.person_of(token)
+    assert found is not None
+    assert found.timezone == "Europe/Berlin"
+    tag, message, before, after = (await book())[-1]
+    assert (tag, message) == ("person:user:timezone", "dana reads times in Europe/Berlin")
+    assert ("UTC" in before, "Europe/Berlin" in after) == (True, True)
+    length = len(await book())
+    await accounts.set_timezone("dana", "Europe/Berlin", BY)
+    with pytest.raises(Invalid, match="no time zone 'Mars/Olympus'"):
+        await accounts.set_timezone("dana", "Mars/Olympus", BY)
+    assert (len(await book()), (await accounts.user("dana")).timezone) == (length, "Europe/Berlin")
+    assert (await audit.verify()).problems == []
+
+
 @pytest.mark.parametrize(
     ("password", "why"),
     [
@@ -74,6 +92,13 @@ async def test_a_password_that_is_guessed_first_is_refused(password: str, why: s
         await passwords.check(password, "dana.delacruz")
     assert refused.value.field == "password"
     assert password not in refused.value.message
+
+
+def test_what_is_typed_twice_has_to_be_the_same() -> None:
+    passwords.same("caf\u00e9 au lait", "cafe\u0301 au lait")
+    with pytest.raises(Invalid, match="type the same one twice") as refused:
+        passwords.same(GOOD, OTHER)
+    assert refused.value.field == "again"
 
 
 @settings(deadline=None, max_examples=20)

@@ -15,7 +15,10 @@ def register(root: Noun) -> None:
     """``bluebook web`` is a command."""
 
     @root.command(
-        "web", "bluebook web", "bluebook web --port 8080", "bluebook web --public-url https://orders.example.com"
+        "web",
+        "bluebook web",
+        "bluebook web --port 8080",
+        "bluebook web --public-url https://orders.example.com --proxy-hops 1",
     )
     async def web(
         host: Annotated[str, typer.Option("--host", help="Where to listen. Default: this machine only.")] = "127.0.0.1",
@@ -23,6 +26,15 @@ def register(root: Noun) -> None:
         public_url: Annotated[
             str, typer.Option("--public-url", help="The address people use, where a proxy with TLS stands in front.")
         ] = "",
+        proxy_hops: Annotated[
+            int,
+            typer.Option(
+                "--proxy-hops",
+                min=0,
+                max=10,
+                help="How many proxies of yours add people's addresses to X-Forwarded-For. Default: the header is not read.",
+            ),
+        ] = 0,
     ) -> None:
         """Order History, blue books and settings in the browser, for people with an account.
 
@@ -34,4 +46,4 @@ def register(root: Noun) -> None:
         def ready(url: str) -> None:
             print(f"Bluebook is at {url}  (Ctrl+C stops it)", file=sys.stderr)
 
-        await serve(host, port, public_url=public_url, ready=ready)
+        await serve(host, port, public_url=public_url, proxy_hops=proxy_hops, ready=ready)

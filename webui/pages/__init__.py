@@ -19,6 +19,6 @@ class Page(NamedTuple):
 
 def every_page() -> list[Page]:
     """All pages of the app."""
-    from webui.pages import missing, orders
+    from webui.pages import account, missing, orders, users
 
-    return [*orders.PAGES, *missing.PAGES]
+    return [*orders.PAGES, *users.PAGES, *account.PAGES, *missing.PAGES]

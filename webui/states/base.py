@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 
 HANDLERS: dict[str, Permission] = {}
 """Every handler there is, by its qualified name, with what it needs; a test goes through them."""
-PAGES: dict[str, Callable[..., Any]] = {}
+PAGES: dict[str, Any] = {}
 """Which handler of a page is told what changed: ``heard(order_ids, settings)`` by the page's name."""
 
 
@@ -78,9 +78,7 @@ def on(permission: Permission, *, background: bool = False) -> Callable[[Callabl
 
             @functools.wraps(fn)
             async def handler(self: Book, *args: Any, **named: Any) -> Any:
-                refused = await _admit(self, permission, fn.__qualname__, background)
-                if refused is not None:
-                    yield refused
+                if not await _admits(self, permission, fn.__qualname__, background):
                     return
                 try:
                     async for item in fn(self, *args, **named):
@@ -92,9 +90,8 @@ def on(permission: Permission, *, background: bool = False) -> Callable[[Callabl
 
             @functools.wraps(fn)
             async def handler(self: Book, *args: Any, **named: Any) -> Any:
-                refused = await _admit(self, permission, fn.__qualname__, background)
-                if refused is not None:
-                    return refused
+                if not await _admits(self, permission, fn.__qualname__, background):
+                    return None
                 try:
                     found = fn(self, *args, **named)
                     return await found if inspect.isawaitable(found) else found
@@ -106,12 +103,13 @@ def on(permission: Permission, *, background: bool = False) -> Callable[[Callabl
     return declare
 
 
-async def _admit(state: Book, permission: Permission, handler: str, background: bool) -> Any:
-    """None where the person may; else what to answer. A forged event ends here."""
+async def _admits(state: Book, permission: Permission, handler: str, background: bool) -> bool:
+    """May the person? Where not, the page is told. A forged event ends here."""
     try:
         person = await sessions.person_of(token_of(state.router.headers.cookie))
     except Exception as error:
-        return await _tell(state, error, handler, background)
+        await _tell(state, error, handler, background)
+        return False
     reason = roles.why_not(person.role, permission) if person is not None else "nobody is logged in"
     if reason:
         who, role = (person.name, person.role.value) if person is not None else ("nobody", "")
@@ -120,12 +118,11 @@ async def _admit(state: Book, permission: Permission, handler: str, background: 
         if person is None:
             # The page leaves the app for the log-in page by itself (static/bluebook.js).
             state.logged_out = True
-            return rx.noop()
+            return False
+        state._know(person)
         if reason:
             state.say(f"{reason[:1].upper()}{reason[1:]}.", "bad")
-            return rx.noop()
-        state._person = person
-    return None
+    return not reason
 
 
 async def _tell(state: Book, error: Exception, handler: str, background: bool) -> None:
@@ -166,14 +163,26 @@ class Book(rx.State):
     _person: Person | None = None
 
     @property
+    def person(self) -> Person:
+        """Who looks, as the server knows since this event began."""
+        assert self._person is not None
+        return self._person
+
+    @property
     def by(self) -> Actor:
         """Who acts, as the blue book names them."""
-        assert self._person is not None
-        return self._person.actor(f"web:{self.section}")
+        return self.person.actor(f"web:{self.section}")
 
     def say(self, text: str, tone: str = "", undo: int = 0) -> None:
         """A sentence at the foot of the page; the oldest gives way."""
         self.notices = [*self.notices, Notice(next(_numbers), text, tone, undo, time.monotonic())][-MOST_NOTICES:]
+
+    def _know(self, person: Person) -> None:
+        """The page shows what this person may, also where that has changed since it was opened."""
+        self._person = person
+        if (self.name, self.role, self.zone) != (person.name, person.role.value, person.timezone):
+            self.name, self.role, self.zone = person.name, person.role.value, person.timezone
+            self.may = {p.value: person.may(p) for p in Permission}
 
     @on(Permission.VIEW)
     def dismiss(self, number: int) -> None:
@@ -183,10 +192,6 @@ class Book(rx.State):
     @on(Permission.VIEW)
     def enter(self) -> Any:
         """A page was opened: whose it is, and its news are followed from now on."""
-        assert self._person is not None
-        person = self._person
-        self.name, self.role, self.zone = person.name, person.role.value, person.timezone
-        self.may = {p.value: person.may(p) for p in Permission}
         self.logged_out = False
         self.section = self.router.url.path.strip("/").split("/")[0] or "dashboard"
         self.lost = live.FOLLOWER.lost
@@ -222,7 +227,9 @@ class Book(rx.State):
         if lost or not (order_ids or everything or back):
             return None
         heard = PAGES.get(self.section)
-        return None if heard is None else heard(order_ids, everything or back)
+        if heard is None or not self.person.may(HANDLERS[heard.fn.__qualname__]):
+            return None
+        return heard(order_ids, everything or back)
 
     def _count(self) -> None:
         found = live.FOLLOWER.figures

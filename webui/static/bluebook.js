@@ -15,6 +15,7 @@
     dialog.showModal();
     var first = dialog.querySelector("[data-autofocus]") || dialog.querySelector("[data-first]");
     if (first) first.focus();
+    if (first && first.hasAttribute("data-select")) first.select();
     dialog.addEventListener("cancel", function (event) {
       event.preventDefault();
       var close = dialog.querySelector("[data-close]");
