@@ -31,7 +31,7 @@ app = rx.App(
     backend_exception_handler=_failed,
 )
 for page in every_page():
-    load = [Book.enter, *([page.load] if page.load is not None else [])]
+    load = [Book.enter, *(page.load if isinstance(page.load, (list, tuple)) else [page.load])]
     app.add_page(framed(page.content), route=page.route, title=page.title, on_load=load)
 live.look_at(lambda: app.event_namespace.token_to_sid if app.event_namespace is not None else ())
 app.register_lifespan_task(live.following)

@@ -9,7 +9,6 @@ import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import jinja2
 from starlette.applications import Starlette
@@ -21,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from engine.errors import BluebookError, Invalid, NotAuthorised, NotFound, TryLater
 from engine.services import invitations, passwords, sessions
 from engine.services.invitations import Invitation
-from webui import words
+from webui import downloads, words
 from webui.gate import COOKIE, OPEN, OPEN_BELOW, token_of
 
 _PACKAGE = Path(__file__).parent
@@ -161,6 +160,7 @@ def make_routes() -> Starlette:
             Route("/logout", do_logout, methods=["POST"]),
             Route("/invitation/{token}", invitation, methods=["GET"]),
             Route("/invitation/{token}", accept_invitation, methods=["POST"]),
+            *downloads.ROUTES,
             Mount("/static", _Files(directory=_PACKAGE / "static")),
         ]
     )
@@ -175,8 +175,3 @@ def is_download(path: str) -> bool:
 def _downloads() -> list[re.Pattern[str]]:
     routes = [route for route in make_routes().routes if isinstance(route, Route)]
     return [r.path_regex for r in routes if r.path not in OPEN and not r.path.startswith(OPEN_BELOW)]
-
-
-def encoded(number: str) -> str:
-    """An order's number as a part of a path."""
-    return quote(number, safe="")

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
 
 from engine.domain.roles import Role
 from engine.services import accounts, sessions
@@ -124,9 +124,13 @@ class Tab:
         self.site, self.page = site, page
         self.console: list[str] = []
         self.requests: list[str] = []
-        page.on("console", lambda said: self.console.append(f"{said.type}: {said.text}"))
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
         page.on("request", lambda request: self.requests.append(request.url))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.text != "Disconnect websocket on page navigation":  # Reflex says so at every reload
+            self.console.append(f"{message.type}: {message.text}")
 
     async def open(self, path: str) -> None:
         """The page of this path is there and has been read: its title stands and nothing is loading."""

@@ -23,9 +23,9 @@ class PlainForm(BaseHTML):  # type: ignore[misc]
     method: Var[str]
 
 
-def link(*children: Any, to: Any, **props: Any) -> rx.Component:
+def link(*children: Any, href: Any = "", to: Any = "", **props: Any) -> rx.Component:
     """A real link that changes pages without loading the app anew."""
-    return ReactRouterLink.create(*children, to=to, **props)
+    return ReactRouterLink.create(*children, to=to if isinstance(to, Var) or to else href, **props)
 
 
 def anchor(*children: Any, **props: Any) -> rx.Component:

@@ -1,7 +1,9 @@
-"""The pages, each with its address; ``ALL`` is what the app serves."""
+"""The pages, each with its address."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,16 +11,17 @@ import reflex as rx
 
 
 class Page(NamedTuple):
-    """A page: its address, its title, what it shows and what is read when it opens."""
+    """A page: its address, its title, what it shows and what is read when it opens: a handler, or several."""
 
     route: str
     title: str
     content: Callable[[], rx.Component]
-    load: Any = None
+    load: Any = ()
 
 
 def every_page() -> list[Page]:
-    """All pages of the app."""
-    from webui.pages import account, missing, orders, users
-
-    return [*orders.PAGES, *users.PAGES, *account.PAGES, *missing.PAGES]
+    """All pages of the app: the ``PAGES`` of every module here."""
+    found: list[Page] = []
+    for module in pkgutil.iter_modules(__path__):
+        found += importlib.import_module(f"{__name__}.{module.name}").PAGES
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from engine.domain.issues import ISSUES
-from engine.domain.roles import Permission
+from webui.components import bulk, saved
 from webui.components.parts import (
     anchor,
     badge,
@@ -23,8 +23,9 @@ from webui.components.parts import (
     waiting,
 )
 from webui.pages import Page
-from webui.states.doing import Doing
+from webui.states.bulk import Bulk
 from webui.states.orders import COLUMNS, SIZES, Chip, Choice, LineView, Orders, RowView, TabView
+from webui.states.saved import Saved
 
 SORTABLE = {"placed": "placed", "total": "total", "status": "state"}
 """Columns whose heads sort, and what the list calls that sort."""
@@ -105,7 +106,9 @@ def _tools() -> rx.Component:
         rx.el.details(
             rx.el.summary("Columns", class_name="button"),
             rx.el.fieldset(
-                rx.el.legend("Columns to show"), *[_column_choice(n, t) for n, t in COLUMNS.items()], class_name="menu"
+                rx.el.legend("Columns to show"),
+                *[_column_choice(n, c.title) for n, c in COLUMNS.items()],
+                class_name="menu",
             ),
             class_name="dropdown",
         ),
@@ -134,7 +137,9 @@ def _heading(name: str, title: str) -> rx.Component:
 def _cell(name: str, *children: Any, **props: Any) -> rx.Component:
     return rx.cond(
         Orders.columns.contains(name),
-        rx.el.td(*children, role="cell", custom_attrs={"data-label": COLUMNS[name]}, class_name=f"c-{name}", **props),
+        rx.el.td(
+            *children, role="cell", custom_attrs={"data-label": COLUMNS[name].title}, class_name=f"c-{name}", **props
+        ),
     )
 
 
@@ -167,6 +172,10 @@ def _tracking(line: rx.Var[LineView]) -> rx.Component:
 
 def _row(row: rx.Var[RowView]) -> rx.Component:
     return rx.el.tr(
+        rx.cond(
+            bulk.may_choose(),
+            rx.el.td(bulk.checkbox(row.id, row.number), role="cell", custom_attrs={"data-label": "Choose"}),
+        ),
         rx.el.td(link(row.number, to=row.href, class_name="number"), role="cell", custom_attrs={"data-label": "Order"}),
         _cell("placed", time(row.placed, row.placed_iso)),
         _cell("channel", row.channel),
@@ -194,8 +203,9 @@ def _table() -> rx.Component:
         rx.el.caption("Orders", class_name="sr-only"),
         rx.el.thead(
             rx.el.tr(
+                rx.cond(bulk.may_choose(), rx.el.th(bulk.checkbox_all(), scope="col", role="columnheader")),
                 rx.el.th("Order", scope="col", role="columnheader"),
-                *[_heading(n, t) for n, t in COLUMNS.items()],
+                *[_heading(n, c.title) for n, c in COLUMNS.items()],
                 role="row",
             ),
             role="rowgroup",
@@ -238,7 +248,11 @@ def orders() -> rx.Component:
     """The list with everything around it."""
     return rx.fragment(
         page_head("Orders"),
-        rx.el.nav(rx.el.ul(rx.foreach(Orders.tabs, _tab), class_name="tabs"), aria_label="Views"),
+        rx.el.div(
+            rx.el.nav(rx.el.ul(rx.foreach(Orders.tabs, _tab), class_name="tabs"), aria_label="Views"),
+            saved.view_links(),
+            class_name="views",
+        ),
         _filters(),
         _chips(),
         rx.cond(
@@ -251,19 +265,20 @@ def orders() -> rx.Component:
                     rx.cond(
                         Orders.fresh > 0,
                         rx.el.p(
-                            button(f"Show {Orders.fresh} new", on_click=Orders.load, tone="primary"), role="status",
+                            button("Show ", Orders.fresh, " new", on_click=Orders.load, tone="primary"), role="status",
                             class_name="fresh",
                         ),
                     ),
+                    bulk.bar(),
                     rx.cond(Orders.rows.length() > 0, _table(), _none()),
                     _pager(),
                 ),
                 waiting(),
             ),
         ),
+        bulk.bulk_dialog(),
+        saved.views_dialog(),
     )  # fmt: skip
 
 
-assert Doing
-assert Permission
-PAGES = [Page("/orders", "Orders · Bluebook", orders, Orders.load)]
+PAGES = [Page("/orders", "Orders · Bluebook", orders, [Orders.load, Saved.read, Bulk.settle])]

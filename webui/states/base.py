@@ -22,7 +22,7 @@ from engine.domain.roles import Permission
 from engine.services import sessions, trouble
 from engine.services.lifecycle import Actor
 from engine.services.sessions import Person
-from webui import live
+from webui import links, live, words
 from webui.gate import token_of
 
 log = structlog.get_logger("bluebook.web")
@@ -61,7 +61,21 @@ class Figures:
     workers_dead: int = 0
 
 
-def _unexpected(error: BaseException, doing: str) -> str:
+@dataclass
+class HeldOrder:
+    """An order that is sent at ``at`` unless it is taken back."""
+
+    id: int = 0
+    number: str = ""
+    href: str = ""
+    at: str = ""
+
+
+MOST_HELD = 12
+"""Held orders that are shown; how many there are is counted."""
+
+
+def unexpected(error: BaseException, doing: str) -> str:
     log.error("unexpected", doing=doing, exc_info=error)
     return "the log has the details"
 
@@ -127,7 +141,7 @@ async def _admits(state: Book, permission: Permission, handler: str, background:
 
 async def _tell(state: Book, error: Exception, handler: str, background: bool) -> None:
     doing = handler.rpartition(".")[2].replace("_", " ")
-    sentence, _ = trouble.explain(error, doing, _unexpected)
+    sentence, _ = trouble.explain(error, doing, unexpected)
     async with _locked(state, background):
         state.say(f"{sentence[:1].upper()}{sentence[1:]}", "bad")
 
@@ -156,6 +170,7 @@ class Book(rx.State):
     may: dict[str, bool] = {p.value: False for p in Permission}
     notices: list[Notice] = []
     figures: Figures = Figures()
+    held: list[HeldOrder] = []
     lost: str = ""
     logged_out: bool = False
     section: str = ""
@@ -247,6 +262,12 @@ class Book(rx.State):
         )
         if fresh != self.figures:
             self.figures = fresh
+        held = [
+            HeldOrder(h.order_id, words.plain(h.number), links.order(h.number), words.iso(h.release_at))
+            for h in found.held[:MOST_HELD]
+        ]
+        if held != self.held:
+            self.held = held
 
     @property
     def params(self) -> dict[str, str]:

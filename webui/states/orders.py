@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import reflex as rx
 
@@ -11,27 +11,36 @@ from engine.domain.issues import ISSUES
 from engine.domain.roles import Permission
 from engine.domain.states import OPEN_STATUSES, OrderStatus
 from engine.errors import Invalid
-from engine.services import history, line_cells, listings
+from engine.services import history, listings, parts
 from engine.services.filters import Filters
 from engine.services.history import END, Cursor, OrderRow, Page
-from engine.services.line_cells import LineCell
+from engine.services.parts import LineCell
 from webui import links, words
 from webui.states.base import PAGES, Book, on
 
 SIZES = (25, 50, 100)
 DEFAULT_SIZE = 50
 DEFAULT_SORT = "-placed"
+
+
+class Column(NamedTuple):
+    """A column of the list: its title, and the columns that a file has for it (``services/sheets.py``)."""
+
+    title: str
+    exported: tuple[str, ...]
+
+
 COLUMNS = {
-    "placed": "Date",
-    "channel": "Channel",
-    "customer": "Customer",
-    "lines": "Lines and suppliers",
-    "status": "Status",
-    "tracking": "Tracking",
-    "shipping": "Shipping",
-    "quantity": "Pieces",
-    "country": "Country",
-    "total": "Total",
+    "placed": Column("Date", ("placed_at",)),
+    "channel": Column("Channel", ("channel",)),
+    "customer": Column("Customer", ("customer",)),
+    "lines": Column("Lines and suppliers", ("suppliers", "supplier_states")),
+    "status": Column("Status", ("status", "issues", "held")),
+    "tracking": Column("Tracking", ("tracking",)),
+    "shipping": Column("Shipping", ("shipping_rate", "methods")),
+    "quantity": Column("Pieces", ("quantity",)),
+    "country": Column("Country", ("country",)),
+    "total": Column("Total", ("total", "currency")),
 }
 """The columns that can be chosen, besides the order's number, which is always there."""
 SHOWN_AT_FIRST = ("placed", "customer", "lines", "status", "tracking", "total")
@@ -130,7 +139,7 @@ def line_view(cell: LineCell) -> LineView:
     )  # fmt: skip
 
 
-def row_view(row: OrderRow, cells: list[LineCell], zone: str) -> RowView:
+def row_view(row: OrderRow, own: list[LineCell], zone: str) -> RowView:
     """The order, in the person's words and zone."""
     held = row.status == OrderStatus.PROCESSED and row.release_at is not None
     status = "Held" if held else words.name_of(row.status)
@@ -143,14 +152,14 @@ def row_view(row: OrderRow, cells: list[LineCell], zone: str) -> RowView:
         shipping=words.plain(f"{row.shipping_rate or 'no rate'} → {', '.join(row.methods) or '?'}"),
         total=words.amount(row.total, row.currency), ready=row.status == OrderStatus.READY, held=held,
         needs=row.status in OPEN_STATUSES and row.status != OrderStatus.READY,
-        lines=[line_view(cell) for cell in cells[:MOST_LINES]], more=max(len(cells) - MOST_LINES, 0),
+        lines=[line_view(cell) for cell in own[:MOST_LINES]], more=max(len(own) - MOST_LINES, 0),
     )  # fmt: skip
 
 
 async def views(rows: list[OrderRow], zone: str) -> list[RowView]:
     """The rows with their lines."""
-    cells = await line_cells.lines_of([row.id for row in rows])
-    return [row_view(row, cells.get(row.id, []), zone) for row in rows]
+    found = await parts.lines_of([row.id for row in rows])
+    return [row_view(row, found.get(row.id, []), zone) for row in rows]
 
 
 class Orders(Book):
@@ -235,9 +244,8 @@ class Orders(Book):
         self.chips = self._chips(own)
         self.matching, whole = await history.count_matching(self._filters)
         self.count = f"{self.matching:,}{'' if whole else '+'} order{'' if self.matching == 1 and whole else 's'}"
-        self.export_url = links.with_params(
-            "/export/orders.csv", own | {"columns": ",".join(self.columns), "sort": self.sort}
-        )
+        shown = ["number", *[name for column in self.columns for name in COLUMNS[column].exported]]
+        self.export_url = links.with_params("/export/orders.csv", own | {"columns": ",".join(shown), "sort": self.sort})
 
     @staticmethod
     def _narrowing(own: dict[str, str]) -> dict[str, str]:
@@ -355,4 +363,5 @@ def chip_words(name: str, value: str, channels: dict[str, str], suppliers: dict[
                      for part in value.split(","))  # fmt: skip
     if value in ("0", "1") and name in ("has_issue", "held", "snoozed", "late"):
         said = "yes" if value == "1" else "no"
-    return f"{'not ' if name.startswith('not_') else ''}{title}: {said}".capitalize()
+    whole = f"{'not ' if name.startswith('not_') else ''}{title}: {said}"
+    return f"{whole[:1].upper()}{whole[1:]}"

@@ -60,6 +60,15 @@
     });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
+  // How long until: <span data-countdown="2026-11-22T12:00:10Z">.
+  setInterval(function () {
+    document.querySelectorAll("[data-countdown]").forEach(function (place) {
+      var left = Math.ceil((new Date(place.dataset.countdown) - Date.now()) / 1000);
+      var said = left > 0 ? "in " + left + " s" : "now";
+      if (place.textContent !== said) place.textContent = said;
+    });
+  }, 250);
+
   document.addEventListener("click", function (event) {
     var print = event.target.closest("[data-print]");
     if (print) window.print();

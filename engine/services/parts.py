@@ -1,4 +1,4 @@
-"""What a list shows of each line of its orders: SKU, who ships it, how far that is, and its parcels."""
+"""What a list shows of its orders' parts: each line with who ships it and its parcels, and the open Issues."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from engine import db
+from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import DEAD
 
 
@@ -65,4 +66,33 @@ async def lines_of(order_ids: Sequence[int]) -> dict[int, list[LineCell]]:
                 supplier=supplier, state=state, message=message, trackings=tuple(parcels.get(int(row[1]), {}).items()),
             )
         )  # fmt: skip
+    return found
+
+
+class IssueCell(msgspec.Struct, frozen=True):
+    """An open Issue of an order: what is wrong, and what to do. ``resolutions`` are the ways to close it."""
+
+    id: int
+    order_id: int
+    code: IssueCode
+    title: str
+    message: str
+    todo: str
+    resolutions: tuple[str, ...]
+
+
+async def issues_of(order_ids: Sequence[int]) -> dict[int, list[IssueCell]]:
+    """The open Issues of these orders by order, in the order they were opened. One query, by index."""
+    if not order_ids:
+        return {}
+    wanted = db.padded(list(order_ids))
+    found: dict[int, list[IssueCell]] = {}
+    for row in await db.rows(
+        f"SELECT id, order_id, code, message FROM issues WHERE order_id IN ({db.marks(wanted)}) AND closed_at IS NULL "
+        "ORDER BY id",
+        *wanted,
+    ):
+        kind = ISSUES[IssueCode(row[2])]
+        cell = IssueCell(int(row[0]), int(row[1]), kind.code, kind.title, str(row[3]), kind.todo, kind.resolutions)
+        found.setdefault(cell.order_id, []).append(cell)
     return found

@@ -1,0 +1,62 @@
+"""Files to take away: what a list shows as CSV. Plain routes, behind the gate, which says who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from engine import clock
+from engine.domain.roles import Permission
+from engine.errors import BluebookError, NotFound
+from engine.services import sheets
+from engine.services.filters import Filters
+from engine.services.sessions import Person
+from webui import words
+
+log = structlog.get_logger("bluebook.web")
+Answer = Callable[[Request, Person], Awaitable[Response]]
+
+
+def route(path: str, permission: Permission, answer: Answer, methods: tuple[str, ...] = ("GET",)) -> Route:
+    """A route for those who may; errors are sentences."""
+
+    async def served(request: Request) -> Response:
+        person: Person = request.state.person
+        try:
+            person.demand(permission)
+            return await answer(request, person)
+        except NotFound as error:
+            return PlainTextResponse(error.message, 404)
+        except BluebookError as error:
+            status = 403 if getattr(error, "code", "") == "role" else 400
+            if status == 403:
+                log.warning("refused a request", path=request.url.path, person=person.name, role=person.role)
+            return PlainTextResponse(error.message, status)
+
+    return Route(path, served, methods=list(methods))
+
+
+def attached(name: str) -> dict[str, str]:
+    """The header by which a browser saves the answer under this name."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
+    return {"content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"}
+
+
+async def orders_csv(request: Request, person: Person) -> Response:
+    """What the address filters, with the columns it names; times in the person's zone."""
+    params = dict(request.query_params)
+    columns = [name for name in params.get("columns", "").split(",") if name]
+    pieces = await sheets.stream(
+        Filters.from_params(params), "csv", columns=columns or None, sort=params.get("sort", "-placed"), bom=True, titles=True,
+        zone=words.zone(person.timezone),
+    )  # fmt: skip
+    name = f"orders-{clock.now().astimezone(words.zone(person.timezone)):%Y-%m-%d-%H%M}.csv"
+    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=attached(name))
+
+
+ROUTES = [route("/export/orders.csv", Permission.VIEW, orders_csv)]
