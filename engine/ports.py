@@ -254,6 +254,8 @@ class UpdateKind(StrEnum):
     SHIPPED = "shipped"
     CANCELED = "canceled"
     CANCEL_REFUSED = "cancel_refused"
+    RECEIVED = "received"  # its system has read it; that it will ship is another matter
+    INVOICED = "invoiced"
     INVENTORY = "inventory"
 
 
@@ -271,6 +273,7 @@ class SupplierUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a supplier says. ``key`` identifies it at the supplier, so that hearing it twice changes nothing twice.
 
     No ``lines`` means all that is still open of the purchase order. For INVENTORY, lines are stock and po_number is "".
+    ``control`` instead of a po_number: it speaks of the document we sent under that number (``NumbersDocuments``).
     """
 
     kind: UpdateKind
@@ -283,6 +286,7 @@ class SupplierUpdate(msgspec.Struct, frozen=True, kw_only=True):
     carrier: str = ""
     service: str = ""
     tracking_number: str = ""
+    control: int = 0
 
 
 class CancelAnswer(StrEnum):
@@ -347,3 +351,49 @@ class Supplier(Protocol):
 
     async def close(self) -> None:
         """Connections are closed."""
+
+
+# --- Suppliers whose documents are numbered ---------------------------------------------------------------------------
+
+
+@runtime_checkable
+class NumbersDocuments(Protocol):
+    """A supplier whose documents carry control numbers, unique and rising with each partner; optional, beside the above.
+
+    ``partner`` names the two ends the numbers are between, so that they go on where a connection is made anew.
+    """
+
+    partner: str
+    first_number: int
+    receipt_hours: float
+
+    def number(self, body: bytes, number: int, at: datetime) -> bytes:
+        """A rendered document with its number and the time that was given out. Pure."""
+
+    def render_cancel(self, purchase: Purchase) -> bytes:
+        """The request to cancel it, not numbered yet. Pure. Raises Refused where the supplier takes none."""
+
+    async def send_cancel(self, po_number: str, body: bytes) -> CancelAnswer:
+        """``request_cancel`` with the numbered request. Idempotent."""
+
+    def receipts(self, raw: Raw) -> tuple[bytes, ...]:
+        """What is owed for having received this, not numbered yet; nothing where nothing is owed. Pure, never raises."""
+
+    async def send_receipt(self, number: int, body: bytes) -> None:
+        """The numbered receipt is with the supplier. Idempotent."""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What could be read of a payload, and why the rest could not: it is parked, and what could be read counts."""
+
+    updates: tuple[SupplierUpdate, ...]
+    problems: tuple[str, ...] = ()
+    field: str = ""
+
+
+@runtime_checkable
+class ReadsInParts(Protocol):
+    """A supplier whose payloads hold many documents, so that a bad one must not keep the others; optional."""
+
+    def read_parts(self, raw: Raw) -> Parts:
+        """``read``, document by document. Pure, never raises."""

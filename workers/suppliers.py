@@ -15,3 +15,8 @@ async def poll(ids: list[int], token: str) -> None:
 @actor("inbound.read")
 async def read(ids: list[int], token: str) -> None:
     await tasks.run(await load(ids, token))
+
+
+@actor("suppliers.receipt")
+async def receipt(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))

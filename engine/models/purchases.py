@@ -181,3 +181,39 @@ class TrackingPush(Model):
     class Meta:
         table = "tracking_pushes"
         unique_together = (("shipment", "attempt"),)
+
+
+class ControlNumber(Model):
+    """A numbered document: which number between us and a partner it was given, once and for good.
+
+    key names the document by what it is and says, so that it gets the same number again. waiting is 1 while the partner owes a
+    receipt for it, due_after how long after sending that is late, in microseconds. number is unique at its partner.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    partner = fields.CharField(max_length=80)
+    number = fields.IntField()
+    key = fields.CharField(max_length=200)
+    kind = fields.CharField(max_length=8, description="850, 860, 997")
+    subject = fields.CharField(max_length=90, default="", description="the purchase order's number")
+    given_at = UtcField()
+    waiting = fields.SmallIntField(default=0)
+    due_after = fields.BigIntField(default=0)
+    answered_at = UtcField(null=True)
+    answer = fields.TextField(default="")
+
+    class Meta:
+        table = "control_numbers"
+        unique_together = (("partner", "number"), ("partner", "key"))
+        indexes = (("subject",),)
+
+
+class ControlCounter(Model):
+    """The last control number given out at a partner."""
+
+    id = fields.IntField(primary_key=True)
+    partner = fields.CharField(max_length=80, unique=True)
+    given = fields.IntField()
+
+    class Meta:
+        table = "control_counters"

@@ -14,8 +14,8 @@ from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, DEAD, PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, Refused, TryLater
-from engine.ports import CancelAnswer
-from engine.services import catalog, check, connections, lifecycle
+from engine.ports import CancelAnswer, NumbersDocuments
+from engine.services import catalog, check, connections, documents, lifecycle
 from engine.services.casefile import Case, LineRecord, PurchaseRecord
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Done, Job, Outcome, Retry
@@ -211,6 +211,8 @@ async def _ask(row: Any) -> tuple[int, CancelAnswer | BluebookError | None]:
     """The purchase order's id and what its supplier said; None where asking broke off for a reason of ours."""
     try:
         supplier = await catalog.supplier(row[3])
+        if isinstance(supplier, NumbersDocuments):
+            return row[0], await supplier.send_cancel(row[2], await documents.cancel_request(row[1], row[2], supplier))
         return row[0], await supplier.request_cancel(row[2])
     except BluebookError as error:
         return row[0], error

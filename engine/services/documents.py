@@ -8,9 +8,9 @@ import msgspec
 
 from engine import clock
 from engine.domain.states import PurchaseState
-from engine.errors import BluebookError, NotAuthorised, TryLater
-from engine.ports import Purchase, PurchaseLine
-from engine.services import catalog, recall, route
+from engine.errors import BluebookError, Invalid, NotAuthorised, TryLater
+from engine.ports import NumbersDocuments, Purchase, PurchaseLine
+from engine.services import catalog, numbers, recall, route
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import Catalog
 
@@ -45,19 +45,49 @@ def document(case: Case, po: PurchaseRecord, known: Catalog) -> Purchase:
 
 
 async def render(order_ids: Iterable[int], po_ids: set[int]) -> Rendered:
-    """The documents of those purchase orders that are queued. Stores nothing; raises TryLater, NotAuthorised."""
+    """The documents of those purchase orders that are queued. Stores no document, only the control numbers that
+    some suppliers' documents carry; raises TryLater, NotAuthorised."""
     cases = await recall.cases(sorted(order_ids), lock=False)
     known = await route.catalog_for(cases)
     found = Rendered()
+    unnumbered: dict[int, list[tuple[PurchaseRecord, numbers.Unnumbered]]] = {}
     for case in cases:
         for po in case.purchases:
             if po.id in po_ids and po.state == PurchaseState.QUEUED:
                 try:
                     connector = await catalog.supplier(po.supplier_id)
-                    found.documents[po.id] = (connector.render(document(case, po, known)), po.version)
+                    body = connector.render(document(case, po, known))
+                    if isinstance(connector, NumbersDocuments):
+                        one = numbers.Unnumbered("850", po.po_number, body)
+                        unnumbered.setdefault(po.supplier_id, []).append((po, one))
+                    else:
+                        found.documents[po.id] = (body, po.version)
                 except (TryLater, NotAuthorised):
                     raise
                 except BluebookError as error:
                     found.broken[po.id] = error.message
+    for supplier_id, mine in unnumbered.items():
+        connector = await catalog.supplier(supplier_id)
+        assert isinstance(connector, NumbersDocuments)
+        try:
+            numbered = await numbers.assign(connector, [one for _, one in mine])
+        except Invalid as error:
+            found.broken |= {po.id: error.message for po, _ in mine}
+            continue
+        found.documents |= {po.id: (one.body, po.version) for (po, _), one in zip(mine, numbered, strict=True)}
     recall.put_back(cases)
     return found
+
+
+async def cancel_request(order_id: int, po_number: str, connector: NumbersDocuments) -> bytes:
+    """The numbered document that asks for a purchase order to be canceled. Raises Refused where the supplier takes none."""
+    cases = await recall.cases([order_id], lock=False)
+    try:
+        known = await route.catalog_for(cases)
+        case = cases[0]
+        po = case.purchase(po_number)
+        assert po is not None
+        body = connector.render_cancel(document(case, po, known))
+    finally:
+        recall.put_back(cases)
+    return (await numbers.assign(connector, [numbers.Unnumbered("860", po_number, body)]))[0].body

@@ -10,8 +10,8 @@ import structlog
 
 from engine import clock, db
 from engine.errors import BluebookError, NotAuthorised, NotFound, Unreadable
-from engine.ports import Supplier, SupplierUpdate, UpdateKind
-from engine.services import catalog, check, connections, inbox, intake, lifecycle, supplier_says
+from engine.ports import NumbersDocuments, ReadsInParts, Supplier, SupplierUpdate, UpdateKind
+from engine.services import catalog, check, connections, inbox, intake, lifecycle, receipts, supplier_says
 from engine.services.catalog import SupplierRow
 from engine.services.inbox import Stored
 from engine.services.lifecycle import Actor
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 BATCH = 100
 MAX_PAGES = 10_000
 TRIES = 3
+MOST_PROBLEMS = 10  # of one payload, told in full
 _BUG = "Bluebook could not handle this payload; the log has the details. Replay it after an update."
 
 
@@ -56,6 +57,9 @@ async def poll(supplier_id: int, by: Actor) -> Heard:
     for _ in range(MAX_PAGES):
         page = await connector.poll(cursor)
         stored = await inbox.store("supplier", supplier_id, page)
+        if isinstance(connector, NumbersDocuments):
+            # Also for what came before: whoever sends it again has not had the receipt.
+            await receipts.owe([item.id for item in stored])
         moved = page.next is not None and page.next != cursor
         if moved:
             cursor = page.next
@@ -78,12 +82,14 @@ async def take(supplier: SupplierRow, connector: Supplier, stored: Sequence[Stor
     problems: dict[int, tuple[str, str]] = {}
     for item in stored:
         try:
-            said += [_Said(item.id, update) for update in connector.read(item.raw)]
+            said += [_Said(item.id, update) for update in _read(connector, item, problems)]
         except BluebookError as error:
             problems[item.id] = (error.message, getattr(error, "field", None) or "")
         except Exception:
             log.exception("payload could not be read", supplier=supplier.name, inbound=item.id)
             problems[item.id] = (_BUG, "")
+    if isinstance(connector, NumbersDocuments):
+        said = await _by_number(connector, said, problems)
     stock = [s.update for s in said if s.update.kind == UpdateKind.INVENTORY]
     about_orders = [s for s in said if s.update.kind != UpdateKind.INVENTORY]
     waiting: set[int] = set()
@@ -108,6 +114,37 @@ async def take(supplier: SupplierRow, connector: Supplier, stored: Sequence[Stor
     async with db.transaction():
         await inbox.settle(rows)
     return heard
+
+
+def _read(connector: Supplier, item: Stored, problems: dict[int, tuple[str, str]]) -> Sequence[SupplierUpdate]:
+    """What the payload says; of one with many documents, what those say that can be read, and why it is parked."""
+    if not isinstance(connector, ReadsInParts):
+        return connector.read(item.raw)
+    parts = connector.read_parts(item.raw)
+    if parts.problems:
+        shown = list(parts.problems[:MOST_PROBLEMS])
+        if len(parts.problems) > len(shown):
+            shown.append(f"and {len(parts.problems) - len(shown)} more like these")
+        problems[item.id] = ("; ".join(shown), parts.field)
+    return parts.updates
+
+
+async def _by_number(
+    connector: NumbersDocuments, said: Sequence[_Said], problems: dict[int, tuple[str, str]]
+) -> list[_Said]:
+    """The updates, with purchase orders for those that name only a document of ours."""
+    mine = [item for item in said if item.update.control]
+    if not mine:
+        return list(said)
+    about = dict(zip(map(id, mine), await receipts.resolve(connector, [item.update for item in mine]), strict=True))
+    found = []
+    for item in said:
+        update, problem = about.get(id(item), (item.update, ""))
+        if problem:
+            problems.setdefault(item.inbound_id, (problem, "control"))
+        elif update is not None:
+            found.append(_Said(item.inbound_id, update))
+    return found
 
 
 async def _apply_alone(

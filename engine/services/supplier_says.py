@@ -10,7 +10,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, TRANSITIONS, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Accepted, SupplierUpdate, UpdateKind
-from engine.services import cancel, check, submissions, submit
+from engine.services import cancel, check, receipts, submissions, submit
 from engine.services.casefile import Case, PurchaseLineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.catalog import SupplierRow
 from engine.services.lifecycle import Actor, Work
@@ -241,6 +241,11 @@ def _cancel_refused(work: Work, case: Case, po: PurchaseRecord, update: Supplier
     return False
 
 
+def _invoiced(work: Work, case: Case, po: PurchaseRecord, update: SupplierUpdate, inbound_id: int) -> bool:
+    work.event(case, "purchase:invoiced", update.message, record=po, source="supplier", inbound_id=inbound_id)
+    return False
+
+
 _HANDLERS = {
     UpdateKind.ACKNOWLEDGED: _acknowledged,
     UpdateKind.BACKORDERED: _backordered,
@@ -248,6 +253,8 @@ _HANDLERS = {
     UpdateKind.SHIPPED: _shipped,
     UpdateKind.CANCELED: _canceled,
     UpdateKind.CANCEL_REFUSED: _cancel_refused,
+    UpdateKind.RECEIVED: receipts.received,
+    UpdateKind.INVOICED: _invoiced,
 }
 
 

@@ -186,6 +186,7 @@ class Pickup:
                 else:
                     same = seen is not None and (seen.size, seen.mtime) == (entry.size, entry.mtime)
                     watched[key] = seen if seen and same else _seen(entry)
+        settled.sort(key=lambda item: item[1].mtime)  # as they were said, as far as whole seconds tell
         items, rejected, done = await self._take(settled, watched)
         return Page(tuple(items), _cursor(watched), tuple(rejected), tuple(done))
 

@@ -12,6 +12,7 @@ from tui.cli import (
     audit,
     backup,
     channels,
+    edi,
     inbox,
     jobs,
     mappings,
@@ -60,7 +61,7 @@ system.register(root)
 backup.register(root)
 terminal.register(root)
 web.register(root)
-for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit, users):
+for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit, edi, users):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
 app.add_typer(system.db.app, name="db")
 app.add_typer(system.config.app, name="config")

@@ -1,0 +1,183 @@
+"""EDI X12 with a supplier over files: an 850 delivered once, and its 997, 855, 865, 856, 810 and 846 read.
+
+``engine.transports.exchange`` says how a file is delivered once and why ``find`` is exact. Files cannot be looked up at the
+supplier; what ``find`` knows is whether ours was put where the supplier reads. That it was read, its 997 says; that it
+will be shipped, its 855.
+
+Numbers: ``render`` leaves the control numbers open, so that it is pure. The engine gives each document one, keeps it with
+the document, and has it stamped in by ``number`` before anything is sent, so that every attempt is the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from engine.connectors.suppliers.x12 import document
+from engine.connectors.suppliers.x12.config import Config, envelope, transport
+from engine.connectors.suppliers.x12.mapping import Reader
+from engine.domain.x12.receipt import receipts
+from engine.domain.x12.scan import Interchange, scan
+from engine.domain.x12.writing import Control, Envelope, interchange, stamp
+from engine.errors import Misconfigured, NotAuthorised, NotFound, Refused, Unreadable
+from engine.ports import Accepted, CancelAnswer, Page, Parts, Purchase, Raw, SupplierUpdate
+from engine.transports.exchange import Delivery, Pickup, Source, put
+
+
+class Connector:
+    """See the module. ``check`` and every error name the host or the folder."""
+
+    slug: ClassVar[str] = "x12"
+    name: ClassVar[str] = "EDI X12"
+    docs_url: ClassVar[str] = "https://x12.org/products/transaction-sets"
+    config_type: ClassVar[type[msgspec.Struct]] = Config
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"password", "private_key", "passphrase"})
+    can_find: ClassVar[bool] = True
+    can_cancel: ClassVar[bool] = True
+    stages: ClassVar[bool] = True
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._envelope = envelope(config)
+        try:
+            self._zone = ZoneInfo(config.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise Misconfigured(f"timezone: there is no {config.timezone!r}") from error
+        self._reader = Reader(config, self._zone)
+        self._files = transport(config)
+        self._delivery = Delivery(
+            self._files,
+            orders_dir=config.orders_dir,
+            staging_dir=config.staging_dir,
+            extension=config.extension,
+        )
+        self._pickup = Pickup(
+            self._files,
+            [Source("x12", config.answers_dir, config.answers_pattern)] if config.answers_dir else [],
+            lambda name, mtime: f"application/edi-x12; modified={mtime}",
+            settle_seconds=config.settle_seconds,
+            max_file_bytes=config.max_file_bytes,
+            files_per_poll=config.files_per_poll,
+        )
+        us, them = self._envelope, self._envelope
+        self.partner = f"{us.sender_qualifier}:{us.sender}>{them.receiver_qualifier}:{them.receiver}:{us.usage}"
+        self.first_number = config.first_control_number
+        self.receipt_hours = config.receipt_hours
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def render(self, purchase: Purchase) -> bytes:
+        """The 850 without its control numbers. Raises Invalid for what X12 cannot carry."""
+        return document.render_order(purchase, self._config, self._envelope, self._zone)
+
+    def number(self, body: bytes, number: int, at: datetime) -> bytes:
+        """The interchange with this control number, in all its places, and the time it was given out."""
+        charset = self._envelope.charset
+        return stamp(body.decode(charset), Control(number, at.astimezone(self._zone))).encode(charset)
+
+    async def stage(self, po_number: str, body: bytes) -> None:
+        """The bytes lie at the supplier under a name it ignores. Nothing is staged over an order already delivered."""
+        await self._delivery.stage(po_number, body)
+
+    async def submit(self, po_number: str, body: bytes) -> Accepted:
+        """The staged file has the name the supplier acts on."""
+        return await self._delivery.submit(po_number, body)
+
+    async def find(self, po_number: str) -> Accepted | None:
+        """Was it delivered? Exact for attempts that were begun. OutcomeUnknown when the staging directory is gone."""
+        return await self._delivery.find(po_number)
+
+    def render_cancel(self, purchase: Purchase) -> bytes:
+        """The 860 that cancels all of it, without its control numbers. Raises Refused where the supplier takes none."""
+        if not self._config.cancel_by_860:
+            raise Refused(f"this supplier takes no 860; cancel {purchase.po_number} by telephone or e-mail")
+        return document.render_cancel(purchase, self._config, self._envelope, self._zone)
+
+    async def send_cancel(self, po_number: str, body: bytes) -> CancelAnswer:
+        """The 860 lies where the supplier reads, once while it is not taken; the answer comes in an 865."""
+        name = f"860-{quote(po_number, safe='')}.{self._config.extension}"
+        try:
+            await put(self._files, self._config.orders_dir, name, body)
+        except NotFound as error:
+            raise NotAuthorised(f"the cancel request for {po_number} was not delivered. {error.message}") from error
+        return CancelAnswer.PENDING
+
+    async def request_cancel(self, po_number: str) -> CancelAnswer:
+        """An 860 names the order's lines and has a control number: the engine makes it and calls ``send_cancel``."""
+        raise Refused(f"{po_number} cannot be canceled by its number alone; an 860 with its lines is needed")
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    async def poll(self, cursor: str | None) -> Page:
+        """The files that have stopped growing. The cursor carries those that had not, as they were seen last."""
+        return await self._pickup.poll(cursor)
+
+    def read_parts(self, raw: Raw) -> Parts:
+        """What each set in the file says, and which could not be read."""
+        return self._reader.read(raw)
+
+    def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
+        """What the file says, whole or not at all. Raises Unreadable naming the set, the segment and the element."""
+        parts = self.read_parts(raw)
+        if parts.problems:
+            raise Unreadable("; ".join(parts.problems), field=parts.field or None)
+        return parts.updates
+
+    def receipts(self, raw: Raw) -> tuple[bytes, ...]:
+        """A 997 for every functional group in the file, one interchange each; none for 997s."""
+        if not self._config.send_receipts:
+            return ()
+        found = []
+        for whole in scan(raw.body).interchanges:
+            for group, segments in receipts(whole):
+                back = self._back(whole, group.header.get(2), group.header.get(3))
+                found.append(
+                    interchange([("997", segments)], back, document.UNNUMBERED).encode(back.charset, "replace")
+                )
+        return tuple(found)
+
+    def _back(self, whole: Interchange, from_group: str, to_group: str) -> Envelope:
+        """The way back to whoever sent this, if that is another than we know: a wrong address is answered where it came from."""
+        marks = self._envelope.delimiters.all()
+        fields = {
+            "receiver_qualifier": whole.header.get(5), "receiver": whole.header.get(6), "sender_qualifier": whole.header.get(7),
+            "sender": whole.header.get(8), "group_receiver": from_group, "group_sender": to_group,
+        }  # fmt: skip
+        clean = {
+            name: "".join(c for c in value if c.isascii() and c.isprintable() and c not in marks)[:15]
+            for name, value in fields.items()
+        }
+        return msgspec.structs.replace(self._envelope, **clean)
+
+    async def send_receipt(self, number: int, body: bytes) -> None:
+        """The 997 lies where the supplier reads, under a name of its own."""
+        digest = hashlib.sha256(body).hexdigest()[:8]
+        name = f"997-{number:09d}-{digest}.{self._config.extension}"
+        try:
+            await put(self._files, self._config.orders_dir, name, body)
+        except NotFound as error:
+            raise NotAuthorised(f"the 997 was not delivered. {error.message}") from error
+
+    async def finish(self, done: Sequence[str]) -> None:
+        """The files lie in ``processed/`` beside where they were. One replaced meanwhile stays for the next poll."""
+        await self._pickup.finish(done)
+
+    # --- both ---------------------------------------------------------------------------------------------------------
+
+    async def check(self) -> str:
+        """The other side lets us in, and every configured directory is there; returns who and where."""
+        who = await self._files.check()
+        for directory in (self._config.orders_dir, *(source.directory for source in self._pickup.sources)):
+            await self._pickup.listing(directory)
+        usage = "test" if self._config.test else "production"
+        return f"{who}; we are {self._config.sender_id}, they are {self._config.receiver_id}, {usage}"
+
+    async def close(self) -> None:
+        """The connection is closed."""
+        await self._files.close()
