@@ -91,7 +91,7 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys; from tui.cli.app import app\n"
         "try: app(['orders', 'process', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'tortoise', 'aiohttp', 'asyncssh', 'dramatiq', 'textual', 'rich'} & set(sys.modules)))"
+        "print(sorted({'tortoise', 'aiohttp', 'asyncssh', 'dramatiq', 'textual', 'rich', 'reportlab'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

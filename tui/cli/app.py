@@ -18,6 +18,7 @@ from tui.cli import (
     mappings,
     orders,
     orders_act,
+    orders_print,
     orders_resolve,
     products,
     rules,
@@ -30,7 +31,8 @@ from tui.cli import (
 from tui.cli.command import HELP, Noun, report
 
 assert orders_act
-assert orders_resolve  # both add verbs to the noun ``orders``
+assert orders_print
+assert orders_resolve  # they add verbs to the noun ``orders``
 
 app = typer.Typer(
     name="bluebook", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=HELP,
