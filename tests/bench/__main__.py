@@ -27,11 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import settings, vault
-from tests.bench import intake, pipeline, reading, terminal, triage
+from tests.bench import edi, intake, pipeline, reading, terminal, triage
 from tests.support import databases
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = ("intake", "pipeline", "reading", "terminal", "triage")
+PARTS = ("intake", "pipeline", "edi", "reading", "terminal", "triage")
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,6 +67,8 @@ def main() -> int:
             results["intake"] = _intake(folder, 1000 if options.quick else 5000, not options.no_postgres)
         if "pipeline" in parts:
             results["pipeline"] = _pipeline(folder, 500 if options.quick else 3000, not options.no_postgres)
+        if "edi" in parts:
+            results["edi"] = edi.run(folder / "edi", 200 if options.quick else 2000)
         if "reading" in parts:
             results["reading"] = {}
         if "terminal" in parts:
@@ -160,6 +162,16 @@ def _show(results: dict[str, Any]) -> None:
                     f"{found['ratio']:.2f}", *more,
                 )  # fmt: skip
             console.print(table)
+    if "edi" in results:
+        table = Table(title="edi: a second", title_justify="left")
+        for name in ("what", "count", "ours", "floor", "ratio", "s for 10 MB"):
+            table.add_column(name, justify="left" if name == "what" else "right")
+        for what, found in results["edi"].items():
+            table.add_row(
+                what, f"{found['count']:,}", f"{found['ours_per_s']:,.0f}", f"{found['floor_per_s']:,.0f}",
+                f"{found['ratio']:.3f}", f"{found['seconds_for_10_mb']:.1f}",
+            )  # fmt: skip
+        console.print(table)
     if "reading" in results:
         table = Table(title="reading: p95 in ms", title_justify="left")
         table.add_column("what")

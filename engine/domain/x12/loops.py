@@ -30,7 +30,10 @@ class Node(msgspec.Struct):
 
     def first(self, tag: str) -> Segment | None:
         """Its first segment of this name."""
-        return next((segment for segment in self.segments if segment.elements[0] == tag), None)
+        for segment in self.segments:
+            if segment.elements[0] == tag:
+                return segment
+        return None
 
     def all(self, tag: str) -> Iterator[Segment]:
         """Its segments of this name."""
@@ -111,6 +114,12 @@ def tree(item: Set, *, check: bool = True) -> Node | None:
     for segment in body:
         tag = segment.elements[0]
         seen.add(tag)
+        last = stack[-1]
+        if tag in last.schema.members and tag not in last.schema.loops:  # by far the commonest
+            last.segments.append(segment)
+            if check:
+                item.findings += faults(item, segment)
+            continue
         for depth in range(len(stack) - 1, -1, -1):
             here = stack[depth].schema
             if tag in here.loops:

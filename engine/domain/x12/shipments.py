@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, time
-from decimal import Decimal
 
 import msgspec
 
@@ -20,20 +19,23 @@ from engine.domain.x12.scan import Segment, Set
 
 
 class _Level(msgspec.Struct):
-    """An HL with what is inside it; ``up`` is the level it is in."""
+    """An HL with what is inside it. What it does not say itself it has from the level it is in, ``up``, which comes before."""
 
     at: At
-    node: Node
     kind: str
     up: _Level | None
     inner: list[_Level]
-
-    def above(self) -> Iterator[_Level]:
-        """This level and those around it, the nearest first."""
-        here: _Level | None = self
-        while here is not None:
-            yield here
-            here = here.up
+    lin: Segment | None = None
+    sn1: Segment | None = None
+    own_lin: bool = False
+    number: tuple[str, str] | None = None  # the carrier's own, with its qualifier; of this level alone
+    label: tuple[str, str] | None = None  # the supplier's on the carton; of this level alone
+    tracked: tuple[str, str] | None = None  # the nearest number, else the nearest label
+    labelled: tuple[str, str] | None = None
+    po_number: str = ""
+    carrier: str = ""
+    routing: str = ""
+    service: str = ""
 
 
 def ship_notice(item: Set, node: Node) -> ShipNotice:
@@ -45,7 +47,7 @@ def ship_notice(item: Set, node: Node) -> ShipNotice:
     levels = _levels(item, node)
     found: dict[tuple[str, ...], Parcel] = {}
     for level in levels:
-        for parcel in _parcels(level, at):
+        for parcel in _parcels(level):
             key = (parcel.po_number, parcel.kind, parcel.number, parcel.carrier, parcel.routing, parcel.service)
             known = found.get(key)
             found[key] = (
@@ -55,7 +57,7 @@ def ship_notice(item: Set, node: Node) -> ShipNotice:
                     known, lines=known.lines + parcel.lines, also=tuple(dict.fromkeys(known.also + parcel.also))
                 )
             )
-    shipped, zone = _shipped(node, levels)
+    shipped, zone = _shipped(node)
     return ShipNotice(
         shipment=at.text(2), purpose=at.need(1), written=written if dated else datetime.combine(written.date(), time()),
         shipped=shipped, zone=zone, levels="".join(dict.fromkeys(level.kind for level in levels)),
@@ -82,12 +84,49 @@ def _levels(item: Set, node: Node) -> list[_Level]:
             up = _implied(found, kind)
         if number in by_id:
             raise at.refuse(1, f"there are two levels {number!r}")
-        level = _Level(at, inner, kind, up, [])
+        level = _level(at, inner, kind, up)
         if up is not None:
             up.inner.append(level)
         by_id[number] = level
         found.append(level)
     return found
+
+
+def _level(at: At, node: Node, kind: str, up: _Level | None) -> _Level:
+    """The level with what its segments say and what it has from above."""
+    level = _Level(at, kind, up, [])
+    marks: dict[str, str] = {}
+    references: dict[str, str] = {}
+    for segment in node.segments:
+        tag = segment.elements[0]
+        if tag == "LIN":
+            level.lin, level.own_lin = level.lin or segment, True
+        elif tag == "SN1":
+            level.sn1 = level.sn1 or segment
+        elif tag == "MAN":
+            marks.setdefault(segment.get(1), segment.get(2))
+            marks.setdefault(segment.get(4), segment.get(5))
+        elif tag == "REF":
+            references.setdefault(segment.get(1), segment.get(2))
+        elif tag == "PRF":
+            level.po_number = level.po_number or segment.get(1)
+        elif tag == "TD5":
+            level.carrier = level.carrier or (segment.get(3) if segment.get(2) in ("2", "") else "")
+            level.routing, level.service = level.routing or segment.get(5), level.service or segment.get(12)
+    if marks or references:
+        level.number = _first(codes.TRACKING_MARKS, marks) or _first(codes.TRACKING_REFERENCES, references)
+        level.label = _first(codes.LABELS, marks)
+    level.tracked, level.labelled = level.number, level.label
+    if up is not None:
+        level.lin = level.lin or up.lin
+        level.tracked, level.labelled = level.tracked or up.tracked, level.labelled or up.labelled
+        level.po_number, level.carrier = level.po_number or up.po_number, level.carrier or up.carrier
+        level.routing, level.service = level.routing or up.routing, level.service or up.service
+    return level
+
+
+def _first(kinds: tuple[str, ...], values: dict[str, str]) -> tuple[str, str] | None:
+    return next(((kind, values[kind]) for kind in kinds if values.get(kind)), None)
 
 
 def _implied(found: list[_Level], kind: str) -> _Level | None:
@@ -97,103 +136,54 @@ def _implied(found: list[_Level], kind: str) -> _Level | None:
     return next((level for level in reversed(found) if level.kind in order and order.find(level.kind) < rank), None)
 
 
-def _parcels(level: _Level, head: At) -> Iterator[Parcel]:
+def _parcels(level: _Level) -> Iterator[Parcel]:
     """The parcels an item's level tells of; nothing for the other levels."""
-    sn1 = level.node.first("SN1")
-    lin = level.node.first("LIN")
+    sn1 = level.sn1
     if sn1 is None:
-        if level.kind == "I" and lin is not None and not any(inner.node.first("SN1") for inner in level.inner):
+        if level.kind == "I" and level.own_lin and not any(inner.sn1 for inner in level.inner):
             raise level.at.refuse(0, "the item has no SN1 with its quantity")
         return
-    if level.up is not None and level.kind != "I" and level.up.node.first("LIN") is not None:
+    if level.up is not None and level.kind != "I" and level.up.own_lin:
         return  # a pack's part of the item it is in: read with that
-    owner = level if lin is not None else next((up for up in level.above() if up.node.first("LIN")), level)
-    packs = [inner for inner in level.inner if inner.kind in "PTQ" and _number(inner) is not None]
-    parts = [(pack, pack.node.first("SN1")) for pack in packs]
-    if packs and all(part is not None for _, part in parts):
-        for pack, part in parts:
-            assert part is not None
-            yield _parcel(pack, owner, part, head, ())
+    packs = [inner for inner in level.inner if inner.kind in "PTQ" and (inner.number or inner.label)]
+    if packs and all(pack.sn1 is not None for pack in packs):
+        for pack in packs:
+            assert pack.sn1 is not None
+            yield _parcel(pack, pack.sn1, ())
         return
-    also = tuple(found[1] for pack in packs[1:] if (found := _number(pack)))
-    yield _parcel(packs[0] if packs else level, owner, sn1, head, also)
+    also = tuple(found[1] for pack in packs[1:] if (found := pack.number or pack.label))
+    yield _parcel(packs[0] if packs else level, sn1, also)
 
 
-def _parcel(level: _Level, owner: _Level, sn1: Segment, head: At, also: tuple[str, ...]) -> Parcel:
-    at = At(level.at.item, sn1)
-    quantity, lin = at.number(2), owner.node.first("LIN")
-    ids: Ids = At(level.at.item, lin).ids(2) if lin else {}
-    order = next((prf for up in level.above() if (prf := up.node.first("PRF"))), None)
-    if order is None or not order.get(1):
+def _parcel(level: _Level, sn1: Segment, also: tuple[str, ...]) -> Parcel:
+    item = level.at.item
+    at, lin = At(item, sn1), level.lin
+    quantity = at.number(2)
+    ids: Ids = At(item, lin).ids(2) if lin else {}
+    if not level.po_number:
         raise at.refuse(0, "no level around this item says which purchase order it is of (PRF)")
     # A carton's label says nothing to the carrier, so its number counts first, at whichever level it stands.
-    found = next((number for up in level.above() if (number := _carriers_number(up))), None)
-    found = found or next((number for up in level.above() if (number := _label(up))), None)
+    found = level.tracked or level.labelled
     if found is None:
         raise at.refuse(
             0,
             "no level around this item has a number the parcel is known by (MAN CP, GM or UC; REF 2I, CN, TN, BM or SI)",
         )
-    carrier, routing, service = _carrier(level)
     line = ShippedLine(
         line=sn1.get(1) or (lin.get(1) if lin else ""), quantity=quantity, unit=at.text(3), ids=ids, place=at.place
     )
-    lines = (line,) if quantity else ()
     return Parcel(
-        po_number=order.get(1), number=found[1], kind=found[0], carrier=carrier, routing=routing, service=service,
-        lines=lines, also=also, place=at.place,
+        po_number=level.po_number, number=found[1], kind=found[0], carrier=level.carrier, routing=level.routing,
+        service=level.service, lines=(line,) if quantity else (), also=also, place=line.place,
     )  # fmt: skip
 
 
-def _marks(level: _Level) -> dict[str, str]:
-    marks: dict[str, str] = {}
-    for man in level.node.all("MAN"):
-        marks.setdefault(man.get(1), man.get(2))
-        if man.get(4):
-            marks.setdefault(man.get(4), man.get(5))
-    return {kind: value for kind, value in marks.items() if value}
-
-
-def _carriers_number(level: _Level) -> tuple[str, str] | None:
-    """The number by which the carrier knows a level's package, with its qualifier."""
-    marks = _marks(level)
-    for kind in codes.TRACKING_MARKS:
-        if kind in marks:
-            return kind, marks[kind]
-    references = {ref.get(1): ref.get(2) for ref in level.node.all("REF")}
-    return next(((kind, references[kind]) for kind in codes.TRACKING_REFERENCES if references.get(kind)), None)
-
-
-def _label(level: _Level) -> tuple[str, str] | None:
-    """The supplier's own label on a level's package."""
-    marks = _marks(level)
-    return next(((kind, marks[kind]) for kind in codes.LABELS if kind in marks), None)
-
-
-def _number(level: _Level) -> tuple[str, str] | None:
-    return _carriers_number(level) or _label(level)
-
-
-def _carrier(level: _Level) -> tuple[str, str, str]:
-    """The carrier's code, the routing in words and the service level, each from the nearest level that says it."""
-    carrier = routing = service = ""
-    for up in level.above():
-        for td5 in up.node.all("TD5"):
-            carrier = carrier or (td5.get(3) if td5.get(2) in ("2", "") else "")
-            routing, service = routing or td5.get(5), service or td5.get(12)
-    return carrier, routing, service
-
-
-def _shipped(node: Node, levels: list[_Level]) -> tuple[datetime | None, str]:
-    """When it was shipped (DTM 011), and in which zone."""
-    for place in (*(level.node for level in levels if level.kind == "S"), node, *(level.node for level in levels)):
+def _shipped(node: Node) -> tuple[datetime | None, str]:
+    """When it was shipped (DTM 011), and in which zone: by the shipment's level, the notice itself, or any level."""
+    levels = list(node.loops("HL"))
+    for place in (*(level for level in levels if level.head.get(3) == "S"), node, *levels):
         for dtm in place.all("DTM"):
             found = day(dtm.get(2))
             if dtm.get(1) == "011" and found is not None:
                 return datetime.combine(found, clock_time(dtm.get(3)) or time()), dtm.get(4)
     return None, ""
-
-
-def total(notice: ShipNotice) -> Decimal:
-    """How many pieces the notice tells of."""
-    return sum((line.quantity for parcel in notice.parcels for line in parcel.lines), Decimal(0))

@@ -72,13 +72,14 @@ class Reader:
                 fields.append(error.field or "")
                 continue
             problems += [_named(raw, finding) for finding in _cut_off(interchange)]
+            at = self._written(interchange, raw)
             for item in (item for group in interchange.groups for item in group.sets):
                 try:
-                    updates += self._set(interchange, item, raw)
+                    updates += self._set(item, at)
                 except Unreadable as error:
                     problems.append(f"{raw.external_id}: {error.message}")
                     fields.append(error.field or "")
-            updates += self._interchange_receipts(interchange, raw)
+            updates += self._interchange_receipts(interchange, at)
         return Parts(tuple(updates), tuple(problems), next((field for field in fields if field), ""))
 
     def _addressed(self, interchange: Interchange) -> None:
@@ -107,8 +108,8 @@ class Reader:
                 field="ISA15",
             )
 
-    def _set(self, interchange: Interchange, item: Set, raw: Raw) -> list[SupplierUpdate]:
-        said = Said(item, self._written(interchange, raw), _digest(item))
+    def _set(self, item: Set, at: datetime) -> list[SupplierUpdate]:
+        said = Said(item, at, _digest(item))
         document = read(item, check=False)
         updates = self._maps[type(document)](document, said)
         noted = [finding.text for finding in item.findings if finding.scope == "set"]
@@ -240,9 +241,8 @@ class Reader:
             told = f"their system could not take it (997: {word}{because})"
         return [self._of_control(kind, control, told, said.at, f"997:{said.digest[:40]}")]
 
-    def _interchange_receipts(self, interchange: Interchange, raw: Raw) -> Iterator[SupplierUpdate]:
+    def _interchange_receipts(self, interchange: Interchange, at: datetime) -> Iterator[SupplierUpdate]:
         """TA1: what became of a whole interchange of ours. Only a refusal is news, as a 997 follows otherwise."""
-        at = self._written(interchange, raw)
         for ta1 in interchange.receipts:
             control = _control(ta1.get(1))
             if control is not None and ta1.get(4) == "R":
