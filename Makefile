@@ -13,11 +13,15 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: setup run test test-stores test-faults check bench lock help
+.PHONY: setup run web test test-stores test-faults check bench lock help
 setup: $(STAMP)  ## Make the virtual environment from the lock file
 
 run: $(STAMP)  ## Run the demo: a store, two suppliers, orders from start to end
+	@$(BIN)/python -m webui.build || true
 	@$(BIN)/bluebook demo $(ARGS)
+
+web: $(STAMP)  ## Build the web app's front end, if it is not that of these sources
+	@$(BIN)/python -m webui.build
 
 test: $(STAMP)  ## Run the whole suite: unit, integration, faults, the real store
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS)

@@ -75,6 +75,22 @@ def _point_at_own_origin(assets: Path) -> None:
         raise RuntimeError("the front end's addresses were not found: has Reflex another version?")
 
 
-if __name__ == "__main__":
-    if is_stale():
+def main() -> int:
+    """The front end is that of these sources; the exit code. What goes wrong is told in words."""
+    if not is_stale():
+        return 0
+    print("Building the web app's front end, once …", file=sys.stderr, flush=True)
+    try:
         build()
+    except subprocess.CalledProcessError as error:
+        last = "\n".join(error.stdout.decode(errors="replace").splitlines()[-15:])
+        print(
+            f"{last}\nThe web app could not be built; it needs the npm registry once. All else works without.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

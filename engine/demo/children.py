@@ -41,6 +41,11 @@ class Child:
         """Its process id; 0 where it was never started."""
         return self._process.pid if self._process else 0
 
+    @property
+    def runs(self) -> bool:
+        """Was it started, and has it not ended?"""
+        return self._process is not None and self._process.returncode is None
+
     def check(self) -> None:
         """It runs; raises Unreachable with the last it said otherwise."""
         if self._process is not None and self._process.returncode is not None:

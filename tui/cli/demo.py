@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tui.cli.demo_web import DemoWeb
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -105,6 +107,8 @@ class _Show:
         self.demo, self.live, self.as_json = made, live, as_json
         self.keys: asyncio.Queue[str] = asyncio.Queue()
         self.task: asyncio.Task[Any] | None = None
+        self.web = DemoWeb(made.options.home)
+        self.starting: asyncio.Task[None] | None = None
         self.stops = 0
 
     async def run(self) -> int:
@@ -157,12 +161,22 @@ class _Show:
                     raise asyncio.CancelledError
             found = await self.demo.summary()
             await self.demo.hand_over()
+            self.starting = asyncio.create_task(self.web.start())
             stays = await self._stay(live, console, found, opens_after=OPENS_AFTER)
-        while stays:
-            await self._work_the_queue()
-            with _keys(self.keys), Live(console=console, screen=True, auto_refresh=False) as live:
-                stays = await self._stay(live, console, found)
+        try:
+            while stays:
+                await self._work_the_queue()
+                with _keys(self.keys), Live(console=console, screen=True, auto_refresh=False) as live:
+                    stays = await self._stay(live, console, found)
+        finally:
+            await self._leave_the_web()
         return found
+
+    async def _leave_the_web(self) -> None:
+        if self.starting is not None:
+            self.starting.cancel()
+            await asyncio.gather(self.starting, return_exceptions=True)
+        await self.web.stop()
 
     async def _stay(self, live: Any, console: Console, found: Summary, *, opens_after: float | None = None) -> bool:
         """Everything keeps running until q; True where the terminal app is to be opened instead."""
@@ -178,6 +192,7 @@ class _Show:
                 return True
             progress = await self.demo.look()
             lines = demo_view.open_lines(found.home, found.example_number, found.store_url, progress.next_ready, left)
+            lines[-1:-1] = self.web.lines
             self._draw(live, console, progress, lines)
             self.demo.check_children()
             with contextlib.suppress(TimeoutError):
