@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
 import signal
@@ -12,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
 
-import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
@@ -22,7 +20,7 @@ from engine import db, settings, vault
 from engine.demo import home
 from engine.demo.parts import WRONG_ZIP, Place
 from engine.demo.run import Demo, Options
-from tests.support import bulk
+from tests.support import bulk, databases
 from tests.support.tmux import Tmux, tmux
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -205,28 +203,19 @@ async def test_a_lost_database_is_told_and_it_goes_on_when_it_is_back(
     settings.force(conf)
     vault.make_key_file()
     await bulk.fill(postgres_url, 200)
-    server, _, name = postgres_url.rpartition("/")
     kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     environment = {**home.environment(conf, kept), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
     terminal.start(COMMAND, environment, (100, 30), ROOT)
     before = here(terminal.until(lambda screen: bool(here(screen))))
-    admin = await asyncpg.connect(f"{server}/postgres")
-    try:
-        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    async with databases.refused(postgres_url):
         screen = terminal.until("trying again")
         assert here(screen) == before
         terminal.type("j", "p")
         assert "Traceback" not in terminal.screen()
-        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        terminal.until("the database is back")
-        assert "trying again" not in terminal.screen()
-        terminal.type("k")
-        terminal.until(lambda screen: here(screen) == before)
-    finally:
-        with contextlib.suppress(asyncpg.PostgresError):
-            await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        await admin.close()
+    terminal.until("the database is back")
+    assert "trying again" not in terminal.screen()
+    terminal.type("k")
+    terminal.until(lambda screen: here(screen) == before)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -76,6 +76,19 @@ async def _server() -> AsyncIterator[asyncpg.Connection[Any]]:
         await conn.close()
 
 
+@asynccontextmanager
+async def refused(url: str) -> AsyncIterator[None]:
+    """Within, the PostgreSQL database lets nobody in, and who was in is thrown out."""
+    name = url.rpartition("/")[2]
+    async with _server() as conn:
+        await conn.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+            yield
+        finally:
+            await conn.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
 async def postgres_trouble() -> str:
     """Why PostgreSQL cannot be used, or "" when it answers."""
     try:

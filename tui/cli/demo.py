@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MORE = 5
 OPENS_AFTER = 6.0
 """Seconds to look at how it went before the terminal app opens over it."""
+TO_READ = 3.0
+"""Seconds that are left to read what came last."""
 EXAMPLES = ("bluebook demo", "bluebook demo --orders 200", "bluebook demo --fast --json")
 
 
@@ -187,6 +189,8 @@ class _Show:
         loop = asyncio.get_running_loop()
         opens_at = loop.time() + opens_after if opens_after is not None else None
         while True:
+            if opens_at is not None and self.starting is not None and not self.starting.done():
+                opens_at = max(opens_at, loop.time() + TO_READ)  # the web app's address is to be read first
             left = max(0, round(opens_at - loop.time())) if opens_at is not None else None
             if opens_at is not None and loop.time() >= opens_at:
                 return True
@@ -214,7 +218,8 @@ class _Show:
 
         arriving = asyncio.create_task(self.demo.trickle())
         try:
-            await BluebookApp(Actor("you", "person", "demo tui")).run_async()
+            notes = [line.strip() for line in self.web.lines]
+            await BluebookApp(Actor("you", "person", "demo tui"), notes=notes).run_async()
         finally:
             arriving.cancel()
             await asyncio.gather(arriving, return_exceptions=True)
