@@ -18,6 +18,7 @@ log = structlog.get_logger("bluebook.web")
 LOOK_SECONDS = 0.4
 FIGURES_SECONDS = 1.0
 LOST_SECONDS = 1.0
+LOST = "The database does not answer. What you see may be old; nothing can be changed."
 REMEMBERED = 500
 """News kept for tabs that are slow to ask; who is further behind reads everything again."""
 
@@ -55,7 +56,7 @@ class Follower:
             except Exception as error:
                 more = False
                 if trouble.is_lost(error):
-                    self._set_lost("The database does not answer. What you see may be old; nothing can be changed.")
+                    self._set_lost(LOST)
                 else:
                     log.exception("following changes failed")
             if not more:

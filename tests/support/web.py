@@ -36,7 +36,7 @@ ARGUMENTS = (
 PASSWORD = "blue ledger 2026!"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SETUP = Actor("setup", "person", "test")
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 OWN_REMARKS = ("log: Disconnect websocket on page navigation",)
 """What Reflex itself says in the console where all is well."""
 LOOKS = ((1280, "light"), (390, "dark"), (320, "light"), (1280, "dark"))

@@ -141,6 +141,10 @@ async def _admits(state: Book, permission: Permission, handler: str, background:
 
 async def _tell(state: Book, error: Exception, handler: str, background: bool) -> None:
     doing = handler.rpartition(".")[2].replace("_", " ")
+    if trouble.is_lost(error):
+        async with _locked(state, background):
+            state.lost = live.LOST
+        return
     sentence, _ = trouble.explain(error, doing, unexpected)
     async with _locked(state, background):
         state.say(f"{sentence[:1].upper()}{sentence[1:]}", "bad")
