@@ -1,4 +1,4 @@
-"""``python -m scripts.picture`` runs the demo and draws what people saw: docs/demo.svg, docs/queue.svg, docs/resolve.svg."""
+"""``python -m scripts.picture`` runs the demo and draws what people saw: docs/demo.svg, queue.svg, resolve.svg, web.png."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from playwright.async_api import async_playwright
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from textual.pilot import Pilot
@@ -18,9 +19,11 @@ from engine.demo.watch import Progress
 from engine.services.lifecycle import Actor
 from tui.app import BluebookApp
 from tui.cli import demo_view
+from tui.cli.demo_web import NAME, DemoWeb
 from tui.widgets.order_list import OrderList
 
 DOCS = Path(__file__).parents[1] / "docs"
+CHROMIUM = "/usr/bin/chromium"
 WIDTH, HEIGHT = 100, 32
 PERSON = Actor("dana", "person", "tui")
 _FONTS = re.compile(r"@font-face \{+.*?\}+\s*", re.DOTALL)
@@ -76,18 +79,40 @@ async def queue_looks() -> dict[str, str]:
         return {"queue.svg": queue, "resolve.svg": shot(app)}
 
 
-async def pictures() -> dict[str, str]:
+async def web_look(home: Path) -> bytes:
+    """Order History in a browser, as PNG."""
+    web = DemoWeb(home)
+    await web.start()
+    try:
+        async with async_playwright() as playwright:
+            chromium = await playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            )
+            page = await chromium.new_page(viewport={"width": 1180, "height": 760})
+            await page.goto(f"{web.url}/login?next=%2Forders")
+            await page.get_by_label("Name").fill(NAME)
+            await page.get_by_label("Password").fill(web.password)
+            await page.get_by_role("button", name="Log in").click()
+            await page.locator("tbody tr").first.wait_for()
+            await page.get_by_label("Words").focus()
+            return await page.screenshot()
+    finally:
+        await web.stop()
+
+
+async def pictures() -> dict[str, str | bytes]:
     """Every picture by its file's name."""
     with tempfile.TemporaryDirectory() as folder:
         async with Demo(Options(home=Path(folder) / "demo")) as demo:
-            found = {"demo.svg": drawn(await demo_look(demo))}
+            found: dict[str, str | bytes] = {"demo.svg": drawn(await demo_look(demo))}
             before = int(await db.value("SELECT COUNT(*) FROM orders"))
             await demo.hand_over()
             await until("SELECT COUNT(*) FROM orders", before + 17)
+            found["web.png"] = await web_look(demo.options.home)
             return found | await queue_looks()
 
 
 if __name__ == "__main__":
     for name, picture in asyncio.run(pictures()).items():
-        (DOCS / name).write_text(picture, "utf-8")
+        (DOCS / name).write_bytes(picture.encode() if isinstance(picture, str) else picture)
         print(f"wrote docs/{name}")

@@ -14,14 +14,14 @@ START_SECONDS = 20.0
 
 
 class DemoWeb:
-    """Started once the demo is open. Where no front end was built, or it does not come up, ``lines`` say so."""
+    """Started once the demo is open; ``url`` is "" until it answers. Where it cannot, ``lines`` say why."""
 
     def __init__(self, folder: Path) -> None:
         from engine.demo.children import Child
 
         self._child = Child("web app", folder / "web.log")
-        self._password = ""
-        self._url = ""
+        self.password = ""
+        self.url = ""
         self._why_not = ""
 
     @property
@@ -29,7 +29,7 @@ class DemoWeb:
         """What people are told."""
         if self._why_not:
             return [f" In the browser: {self._why_not}"]
-        return [f" In the browser: {self._url}  (log in as {NAME}, password {self._password})"] if self._url else []
+        return [f" In the browser: {self.url}  (log in as {NAME}, password {self.password})"] if self.url else []
 
     async def start(self) -> None:
         """It answers, and somebody can log in; or it is known why not."""
@@ -41,8 +41,8 @@ class DemoWeb:
         if not built():
             self._why_not = "the web app is not built; `make run` or `make web` builds it"
             return
-        self._password = f"blue-{secrets.token_hex(4)}"
-        await accounts.add_user(NAME, "admin", Actor("demo", "person"), password=self._password)
+        self.password = f"blue-{secrets.token_hex(4)}"
+        await accounts.add_user(NAME, "admin", Actor("demo", "person"), password=self.password)
         port = _port()
         environment = home.environment(settings(), os.environ)
         await self._child.start("webui.beside", str(os.getpid()), str(port), environment=environment)
@@ -55,7 +55,7 @@ class DemoWeb:
                 await asyncio.sleep(0.1)
             else:
                 writer.close()
-                self._url = f"http://127.0.0.1:{port}"
+                self.url = f"http://127.0.0.1:{port}"
                 return
         self._why_not = f"the web app did not start; its log is {self._child.log}"
 
