@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.connectors.suppliers.x12.config import Config
+from engine.connectors import registry
 from engine.connectors.suppliers.x12.connector import Connector
 from engine.domain.addresses import Address
 from engine.domain.x12.reading import read
@@ -22,7 +21,7 @@ BASE = {"transport": "folder", "folder": "/srv/edi", "sender_id": "US", "receive
 
 
 def connector(**changes: Any) -> Connector:
-    return Connector(msgspec.convert({**BASE, **changes}, Config))
+    return Connector(registry.configure(Connector, {**BASE, **changes}))
 
 
 def wrapped(code: str, *segments: str, group: str = "PR", usage: str = "P", version: str = "004010") -> bytes:

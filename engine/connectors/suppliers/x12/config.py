@@ -70,16 +70,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_file_bytes: int = 32 * 1024 * 1024
     files_per_poll: int = 200
 
+    def __post_init__(self) -> None:
+        """What one transport needs and another does not is missed when the supplier is added, not when it is first used."""
+        if self.transport == "folder":
+            if not self.folder:
+                raise ValueError("folder is missing: the absolute path of a directory on this machine")
+            return
+        for name in ("host", "username", "host_key"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is missing: it is needed to connect by SFTP")
+        if not self.password and not self.private_key:
+            raise ValueError("password and private_key are both missing: one of them is needed to log in")
+
 
 def transport(config: Config) -> FileTransport:
-    """How files travel to this supplier. Raises Misconfigured naming what is missing."""
+    """How files travel to this supplier."""
     if config.transport == "folder":
         return Folder(config.folder)
-    for name in ("host", "username", "host_key"):
-        if not getattr(config, name):
-            raise Misconfigured(f"{name} is missing: it is needed to connect by SFTP")
-    if not config.password and not config.private_key:
-        raise Misconfigured("password and private_key are both missing: one of them is needed to log in")
     login = Login(
         host=config.host, port=config.port, username=config.username, password=config.password,
         private_key=config.private_key, passphrase=config.passphrase, host_key=config.host_key,
