@@ -20,7 +20,8 @@ class Action:
     """``keys`` are alternatives; one of several strokes has spaces ("g g"). ``where`` are the scopes in which it holds.
 
     ``label`` is the word in the footer, "" for none there. ``writes``: it changes an order or the settings, so that
-    viewers may not, and stray keys must not. ``command`` is its word behind ``:``.
+    viewers may not, and stray keys must not. ``command`` is its word behind ``:``. ``answers``: it answers what a pane asks,
+    so that no key that came with the question may be taken for it.
     """
 
     id: str
@@ -31,15 +32,16 @@ class Action:
     label: str = ""
     writes: bool = False
     command: str = ""
+    answers: bool = False
 
 
 def _a(
     name: str, keys: str, group: str, text: str, where: str | tuple[str, ...], label: str = "", *, writes: bool = False,
-    command: str = "",
+    command: str = "", answers: bool = False,
 ) -> Action:  # fmt: skip
     """Keys are parted by commas; the comma itself is no key of ours."""
     split = tuple(key.strip() for key in keys.split(",") if key.strip())
-    return Action(name, split, group, text, (where,) if isinstance(where, str) else where, label, writes, command)
+    return Action(name, split, group, text, (where,) if isinstance(where, str) else where, label, writes, command, answers)
 
 
 _MOVE = (*LISTS, "book", "help")
@@ -110,15 +112,16 @@ _ALL = (
     _a("go_mappings", "g m", "app", "Go to mappings", (*LISTS, "order", "book"), command="mappings"),
     _a("quit", "ctrl+q", "app", "Quit; workers go on, what is held stays held", "app", command="quit"),
     # --- answering a question: y, never enter, and never the key that asked
-    _a("yes", "y", "answer", "Yes, do it", ("confirm", "bulk"), "yes"),
+    _a("yes", "y", "answer", "Yes, do it", ("confirm", "bulk"), "yes", answers=True),
     _a("no", "escape, n, q", "answer", "No, leave it", "confirm", "no"),
     _a("pause", "space", "answer", "Pause, or go on", "bulk", "pause"),
     _a("failures", "f", "answer", "Only what failed", "bulk", "failures"),
     # --- panes below the list
-    _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_PICK, *_TYPED, "narrow", "event"), "accept"),
+    _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_PICK, *_TYPED, "narrow", "event"), "accept",
+       answers=True),
     _a("leave", "escape", "pane", "Leave it as it is, or to go on by itself", _PANES, "leave"),
     _a("choice_down", "down, ctrl+n", "pane", "Next choice or field", (*_PICK, *_TYPED, "event")),
-    *(_a(f"pick_{n}", str(n), "pane", f"Take choice {n}", ("resolve", "edit", "pick")) for n in range(1, 10)),
+    *(_a(f"pick_{n}", str(n), "pane", f"Take choice {n}", ("resolve", "edit", "pick"), answers=True) for n in range(1, 10)),
     _a("edit_quantity", "q", "pane", "The quantity of the line", "edit", "quantity"),
     _a("edit_address", "a", "pane", "The address, field by field", "edit", "address"),
     _a("edit_shipping", "s", "pane", "The shipping method", "edit", "shipping"),
@@ -126,7 +129,7 @@ _ALL = (
     _a("edit_note", "n", "pane", "The note", "edit"),
     _a("edit_product", "l", "pane", "Another product for the line", "edit"),
     _a("remember", "m", "pane", "Remember it for next time, or not", "resolve", "remember"),
-    _a("drop", "x", "pane", "Drop the line, the job, or the payload", ("resolve", "jobs"), writes=True),
+    _a("drop", "x", "pane", "Drop the line, the job, or the payload", ("resolve", "jobs"), writes=True, answers=True),
     _a("find", "/", "pane", "Type anything, whatever it begins with", "resolve"),
     _a("choice_up", "up, shift+tab", "pane", "Previous choice or field", (*_PICK, *_TYPED, "event")),
     _a("next_field", "tab", "pane", "Next choice or field", _PICK),

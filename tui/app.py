@@ -67,13 +67,15 @@ class BluebookApp(App[int]):
         self.keymap = keymap or Keymap()
         self.guard = Guard()
         self.monotonic: Callable[[], float] = time.monotonic
+        self.arrival: Callable[[events.Event], float] = lambda event: event.time
+        self._came = float("-inf")
         self.live = Live(self)
         self.figures: StatusBar | None = None
         self.undoable: list[list[int]] = []
         self.said: deque[tuple[str, str]] = deque(maxlen=MOST_SAID)
         self.bulk: BulkRun | None = None
         self._strokes: list[str] = []
-        self._queue: asyncio.Queue[events.Key | Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[float, events.Key | Callable[[], Awaitable[None]]]] = asyncio.Queue()
 
     async def on_mount(self) -> None:
         """The first screen is shown; keys and changes are followed from now on."""
@@ -115,19 +117,26 @@ class BluebookApp(App[int]):
     # --- keys ---------------------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
-        """Keys wait in line: one is done with before the next is looked at, however fast they are typed."""
+        """Keys wait in line: one is done with before the next is looked at, however fast they are typed.
+
+        The guards go by when a key came, not by when its turn came: behind a slow one, a paste would look like typing.
+        """
         if isinstance(event, events.Key) and not event.is_forwarded:
-            self._queue.put_nowait(event)
+            self._queue.put_nowait((self.arrival(event), event))
             return
         await super().on_event(event)
 
-    def on_app_focus(self) -> None:
+    def on_app_focus(self, event: events.AppFocus) -> None:
         """What comes in the next moment was typed for another window."""
-        self.guard.focus(self.monotonic())
+        self.guard.focus(self.arrival(event))
+
+    def asks(self) -> None:
+        """A question is on the screen now, by the key that is being done with: no key that came with it answers it."""
+        self.guard.ask(self._came)
 
     def later(self, work: Callable[[], Awaitable[None]]) -> None:
         """The work is done after the keys that wait; for clicks, and for answers to dialogs."""
-        self._queue.put_nowait(work)
+        self._queue.put_nowait((self.monotonic(), work))
 
     def do(self, action_id: str) -> None:
         """The action is done as if its key were pressed; for clicks and the palette."""
@@ -139,7 +148,7 @@ class BluebookApp(App[int]):
 
     async def _pump(self) -> None:
         while True:
-            item = await self._queue.get()
+            self._came, item = await self._queue.get()
             try:
                 if isinstance(item, events.Key):
                     await self._key(item)
@@ -166,7 +175,8 @@ class BluebookApp(App[int]):
             if found is False and len(self._strokes) > 1:
                 self.say(f"{shown(' '.join(self._strokes))} is no key here")
         writes = isinstance(found, Action) and found.writes
-        ignored = self.guard.why_ignored(token, self.monotonic(), writes=writes)
+        answers = isinstance(found, Action) and found.answers and page.asks
+        ignored = self.guard.why_ignored(token, self._came, writes=writes, answers=answers)
         if found is True:
             page.show_strokes(shown(" ".join(self._strokes)) + " …")
             return

@@ -71,19 +71,25 @@ class Guard:
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
         self._burst: deque[float] = deque(maxlen=BURST)
-        self._focused_at = float("-inf")
+        self._focused_at = self._asked_at = float("-inf")
 
     def focus(self, now: float) -> None:
         """The terminal has the focus again."""
         self._focused_at = now
 
-    def why_ignored(self, key: str, now: float, *, writes: bool) -> str:
-        """Every key passes here, as it comes; why one that ``writes`` is not to be taken, or ""."""
+    def ask(self, now: float) -> None:
+        """A question is on the screen, by a key that came then: what comes with that key cannot be the answer to it."""
+        self._asked_at = now
+
+    def why_ignored(self, key: str, now: float, *, writes: bool, answers: bool = False) -> str:
+        """Every key passes here, ``now`` being when it came; why one that writes or answers is not to be taken, or ""."""
         last = self._last.get(key, float("-inf"))
         self._last[key] = now
         self._burst.append(now)
-        if not writes:
+        if not (writes or answers):
             return ""
+        if answers and now - self._asked_at < REPEAT_SECONDS:
+            return f"{key} came with the key that asked: ignored (a paste?), press it again"
         if now - last < REPEAT_SECONDS:
             return f"{key} came twice within {REPEAT_SECONDS * 1000:.0f} ms: ignored (a held key, or a paste)"
         if len(self._burst) == BURST and now - self._burst[0] < REPEAT_SECONDS:

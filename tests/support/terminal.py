@@ -31,6 +31,7 @@ class Desk:
         self.keys = 0
         self.now = 1_000.0
         app.monotonic = lambda: self.now
+        app.arrival = lambda event: self.now
 
     async def press(self, *keys: str, tap: float = TAP) -> None:
         """The keys are pressed at a person's pace, and everything they ask for is done."""

@@ -46,6 +46,11 @@ class BookScreen(Screen[Any]):
             return self.pane.takes_text(token, event)
         return is_text(event)
 
+    @property
+    def asks(self) -> bool:
+        """Is there a pane that waits for an answer, so that what answers it is guarded?"""
+        return self.pane is not None and self.pane.asks
+
     # --- panes --------------------------------------------------------------------------------------------------------
 
     async def open_pane(self, pane: Pane) -> None:
@@ -54,6 +59,7 @@ class BookScreen(Screen[Any]):
         self.pane = pane
         await self.query_one("#below").mount(pane)
         self.add_class("with-pane")
+        self.app.asks()
         await pane.opened()
         self.refresh_keys()
 

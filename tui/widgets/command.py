@@ -37,6 +37,7 @@ class CommandPane(Pane):
     """``exact``: a command line, whose first word must be one of the entries; else a palette that takes the nearest."""
 
     scope = "command"
+    asks = False
 
     def __init__(
         self, entries: Sequence[Entry], *, exact: bool, other: Callable[[str], Awaitable[bool]] | None = None

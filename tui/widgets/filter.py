@@ -23,6 +23,7 @@ class FilterPane(Pane):
     """``narrow`` narrows the list or raises what is wrong with the words. Enter keeps it, Esc puts back what was there."""
 
     scope = "filter"
+    asks = False
     typed: list[str] = []  # noqa: RUF012  what was filtered by in this session, for every list
 
     def __init__(self, text: str, narrow: Callable[[str], Awaitable[None]]) -> None:

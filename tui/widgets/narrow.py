@@ -14,6 +14,7 @@ class Narrow(Pane):
     """A line to type words into; the list follows. Esc clears it."""
 
     scope = "narrow"
+    asks = False
 
     def __init__(self, text: str, narrow: Callable[[str], None]) -> None:
         super().__init__()

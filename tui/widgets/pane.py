@@ -26,6 +26,8 @@ class Pane(Vertical):
     """``scope`` is that of its keys. What an action does is ``act_<id>``, as on a screen."""
 
     scope = ""
+    asks = True
+    """Its keys decide something; False where one only types."""
     app: BluebookApp
 
     @property

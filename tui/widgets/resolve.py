@@ -85,6 +85,7 @@ class ResolvePane(Pane):
         self._searched, self.field.value, self._moved = "", "", False
         # Where something is suggested, digits choose; where not, the value is typed at once.
         self._typing = bool(self.corrects) and not self.told.choices
+        self.app.asks()
         self._show_field()
         self.draw()
 
@@ -228,6 +229,7 @@ class ResolvePane(Pane):
             self.draw()
         elif choice.how in ASKED and self.asking is None:
             self.asking, self.scope = choice, "confirm"
+            self.app.asks()
             self._show_field()
             self.draw()
         else:
