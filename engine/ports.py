@@ -199,6 +199,15 @@ class Channel(Protocol):
 
 
 @runtime_checkable
+class HasOrderPages(Protocol):
+    """A channel whose orders have a page of their own where its people work; optional. The class itself is asked."""
+
+    @staticmethod
+    def order_page(settings: Mapping[str, Any], external_id: str) -> str:
+        """The address of that page, from the settings that are no secrets; "" where they do not say it. Pure."""
+
+
+@runtime_checkable
 class PushesMany(Protocol):
     """A channel that can be told of many parcels in few calls; optional, beside ``push_tracking``."""
 

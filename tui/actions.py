@@ -41,7 +41,9 @@ def _a(
 ) -> Action:  # fmt: skip
     """Keys are parted by commas; the comma itself is no key of ours."""
     split = tuple(key.strip() for key in keys.split(",") if key.strip())
-    return Action(name, split, group, text, (where,) if isinstance(where, str) else where, label, writes, command, answers)
+    return Action(
+        name, split, group, text, (where,) if isinstance(where, str) else where, label, writes, command, answers
+    )
 
 
 _MOVE = (*LISTS, "book", "help")
@@ -61,8 +63,8 @@ _ALL = (
     _a("tab_3", "3", "move", "Third tab: All", (*LISTS, "order")),
     _a("tab_4", "4", "move", "Fourth tab", "jobs"),
     _a("tab_5", "5", "move", "Fifth tab", "jobs"),
-    _a("next_problem", "n", "move", "Next order that needs you", ("queue", "history")),
-    _a("previous_problem", "N", "move", "Previous order that needs you", ("queue", "history")),
+    _a("next_problem", "n", "move", "Next order that needs you", ORDERS),
+    _a("previous_problem", "N", "move", "Previous order that needs you", ORDERS),
     _a("open", "enter", "move", "Open what the cursor is on", (*LISTS, "book"), "open"),
     _a("back", "escape, q", "move", "Back, or leave what is open", (*LISTS, "order", "book", "help")),
     # --- act
@@ -72,7 +74,7 @@ _ALL = (
     _a("resolve", "r", "act", "Resolve what keeps the order here", ORDERS, "resolve", writes=True, command="resolve"),
     _a("edit", "e", "act", "Edit the order: then q quantity, a address, s shipping, p supplier, n note", ORDERS, "edit",
        writes=True, command="edit"),
-    _a("snooze", "z", "act", "Snooze the order for some hours", ORDERS, "snooze", writes=True, command="snooze"),
+    _a("snooze", "z", "act", "Snooze the order until later, or wake it", ORDERS, "snooze", writes=True, command="snooze"),
     _a("cancel", "c", "act", "Cancel the order, or ask its suppliers to", ORDERS, writes=True, command="cancel"),
     _a("approve", "a", "act", "Approve an order that is on hold", ORDERS, writes=True, command="approve"),
     _a("sync", "S", "act", "Pull from the channel now", (*ORDERS, "channels", "suppliers"), writes=True, command="sync"),
@@ -80,8 +82,9 @@ _ALL = (
        command="resume"),
     _a("try_it", "t", "act", "Try: the connection, the job, or the payload once more", ("channels", "suppliers", "jobs"),
        "try", writes=True, command="try"),
+    _a("add", "A", "act", "Add a channel or a supplier", ("channels", "suppliers"), "add", writes=True, command="add"),
     _a("import_", "I", "act", "Import from a CSV file", "mappings", "import", writes=True, command="import"),
-    _a("undo", "u", "act", "Undo: take back what is held; later, request cancellation", (*ORDERS, "bulk"), "undo",
+    _a("undo", "u", "act", "Undo: take back what is held; later, request cancellation", (*ORDERS, "bulk", "mappings"), "undo",
        writes=True, command="undo"),
     # --- mark
     _a("mark", "space", "mark", "Mark, and step down", ("queue", "history"), "mark"),
@@ -96,7 +99,7 @@ _ALL = (
     _a("copy_address", "y a", "look", "Copy the address", ORDERS),
     _a("copy_event", "y", "look", "Copy the event", "book", "copy"),
     _a("source", "f", "look", "Only people, workers, suppliers, channels, rules, then all", "book", "who"),
-    _a("export", "E", "look", "Write it to a file in this folder", ("book", "mappings"), "export"),
+    _a("export", "E", "look", "Write it to a file", ("book", "mappings"), "export"),
     _a("filter", "/", "look", "Filter: sup: ch: err: total> age> sku: track:", (*LISTS, "book", "help"), "filter"),
     _a("take_in", "R", "look", "Take in new rows", ("queue", "history"), command="reload"),
     _a("sort", "s", "look", "Sort by another column", ("queue", "history"), command="sort"),
@@ -128,8 +131,10 @@ _ALL = (
     _a("edit_supplier", "p", "pane", "Who ships the line", "edit", "supplier"),
     _a("edit_note", "n", "pane", "The note", "edit"),
     _a("edit_product", "l", "pane", "Another product for the line", "edit"),
-    _a("remember", "m", "pane", "Remember it for next time, or not", "resolve", "remember"),
-    _a("drop", "x", "pane", "Drop the line, the job, or the payload", ("resolve", "jobs"), writes=True, answers=True),
+    _a("remember", "m", "pane", "Remember it for next time, or not", "resolve"),
+    _a("process_too", "P", "pane", "Process the orders that become ready by the answer too, or not", "resolve", writes=True),
+    _a("drop", "x", "pane", "Drop the line, the job, the payload, or the mapping", ("resolve", "jobs", "mappings"),
+       writes=True, answers=True),
     _a("find", "/", "pane", "Type anything, whatever it begins with", "resolve"),
     _a("choice_up", "up, shift+tab", "pane", "Previous choice or field", (*_PICK, *_TYPED, "event")),
     _a("next_field", "tab", "pane", "Next choice or field", _PICK),

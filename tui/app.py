@@ -25,8 +25,10 @@ from tui.live import Live
 from tui.screens.base import BookScreen
 from tui.screens.listing import ListingScreen, help_rows
 from tui.trouble import is_lost, told
+from tui.undo import Steps
 from tui.widgets.command import CommandPane
 from tui.widgets.rows import Column
+from tui.widgets.unsaved import UnsavedPane
 
 if TYPE_CHECKING:
     from engine.services.dashboard import StatusBar
@@ -71,7 +73,7 @@ class BluebookApp(App[int]):
         self._came = float("-inf")
         self.live = Live(self)
         self.figures: StatusBar | None = None
-        self.undoable: list[list[int]] = []
+        self.done = Steps(self)
         self.said: deque[tuple[str, str]] = deque(maxlen=MOST_SAID)
         self.bulk: BulkRun | None = None
         self._strokes: list[str] = []
@@ -289,7 +291,7 @@ class BluebookApp(App[int]):
     def begin_bulk(self, order_ids: Sequence[int]) -> BulkRun:
         """These orders are held one after the other, whatever screen is in front."""
         self.bulk = BulkRun(self, order_ids)
-        self.undoable.append(list(order_ids))
+        self.done.held(order_ids)
         self.run_worker(self.bulk.run(), name="bulk")
         return self.bulk
 
@@ -311,6 +313,8 @@ class BluebookApp(App[int]):
 
     async def act_quit(self) -> None:
         """The app ends; whatever is held stays held, and workers go on."""
+        if self._unsaved():
+            return
         if self.bulk is not None and not self.bulk.over:
             left = len(self.bulk.order_ids) - len(self.bulk.outcomes)
             self.bulk.stop("quitting")
@@ -327,12 +331,22 @@ class BluebookApp(App[int]):
         else:
             await self.page.resumed()
 
+    def _unsaved(self) -> bool:
+        """Is something typed that would be lost? Then that is said."""
+        pane = self.page.pane
+        unsaved = isinstance(pane, UnsavedPane) and pane.unsaved > 0
+        if unsaved:
+            self.say("what was typed is not saved yet: Enter saves it, Esc leaves it", "warn")
+        return unsaved
+
     async def act_command(self) -> None:
         """A command is typed."""
         await self.page.open_pane(CommandPane(commands.entries(self, all_actions=False), exact=True))
 
     async def act_palette(self) -> None:
         """Anything is found by some of its letters, an order by its number."""
+        if self._unsaved():
+            return
         other = functools.partial(commands.order_if_there, self)
         await self.page.open_pane(CommandPane(commands.entries(self, all_actions=True), exact=False, other=other))
 

@@ -45,3 +45,18 @@ def limit(text: str) -> dict[str, Any]:
     except Unreadable as error:
         raise Invalid(error.message, "limit") from error
     return {"auto_limit": minor, "auto_currency": currency.strip().upper()}
+
+
+def settings(changed: Mapping[str, str]) -> dict[str, Any]:
+    """The connector's settings among the fields of a form, whose names begin with ``set.``."""
+    return {name.removeprefix("set."): _json(text) for name, text in changed.items() if name.startswith("set.")}
+
+
+def _json(text: str) -> Any:
+    """Lists and objects are written as JSON; everything else is text, and converted by the connector's own type."""
+    if text[:1] in ("[", "{"):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return text
+    return text

@@ -54,6 +54,15 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def waiting(count: int) -> str:
+    """``3 orders wait for a person again``, of a mapping that was taken back."""
+    return (
+        f"{many(count, 'order')} {'waits' if count == 1 else 'wait'} for a person again"
+        if count
+        else "no order went by it"
+    )
+
+
 def words(name: str) -> str:
     """An identifier as people read it: ``on hold``."""
     return name.replace("_", " ")

@@ -27,6 +27,11 @@ def slugs(kind: str) -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
 
 
+def available(kind: str) -> list[str]:
+    """Every connector of a kind that is here, sorted: the built-in ones, and those that packages brought."""
+    return sorted({*slugs(kind), *(point.name for point in entry_points(group=f"bluebook.{kind}"))})
+
+
 def channel_type(slug: str) -> type[Channel]:
     """The channel connector's class; raises Misconfigured when there is none."""
     return cast("type[Channel]", _load("channels", slug))

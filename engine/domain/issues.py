@@ -131,3 +131,23 @@ _ALL = (
           False, R.ACKNOWLEDGE, R.CANCEL),
 )  # fmt: skip
 ISSUES: Mapping[IssueCode, IssueKind] = MappingProxyType({kind.code: kind for kind in _ALL})
+NO_LINES = "lines"
+"""The field of the Issue of an order that came without any lines: nothing that could be typed here puts it right."""
+_EMPTY = _kind(C.MISSING_FIELD, "It has no lines", "ADDR?", "Correct it in the store and read it again, or cancel it here.",
+               True, R.RETRY, R.CANCEL)  # fmt: skip
+
+
+def kind_of(code: str, field: str = "") -> IssueKind:
+    """What an Issue of this code about this field is, with the ways to close it, the likeliest first."""
+    if code == C.MISSING_FIELD and field == NO_LINES:
+        return _EMPTY
+    return ISSUES[C(code)]
+
+
+def remembers(code: str, resolution: str, cause: str = "") -> bool:
+    """Can the answer be kept for next time? A line without SKU has nothing by which it would be known again."""
+    if resolution == R.WAIVE:
+        return code == C.COST_CHANGED
+    if resolution == R.MAP_SKU:
+        return not cause.startswith("line:")
+    return resolution == R.MAP_SHIPPING

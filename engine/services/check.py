@@ -10,7 +10,7 @@ import msgspec
 
 from engine import db
 from engine.domain import addresses, money
-from engine.domain.issues import ISSUES, IssueCode
+from engine.domain.issues import ISSUES, NO_LINES, IssueCode
 from engine.domain.states import COMMITTED, DEAD, OrderStatus
 from engine.ports import ChannelState, Payment
 from engine.services import lifecycle, process, route
@@ -87,13 +87,15 @@ def _check_one(work: Work, case: Case, catalog: Catalog, alike: list[Alike], tak
     count = len(case.events)
     routed = route.plan(case, catalog, taken)
     route.apply(work, case, routed, catalog)
-    found = [
-        *_line_issues(case, routed, catalog),
-        *_shipping_issues(work, case, catalog),
-        *_address_issues(case, catalog),
-        *_order_issues(work, case, catalog, alike),
-        *_money_issues(case, catalog),
-    ]
+    found = []
+    if unsent_part(case):  # the plan may have dropped the last draft of what is canceled
+        found = [
+            *_line_issues(case, routed, catalog),
+            *_shipping_issues(work, case, catalog),
+            *_address_issues(case, catalog),
+            *_order_issues(work, case, catalog, alike),
+            *_money_issues(case, catalog),
+        ]
     waived = case.waived()
     wanted = {f.same: f for f in found if f"{f.code}:{f.cause}" not in waived}
     _sync_issues(work, case, wanted)
@@ -214,7 +216,7 @@ def _order_issues(work: Work, case: Case, catalog: Catalog, alike: list[Alike]) 
         found.append(Found(IssueCode.ALREADY_FULFILLED, f"the channel says it is {said}", cause, "channel_state"))
     if not case.lines and order.channel_state != ChannelState.CANCELED:
         message = "the channel sent it without any lines: look at it there, or cancel it here"
-        found.append(Found(IssueCode.MISSING_FIELD, message, no_lines(order), "lines"))
+        found.append(Found(IssueCode.MISSING_FIELD, message, no_lines(order), NO_LINES))
     if order.fraud:
         found.append(Found(IssueCode.FRAUD_RISK, order.fraud, cause, "fraud"))
     days = (work.now - order.placed_at) // _MICROS_A_DAY
@@ -297,11 +299,24 @@ async def recheck(order_ids: Sequence[int], by: Actor, *, batch: int = 100) -> d
     return result
 
 
-async def recheck_cause(cause: str, by: Actor) -> int:
-    """Every waiting order with this cause is checked again; how many of them became ready (or went on by themselves)."""
+class Freed(msgspec.Struct, frozen=True):
+    """Orders that an answer let go on: those ``ready`` for a person, and the ``count`` with those that went by themselves."""
+
+    ready: tuple[int, ...] = ()
+    count: int = 0
+
+
+async def free(cause: str, by: Actor) -> Freed:
+    """Every waiting order with this cause is checked again; those of them that became ready, or went on by themselves."""
     found = await db.rows("SELECT DISTINCT order_id FROM issues WHERE cause = ? AND closed_at IS NULL", cause)
     statuses = await recheck([int(r[0]) for r in found], by)
-    return sum(status in (OrderStatus.READY, OrderStatus.PROCESSED) for status in statuses.values())
+    ready = tuple(order_id for order_id, status in statuses.items() if status == OrderStatus.READY)
+    return Freed(ready, len(ready) + sum(status == OrderStatus.PROCESSED for status in statuses.values()))
+
+
+async def recheck_cause(cause: str, by: Actor) -> int:
+    """Every waiting order with this cause is checked again; how many of them became ready (or went on by themselves)."""
+    return (await free(cause, by)).count
 
 
 async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Any] | None:

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from engine import clock, db
-from engine.domain.issues import ISSUES, IssueCode
+from engine.connectors import registry
+from engine.domain.issues import kind_of
 from engine.domain.states import DEAD, Axis, OrderStatus, allowed
-from engine.errors import NotFound
+from engine.errors import Misconfigured, NotFound
+from engine.ports import HasOrderPages
 from engine.services import search
 
 
@@ -154,7 +156,8 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """An order with everything. Money is minor units of ``currency``.
 
     ``items_total`` is what the lines still wanted come to, less discounts; ``cost`` of the live purchase orders and
-    ``margin_percent`` are None while lines have no supplier or a supplier's currency is another.
+    ``margin_percent`` are None while lines have no supplier or a supplier's currency is another. ``store_url`` is its page
+    in the store's back office, "" where the channel has none.
     """
 
     id: int
@@ -195,6 +198,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     shipments: tuple[Parcel, ...]
     issues: tuple[IssueNote, ...]
     holds: tuple[HoldNote, ...]
+    store_url: str
 
 
 def _time(value: Any) -> Any:
@@ -222,7 +226,7 @@ def _columns(record: type[msgspec.Struct], derived: str = "") -> tuple[str, ...]
 
 _ORDER = _columns(
     OrderPage,
-    "channel channel_connector items_total cost margin_percent lines purchase_orders shipments issues holds",
+    "channel channel_connector items_total cost margin_percent lines purchase_orders shipments issues holds store_url",
 )
 _LINE = _columns(Line, "purchase_orders")
 _PO = _columns(Purchase, "supplier supplier_code method cost lines submissions moves")
@@ -239,8 +243,8 @@ async def order_page(which: int | str) -> OrderPage:
     """The order with this id (int) or number (str), with everything; raises NotFound naming numbers that are close."""
     column = "id" if isinstance(which, int) else "number"
     found = await db.row(
-        f"SELECT {_names('o', _ORDER)}, c.name, c.connector FROM orders AS o JOIN channels AS c ON c.id = o.channel_id "
-        f"WHERE o.{column} = ?",
+        f"SELECT {_names('o', _ORDER)}, c.name, c.connector, c.settings FROM orders AS o "
+        f"JOIN channels AS c ON c.id = o.channel_id WHERE o.{column} = ?",
         which,
     )
     if found is None:
@@ -269,14 +273,25 @@ async def order_page(which: int | str) -> OrderPage:
     return OrderPage(
         **order,
         **_sums(order, lines, purchases),
-        channel=values[-2],
-        channel_connector=values[-1],
+        channel=values[-3],
+        channel_connector=values[-2],
         lines=lines,
         purchase_orders=purchases,
         shipments=await _parcels(number),
         issues=await _issues(number),
         holds=await _holds(number),
+        store_url=_store_url(values[-2], values[-1], str(order["external_id"])),
     )
+
+
+def _store_url(connector: str, settings: Any, external_id: str) -> str:
+    """The order's page in the store; "" also where the connector is not installed any more."""
+    try:
+        kind = registry.channel_type(connector)
+    except Misconfigured:
+        return ""
+    known = msgspec.json.decode(settings) if isinstance(settings, str | bytes) else settings
+    return kind.order_page(known, external_id) if isinstance(kind, HasOrderPages) else ""
 
 
 def _sums(order: dict[str, Any], lines: Sequence[Line], purchases: Sequence[Purchase]) -> dict[str, Any]:
@@ -366,7 +381,7 @@ async def _issues(order_id: int) -> tuple[IssueNote, ...]:
     rows = await db.rows(f"SELECT {', '.join(_ISSUE)} FROM issues WHERE order_id = ? ORDER BY id DESC", order_id)
     found = []
     for row in rows:
-        kind = ISSUES[IssueCode(row[1])]
+        kind = kind_of(row[1], row[_ISSUE.index("field")])
         found.append(
             IssueNote(
                 **_read(row, _ISSUE), title=kind.title, short=kind.short, todo=kind.todo, resolutions=kind.resolutions

@@ -11,15 +11,14 @@ rules and the priority of offers.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from engine import db
 from engine.domain import addresses
-from engine.domain.issues import ISSUES, IssueCode, Resolution
+from engine.domain.issues import IssueCode, Resolution
 from engine.domain.states import PurchaseState, Push
 from engine.errors import Invalid, NotFound, Refused
 from engine.ports import Accepted
@@ -28,7 +27,7 @@ from engine.services import (
     catalog,
     check,
     connections,
-    lifecycle,
+    intake,
     loading,
     merge,
     process,
@@ -38,85 +37,31 @@ from engine.services import (
     submit,
     supplier_says,
     track,
+    unmap,
 )
-from engine.services.casefile import Case, EventRecord, IssueRecord, LineRecord, PurchaseRecord, ShipmentRecord
-from engine.services.lifecycle import Actor, Work
+from engine.services.casefile import Case, LineRecord, PurchaseRecord, ShipmentRecord
+from engine.services.lifecycle import Actor
+from engine.services.resolving import (
+    OpenIssue,
+    Resolved,
+    Scene,
+    look,
+    offered,
+    order_issues,
+    resolved,
+    resolving,
+    shown,
+)
 from engine.services.suggest import Suggestion, Suggestions, concerned, distinct, suggestions
+from engine.services.unmap import SavedMapping
 from engine.settings import settings
 
-__all__ = ["OpenIssue", "Resolved", "Suggestion", "Suggestions", "order_issues", "resolve", "suggestions"]
-
-
-class OpenIssue(msgspec.Struct, frozen=True):
-    """An Issue that is open, with the ways to close it."""
-
-    id: int
-    code: str
-    title: str
-    todo: str
-    message: str
-    field: str
-    cause: str
-    line: int
-    po_number: str
-    resolutions: tuple[Resolution, ...]
-
-
-class Resolved(msgspec.Struct, frozen=True):
-    """The order after it; ``became_ready`` counts the other orders that the same answer made ready or sent on."""
-
-    order_id: int
-    number: str
-    status: str
-    message: str
-    became_ready: int
-    remaining: list[OpenIssue]
-
-
-class _Scene(msgspec.Struct):
-    """An Issue being resolved: ``event`` is the person's, ``message`` what it and the person are told."""
-
-    work: Work
-    case: Case
-    issue: IssueRecord
-    event: EventRecord
-    message: str = ""
-    checked: bool = False
-    after_check: Callable[[], None] | None = None
-
-    def purchase(self) -> PurchaseRecord:
-        """The purchase order it is about."""
-        if self.issue.purchase is None:
-            raise Refused(f"the Issue of order {self.case.order.number} is about no purchase order")
-        return self.issue.purchase
-
-
-async def order_issues(order_id: int) -> list[OpenIssue]:
-    """The order's open Issues, those that keep it from being sent first. Raises NotFound."""
-    cases = await loading.load([order_id])
-    if not cases:
-        raise NotFound(f"there is no order {order_id}")
-    return shown(cases[0])
-
-
-def shown(case: Case) -> list[OpenIssue]:
-    """The open Issues of a loaded order, those that keep it from being sent first."""
-    found = []
-    for issue in sorted(case.issues, key=lambda i: (not ISSUES[IssueCode(i.code)].checked, i.id)):
-        kind = ISSUES[IssueCode(issue.code)]
-        found.append(
-            OpenIssue(
-                issue.id, issue.code, kind.title, kind.todo, issue.message, issue.field, issue.cause,
-                issue.line.position if issue.line else 0, issue.purchase.po_number if issue.purchase else "",
-                kind.resolutions,
-            )
-        )  # fmt: skip
-    return found
+__all__ = ["OpenIssue", "Resolved", "Suggestion", "Suggestions", "order_issues", "resolve", "shown", "suggestions"]
 
 
 async def resolve(issue_id: int, resolution: str, args: Mapping[str, Any], by: Actor) -> Resolved:
     """The Issue is resolved this way, ``args`` by name as the function of that name takes them. Raises Invalid, Refused."""
-    await _offered(issue_id, resolution)
+    await offered(issue_id, resolution)
     chosen = _BY_NAME[Resolution(resolution)]
     takes = [name for name in inspect.signature(chosen).parameters if name not in ("issue_id", "by")]
     given = {name: value for name, value in args.items() if name != "remember" or name in takes}
@@ -127,82 +72,36 @@ async def resolve(issue_id: int, resolution: str, args: Mapping[str, Any], by: A
     return await chosen(issue_id, by=by, **given)
 
 
-async def _offered(issue_id: int, resolution: str) -> tuple[int, IssueCode]:
-    """The order and code of an open Issue that can be resolved so."""
-    row = await db.row("SELECT order_id, code, closed_at, closed_by, resolution FROM issues WHERE id = ?", issue_id)
-    if row is None:
-        raise NotFound(f"there is no Issue {issue_id}")
-    code = IssueCode(row[1])
-    if row[2] is not None:
-        raise Refused(f"“{ISSUES[code].title}” was closed by {row[3]} meanwhile ({row[4]}): nothing is left to resolve")
-    offered = ISSUES[code].resolutions
-    if resolution not in list(offered):
-        raise Invalid(
-            f"“{ISSUES[code].title}” is not resolved by {resolution}, but by {', '.join(offered)}", "resolution"
-        )
-    return int(row[0]), code
-
-
-@asynccontextmanager
-async def _resolving(issue_id: int, how: Resolution, by: Actor) -> AsyncIterator[_Scene]:
-    order_id, code = await _offered(issue_id, how)
-    async with lifecycle.change([order_id], by=by) as work:
-        case = work.cases[0]
-        issue = next((i for i in case.issues if i.id == issue_id), None)
-        if issue is None:
-            raise Refused(f"“{ISSUES[code].title}” of order {case.order.number} was closed meanwhile")
-        data = {"issue": code.value, "resolution": how.value, "said": issue.message}
-        event = work.event(case, "order:resolve", "", record=issue.line or issue.purchase, data=data)
-        work.close_issue(case, issue, how.value)
-        scene = _Scene(work, case, issue, event)
-        yield scene
-        if not scene.checked:
-            await check.check(work, [case])
-        if scene.after_check is not None:
-            scene.after_check()
-        event.message = f"{ISSUES[code].title}: {scene.message}"
-
-
-def _resolved(scene: _Scene, became_ready: int = 0) -> Resolved:
-    order = scene.case.order
-    return Resolved(order.id, order.number, order.status, scene.message, became_ready, shown(scene.case))
-
-
-async def _look(issue_id: int, how: Resolution) -> tuple[Case, IssueRecord]:
-    """The order as it stands, unlocked, and the Issue in it."""
-    order_id, code = await _offered(issue_id, how)
-    case = (await loading.load([order_id]))[0]
-    issue = next((i for i in case.issues if i.id == issue_id), None)
-    if issue is None:
-        raise Refused(f"“{ISSUES[code].title}” of order {case.order.number} was closed meanwhile")
-    return case, issue
-
-
 # --- what can be remembered -------------------------------------------------------------------------------------------
 
 
 async def map_shipping(issue_id: int, method: str, by: Actor, remember: bool = True) -> Resolved:
     """The purchase order goes by the method with this code; remembered, so does this rate at this supplier from now on."""
-    case, issue = await _look(issue_id, Resolution.MAP_SHIPPING)
+    case, issue = await look(issue_id, Resolution.MAP_SHIPPING)
     assert issue.purchase is not None
     order, supplier_id = case.order, issue.purchase.supplier_id
-    offered = await db.rows(
+    methods = await db.rows(
         "SELECT code, name, id FROM shipping_methods WHERE supplier_id = ? AND enabled = ? ORDER BY id",
         supplier_id,
         True,
     )
-    row = next((r for r in offered if r[0] == method), None)
+    row = next((r for r in methods if r[0] == method), None)
     if row is None:
-        listed = ", ".join(f"{r[0]} ({r[1]})" for r in offered) or "none yet"
+        listed = ", ".join(f"{r[0]} ({r[1]})" for r in methods) or "none yet"
         raise Invalid(f"this supplier offers no method {method!r}; it offers {listed}", "method")
+    saved = None
     if remember:
+        before = await unmap.method_of(order.channel_id, order.shipping_rate, supplier_id)
+        saved = SavedMapping(
+            channel_id=order.channel_id, name=order.shipping_rate, supplier_id=supplier_id, before=before, after=method
+        )  # fmt: skip
         await setup.map_shipping(order.channel_id, order.shipping_rate, supplier_id, method, by, recheck=False)
-    async with _resolving(issue_id, Resolution.MAP_SHIPPING, by) as scene:
+    async with resolving(issue_id, Resolution.MAP_SHIPPING, by) as scene:
         po = scene.purchase()
         scene.work.put(scene.case, po, method_id=int(row[2]), method_chosen=not remember)
         rate = order.shipping_rate or "(no rate)"
         scene.message = f"“{rate}” goes by {row[1]}" + ("" if remember else f", {po.po_number} only")
-    return _resolved(scene, await check.recheck_cause(issue.cause, by) if remember else 0)
+    return resolved(scene, await check.free(issue.cause, by) if remember else None, saved)
 
 
 async def map_sku(issue_id: int, product: str | Mapping[str, int], by: Actor, remember: bool = True) -> Resolved:
@@ -210,42 +109,46 @@ async def map_sku(issue_id: int, product: str | Mapping[str, int], by: Actor, re
 
     A line without SKU can be remembered by nothing, so what is said holds for the line.
     """
-    case, issue = await _look(issue_id, Resolution.MAP_SKU)
+    case, issue = await look(issue_id, Resolution.MAP_SKU)
     assert issue.line is not None
     components = {product: 1} if isinstance(product, str) else dict(product)
     sku = issue.line.sku
     remembered = remember and bool(sku.strip())
+    saved = None
     if remembered:
+        channel_id = case.order.channel_id
+        before = await unmap.products_of(channel_id, sku)
+        saved = SavedMapping(channel_id=channel_id, name=sku, before=before, after=components)
         await setup.map_sku(case.order.channel_id, sku, components, by, title=issue.line.title, recheck=False)
     elif list(components.values()) != [1]:
         raise Invalid("a kit is said of a SKU and remembered; a single line can only be one product", "product")
     only = await setup.product_id(next(iter(components))) if not remembered else None
-    async with _resolving(issue_id, Resolution.MAP_SKU, by) as scene:
+    async with resolving(issue_id, Resolution.MAP_SKU, by) as scene:
         line = scene.issue.line
         assert line is not None
         scene.work.put(scene.case, line, product_id=only)
         is_ = " + ".join(f"{quantity} × {name}" if quantity > 1 else name for name, quantity in components.items())
         scene.message = f"{sku or line.title} is {is_}" + ("" if remembered else f", line {line.position} only")
-    return _resolved(scene, await check.recheck_cause(issue.cause, by) if remembered else 0)
+    return resolved(scene, await check.free(issue.cause, by) if remembered else None, saved)
 
 
 async def waive(issue_id: int, by: Actor, remember: bool = True, note: str = "") -> Resolved:
     """The Issue is looked at and fine as it is, for this order; a changed cost, remembered, is the agreed one from now on."""
-    async with _resolving(issue_id, Resolution.WAIVE, by) as scene:
+    async with resolving(issue_id, Resolution.WAIVE, by) as scene:
         _let_pass(scene)
         scene.message = note.strip() or "looked at, and fine as it is"
         agreed = remember and scene.issue.code == IssueCode.COST_CHANGED
         if agreed:
             await _agree_cost(scene, by)
-    return _resolved(scene, await check.recheck_cause(scene.issue.cause, by) if agreed else 0)
+    return resolved(scene, await check.free(scene.issue.cause, by) if agreed else None)
 
 
-def _let_pass(scene: _Scene) -> None:
+def _let_pass(scene: Scene) -> None:
     waived = sorted(scene.case.waived() | {f"{scene.issue.code}:{scene.issue.cause}"})
     scene.work.put(scene.case, scene.case.order, waived=msgspec.json.encode(waived).decode())
 
 
-async def _agree_cost(scene: _Scene, by: Actor) -> None:
+async def _agree_cost(scene: Scene, by: Actor) -> None:
     _, supplier, product, cost = scene.issue.cause.split(":")
     found = await db.row(
         "SELECT sku, accepted_cost FROM supplier_products WHERE supplier_id = ? AND product_id = ?",
@@ -268,11 +171,11 @@ async def _agree_cost(scene: _Scene, by: Actor) -> None:
 
 async def fix_address(issue_id: int, by: Actor, **fields: str) -> Resolved:
     """These fields of the address (phone and email among them) are as given; the others stay. Raises Invalid for others."""
-    async with _resolving(issue_id, Resolution.FIX_ADDRESS, by) as scene:
+    async with resolving(issue_id, Resolution.FIX_ADDRESS, by) as scene:
         address = changed_address(scene.case.address(), fields)
         merge.readdress(scene.work, scene.case, address)
         scene.message = ", ".join(f"{name.replace('_', ' ')} is {getattr(address, name)!r}" for name in fields)
-    return _resolved(scene)
+    return resolved(scene)
 
 
 def changed_address(address: addresses.Address, fields: Mapping[str, str]) -> addresses.Address:
@@ -293,7 +196,7 @@ async def choose_supplier(issue_id: int, supplier: int | str, by: Actor, line: i
     A refused purchase order is a draft again and follows the choice; a rejected one is superseded. Raises Invalid where
     the supplier does not offer it.
     """
-    async with _resolving(issue_id, Resolution.CHOOSE_SUPPLIER, by) as scene:
+    async with resolving(issue_id, Resolution.CHOOSE_SUPPLIER, by) as scene:
         case, issue, work = scene.case, scene.issue, scene.work
         about = concerned(case, issue)
         if line is not None:
@@ -308,10 +211,10 @@ async def choose_supplier(issue_id: int, supplier: int | str, by: Actor, line: i
             _let_go(scene, po, about)
         name = (await catalog.suppliers())[chosen].name
         scene.message = f"{name} ships " + ", ".join(one.sku or f"line {one.position}" for one in about)
-    return _resolved(scene)
+    return resolved(scene)
 
 
-def _let_go(scene: _Scene, po: PurchaseRecord, about: Sequence[LineRecord]) -> None:
+def _let_go(scene: Scene, po: PurchaseRecord, about: Sequence[LineRecord]) -> None:
     work, case = scene.work, scene.case
     if po.state == PurchaseState.FAILED:
         submit.reopen(work, case, po, "another supplier was chosen")
@@ -355,7 +258,7 @@ async def offering(
 
 async def drop_line(issue_id: int, by: Actor, note: str = "") -> Resolved:
     """What no supplier has of the line is canceled; what was sent of it stays sent."""
-    async with _resolving(issue_id, Resolution.DROP_LINE, by) as scene:
+    async with resolving(issue_id, Resolution.DROP_LINE, by) as scene:
         line = scene.issue.line
         if line is None:
             raise Refused(f"the Issue of order {scene.case.order.number} is about no line")
@@ -365,19 +268,24 @@ async def drop_line(issue_id: int, by: Actor, note: str = "") -> Resolved:
         canceling.withdraw(scene.work, scene.case)
         canceling.give_up_dead(scene.work, scene.case)
         scene.message = f"{dropped} × {line.sku or line.title} dropped" + (f": {note.strip()}" if note.strip() else "")
-    return _resolved(scene)
+    return resolved(scene)
 
 
 async def retry(issue_id: int, by: Actor) -> Resolved:
     """Another attempt: a refused purchase order is a draft again, checked, and held for the undo window as by Process;
-    a refused tracking push is due again; a paused connection is used again."""
-    case, issue = await _look(issue_id, Resolution.RETRY)
+    a refused tracking push is due again; a paused connection is used again; what came without lines is read again."""
+    case, issue = await look(issue_id, Resolution.RETRY)
+    if issue.code == IssueCode.MISSING_FIELD:
+        await intake.refresh(case.order.id, by)
+        again = await _as_it_stands(case.order.id, "read again from its channel")
+        still = any(other.id == issue_id for other in again.remaining)
+        return msgspec.structs.replace(again, message=f"{again.message}: still no lines") if still else again
     if issue.code == IssueCode.CONNECTION_AUTH:
         _, kind, row_id = issue.cause.split(":")
         count = await connections.resume("suppliers" if kind == "supplier" else "channels", int(row_id), by)
-        said = f"the connection is used again, for {count} orders"
+        said = f"the connection is used again, for {count} order{'' if count == 1 else 's'}"
         return await _as_it_stands(case.order.id, said, max(0, count - 1))
-    async with _resolving(issue_id, Resolution.RETRY, by) as scene:
+    async with resolving(issue_id, Resolution.RETRY, by) as scene:
         if scene.issue.code == IssueCode.TRACKING_REJECTED:
             shipment = _shipment(scene)
             scene.message = f"{shipment.tracking_number} is pushed again"
@@ -387,10 +295,10 @@ async def retry(issue_id: int, by: Actor) -> Resolved:
             scene.message = f"{po.po_number} is sent again"
             submit.reopen(scene.work, scene.case, po, "to be sent again")
             scene.after_check = lambda: _send(scene)
-    return _resolved(scene)
+    return resolved(scene)
 
 
-def _send(scene: _Scene) -> None:
+def _send(scene: Scene) -> None:
     if any(po.state == PurchaseState.QUEUED for po in scene.case.purchases):
         return
     why_not = process.problem(scene.case)
@@ -403,7 +311,7 @@ def _send(scene: _Scene) -> None:
     )
 
 
-def _shipment(scene: _Scene) -> ShipmentRecord:
+def _shipment(scene: Scene) -> ShipmentRecord:
     found = next((s for s in scene.case.shipments if track.cause(s) == scene.issue.cause), None)
     if found is None:
         raise Refused(f"the parcel of order {scene.case.order.number} is not there any more")
@@ -412,7 +320,7 @@ def _shipment(scene: _Scene) -> ShipmentRecord:
 
 async def cancel(issue_id: int, by: Actor, reason: str = "") -> Resolved:
     """The lines of the Issue's purchase order are canceled, or the whole order where it is about no purchase order."""
-    async with _resolving(issue_id, Resolution.CANCEL, by) as scene:
+    async with resolving(issue_id, Resolution.CANCEL, by) as scene:
         case, po = scene.case, scene.issue.purchase
         lines = case.lines if po is None else concerned(case, scene.issue)
         if po is not None and case.order.held == supplier_says.rest_of(po):
@@ -420,12 +328,12 @@ async def cancel(issue_id: int, by: Actor, reason: str = "") -> Resolved:
         scene.message = reason.strip() or ("canceled" if po is None else f"what {po.po_number} was to ship is canceled")
         await canceling.cancel_lines(scene.work, case, lines, scene.message)
         scene.checked = True
-    return _resolved(scene)
+    return resolved(scene)
 
 
 async def acknowledge(issue_id: int, by: Actor, note: str = "") -> Resolved:
     """The Issue is read and closed; a tracking number the channel refused is not pushed any more."""
-    async with _resolving(issue_id, Resolution.ACKNOWLEDGE, by) as scene:
+    async with resolving(issue_id, Resolution.ACKNOWLEDGE, by) as scene:
         scene.message = note.strip() or "read"
         if scene.issue.code == IssueCode.CHANNEL_ORDER_CHANGED:
             _let_pass(scene)
@@ -433,7 +341,7 @@ async def acknowledge(issue_id: int, by: Actor, note: str = "") -> Resolved:
             shipment = _shipment(scene)
             if shipment.push == Push.FAILED:
                 scene.work.move(scene.case, shipment, "suppress_push", scene.message)
-    return _resolved(scene)
+    return resolved(scene)
 
 
 # --- did it arrive? ---------------------------------------------------------------------------------------------------
@@ -441,7 +349,7 @@ async def acknowledge(issue_id: int, by: Actor, note: str = "") -> Resolved:
 
 async def ask_supplier(issue_id: int, by: Actor) -> Resolved:
     """The supplier was asked whether it has the purchase order, and what it said is carried out. Raises what asking raises."""
-    case, issue = await _look(issue_id, Resolution.ASK_SUPPLIER)
+    case, issue = await look(issue_id, Resolution.ASK_SUPPLIER)
     assert issue.purchase is not None
     return await _as_it_stands(case.order.id, await submit.ask(issue.purchase.po_number, by))
 
@@ -449,22 +357,22 @@ async def ask_supplier(issue_id: int, by: Actor) -> Resolved:
 async def mark_accepted(issue_id: int, note: str, by: Actor, reference: str = "") -> Resolved:
     """A person asked, and the supplier has the purchase order; ``note`` says whom and when, ``reference`` is its number."""
     _said(note)
-    async with _resolving(issue_id, Resolution.MARK_ACCEPTED, by) as scene:
+    async with resolving(issue_id, Resolution.MARK_ACCEPTED, by) as scene:
         po = scene.purchase()
         supplier = (await catalog.suppliers())[po.supplier_id]
         scene.message = f"{supplier.name} has {po.po_number}: {note.strip()}"
         submit.accepted(scene.work, scene.case, po, Accepted(reference.strip()), supplier, scene.message)
-    return _resolved(scene)
+    return resolved(scene)
 
 
 async def mark_refused(issue_id: int, note: str, by: Actor) -> Resolved:
     """A person asked, and the supplier does not have the purchase order: it failed, and can be retried or go elsewhere."""
     _said(note)
-    async with _resolving(issue_id, Resolution.MARK_REFUSED, by) as scene:
+    async with resolving(issue_id, Resolution.MARK_REFUSED, by) as scene:
         po = scene.purchase()
         scene.message = f"the supplier does not have {po.po_number}: {note.strip()}"
         submit.failed(scene.work, scene.case, po, f"asked by {by.name}: {note.strip()}")
-    return _resolved(scene)
+    return resolved(scene)
 
 
 def _said(note: str) -> None:

@@ -184,6 +184,16 @@ async def test_connection(table: Table, row_id: int) -> str:
     return await connector.check()
 
 
+async def try_settings(table: Table, connector: str, values: Mapping[str, Any]) -> str:
+    """A connection with these settings works; a line that says with whom. Nothing is saved. Raises what ``check`` raises."""
+    kind = registry.channel_type(connector) if table == "channels" else registry.supplier_type(connector)
+    made = kind(registry.configure(kind, dict(values)))
+    try:
+        return await made.check()
+    finally:
+        await made.close()
+
+
 # --- the catalog ------------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz, process, utils
 
 from engine import db
 from engine.domain import addresses
-from engine.domain.issues import ISSUES, IssueCode, Resolution
+from engine.domain.issues import IssueCode, Resolution, kind_of, remembers
 from engine.domain.routing import Offer
 from engine.domain.states import DEAD
 from engine.errors import NotFound
@@ -46,7 +46,8 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
 class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
     """What can be done about an Issue; ``waiting`` is how many other waiting orders have the same cause.
 
-    ``address`` is the address with every suggestion taken over, for Issues about one.
+    ``address`` is the address with every suggestion taken over, for Issues about one. ``remembers`` are the resolutions
+    that can be kept for next time; only for these ``remember`` has an effect.
     """
 
     issue_id: int
@@ -60,6 +61,7 @@ class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[Suggestion, ...]
     waiting: int
     address: dict[str, str] | None = None
+    remembers: tuple[Resolution, ...] = ()
 
 
 async def suggestions(issue_id: int, query: str = "") -> Suggestions:
@@ -71,14 +73,14 @@ async def suggestions(issue_id: int, query: str = "") -> Suggestions:
         raise NotFound(f"there is no open Issue {issue_id}; it may have been resolved meanwhile")
     case = cases[0]
     code = IssueCode(issue.code)
-    kind = ISSUES[code]
+    kind = kind_of(code, issue.field)
     address = None
     choices: Sequence[Suggestion] = ()
     if code == IssueCode.UNMAPPED_SKU and issue.line is not None:
         choices = await products(query or f"{issue.line.sku} {issue.line.title}", "" if query else issue.line.sku)
     elif code == IssueCode.MISSING_SHIPPING_MAPPING and issue.purchase is not None:
         choices = await methods(issue.purchase.supplier_id, case.order.shipping_rate)
-    elif code in (IssueCode.MISSING_FIELD, IssueCode.INVALID_ADDRESS):
+    elif Resolution.FIX_ADDRESS in kind.resolutions:
         choices, address = _address(case, issue)
     elif Resolution.CHOOSE_SUPPLIER in kind.resolutions:
         choices = await offers(case, issue)
@@ -89,7 +91,7 @@ async def suggestions(issue_id: int, query: str = "") -> Suggestions:
     return Suggestions(
         issue_id=issue_id, order_id=case.order.id, code=code, title=kind.title, todo=kind.todo, message=issue.message,
         field=issue.field, resolutions=kind.resolutions, choices=tuple(choices[:MOST]), waiting=int(waiting),
-        address=address,
+        address=address, remembers=tuple(way for way in kind.resolutions if remembers(code, way, issue.cause)),
     )  # fmt: skip
 
 

@@ -190,6 +190,7 @@ async def test_what_was_looked_at_is_waived_or_canceled(scene: Scene, code: C, p
     kept, dropped = await scene.take(*numbers)
     assert (await scene.resolve(kept, code, "waive", note="asked the customer")).status == "ready"
     assert (await scene.resolve(dropped, code, "cancel")).status == "canceled"
+    assert await scene.codes(dropped) == [], "what is canceled needs nobody any more"
     assert f"person:order:resolve {ISSUES[code].title}: asked the customer" in await sentences(kept)
 
 

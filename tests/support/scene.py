@@ -45,6 +45,7 @@ class Scene:
         self.desks = {"ACME": DemoHttpSupplier(told), "NOVA": DemoHttpSupplier(told)}
         self.shop = Shop(0, {})
         self.outlet_id = 0
+        self.outlet_url = ""
         self._serial = count(1)
 
     @property
@@ -62,8 +63,9 @@ class Scene:
             suppliers[code] = Connection("rest", {"base_url": await desk.start(), "api_key": desk.api_key}, QUIET)
         self.shop = await furnish(self._connection(await self.store.start()), suppliers, DANA)
         await at_once()
+        self.outlet_url = await self.outlet.start()
         made = await setup.add_channel(
-            "Outlet", "woocommerce", self._connection(await self.outlet.start()).settings, DANA, poll_seconds=86_400
+            "Outlet", "woocommerce", self._connection(self.outlet_url).settings, DANA, poll_seconds=86_400
         )
         self.outlet_id = made.id
         for listing in catalogue.LISTINGS[:3]:

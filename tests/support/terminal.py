@@ -82,6 +82,11 @@ class Desk:
         self.orders.list.follow()
         await self.settle()
 
+    @property
+    def flat(self) -> str:
+        """What is on the screen as one line, so that what wraps is found too."""
+        return " ".join(self.text().split())
+
     def text(self) -> str:
         """What is on the screen, line by line."""
         width = self.app.size.width

@@ -47,7 +47,7 @@ async def test_what_would_change_is_shown_before_it_is_saved_and_esc_saves_nothi
         await open_edit(desk, order)
         await desk.press("q", "2")
         await shows(desk, "line 1 quantity: 3 → 2")
-        await desk.press("escape")
+        await desk.press("escape", "y")
         assert "nothing was saved" in desk.said
         assert (await scene.po(order)).lines[0].quantity == 3
 
@@ -115,3 +115,44 @@ async def test_undo_after_the_window_offers_to_request_cancellation(scene: Scene
         await desk.press("y")
         assert await scene.states(order) == ["cancel_requested"]
     await asyncio.sleep(0)
+
+
+async def test_esc_drops_what_was_typed_only_once_that_is_said(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "2", "escape")
+        assert "Leave without saving 1 change?" in desk.text()
+        await desk.press("escape")
+        await desk.press("n", "y", *"ou")  # n is no answer any more: one types again
+        assert "whole number" in desk.text()
+        await desk.press("backspace", "backspace", "backspace", "backspace", "1", "escape", "enter", "n", "escape")
+        assert "Leave without saving" in desk.text()
+        await desk.press("y")
+        assert desk.page.pane is None
+        assert "nothing was saved" in desk.said
+        assert (await scene.po(order)).lines[0].quantity == 3
+        await desk.press("e", "escape")
+        assert desk.page.pane is None, "nothing was typed, so nothing is asked"
+
+
+async def test_what_was_typed_survives_the_palette_and_quitting(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("n", *"call", "ctrl+p")
+        assert "not saved yet" in desk.said
+        await desk.press("ctrl+q")
+        assert "not saved yet" in desk.said
+        await desk.press("enter")
+        assert (await scene.case(order)).order.note == "call"
+
+
+async def test_of_many_lines_the_one_under_the_cursor_is_in_sight(scene: Scene) -> None:
+    order = await scene.order(*[("BB-MUG-01", 1)] * 40)
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press(*["down"] * 25)
+        assert "> 26  BB-MUG-01" in desk.text()
+        await desk.press("q", "3", "enter")
+        assert (await scene.case(order)).lines[25].quantity == 3

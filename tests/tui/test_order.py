@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import db
 from engine.services import process
 from tests.support.scene import DANA, Scene
 from tests.support.terminal import at_desk
@@ -66,7 +67,49 @@ async def test_the_tracking_is_shown_copied_and_its_page_offered(scene: Scene) -
         await desk.press("y", "t")
         assert "1Z999AA10123456784" in desk.said
         await desk.press("o")
+        shown = desk.text()
+        assert "the order at Demo store" in shown
+        await desk.press("enter")
         assert "1Z999AA10123456784" in desk.said
+        await desk.press("o", "2")
+        assert f"/wp-admin/post.php?post={await scene.at_store(order)}&action=edit" in desk.said
+
+
+async def test_without_a_parcel_o_opens_the_order_in_the_store_or_says_that_there_is_no_page(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("o")
+        assert f"post={await scene.at_store(order)}" in desk.said
+        await db.run("UPDATE channels SET connector = 'file' WHERE id = ?", scene.shop.channel_id)
+        try:
+            await desk.press("o")
+        finally:
+            await db.run("UPDATE channels SET connector = 'woocommerce' WHERE id = ?", scene.shop.channel_id)
+        assert "Demo store has no page for its orders" in desk.said
+
+
+async def test_n_goes_to_the_next_order_that_needs_someone_without_leaving_it(scene: Scene) -> None:
+    first = await scene.order(("BB-MUG-01", 1), rate="Gondola")
+    await scene.order(("BB-MUG-01", 1))
+    second = await scene.order(("BB-MUG-02", 1), rate="Gondola")
+    async with at_desk() as desk:
+        await desk.press("3")
+        await desk.go(first)
+        await desk.press("enter")
+        number = (await scene.case(second)).order.number
+        await desk.press("n")
+        assert f" {number}  UNRESOLVED" in desk.text()
+        await desk.press("n")
+        assert "no further order needs you" in desk.said
+        await desk.press("r")
+        assert desk.page.pane is not None
+        await desk.press("escape", "escape")
+        assert desk.here == second, "the list is where the person is"
+        await desk.press("enter", "N", "escape")
+        assert desk.here == first
+        await desk.press(":", *f"order {number}", "enter", "N")
+        assert f" {number} " not in desk.text().splitlines()[0]
 
 
 async def test_the_blue_book_opens_at_the_newest_and_follows(scene: Scene) -> None:
@@ -112,10 +155,19 @@ async def test_it_is_exported_to_files_whose_names_are_told(
     async with at_desk() as desk:
         await desk.go(order)
         await desk.press("b", "E")
+        assert str(tmp_path)[:40] in desk.text()
+        await desk.press("enter")
         [file] = tmp_path.glob("audit-*.json")
-        assert file.name in desk.said
+        assert str(file) in desk.app.said[-1][1]
         assert json.loads(file.read_text())
         assert list(tmp_path.glob("audit-*.csv"))
+        await desk.press("E", *f"{tmp_path}/nowhere/a.csv", "enter")
+        assert "cannot be written" in desk.flat
+        await desk.press(*["backspace"] * 13, *"book.csv", "enter")
+        assert "book.csv" in desk.app.said[-1][1]
+        assert (tmp_path / "book.csv").read_text().count("\n") > 1
+        await desk.press("E", *f"{tmp_path}/x.pdf", "enter")
+        assert "neither in .json nor in .csv" in desk.flat
 
 
 async def test_names_that_would_steer_a_terminal_do_not(scene: Scene) -> None:

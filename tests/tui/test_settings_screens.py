@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from pathlib import Path
 
@@ -45,6 +46,19 @@ async def test_auto_order_processing_is_set_behind_the_gear_with_its_limit(scene
     view = await listings.channel("Demo store")
     assert (view.auto_limit, view.auto_currency, view.auto_process) == (5000, "USD", False)
     await setup.update("channels", view.id, DANA, auto_limit=None, auto_currency="")
+
+
+async def test_esc_drops_settings_that_were_typed_only_once_that_is_said(scene: Scene) -> None:
+    async with at_desk(start="channels", size=(100, 40)) as desk:
+        await desk.press("enter")
+        await field(desk, "poll every", *"7")
+        await desk.press("escape")
+        assert "Leave without saving 1 change?" in desk.text()
+        await desk.press("escape", "7", "enter")
+        assert "updated" in desk.said
+    view = await listings.channel("Demo store")
+    assert view.poll_seconds == 77
+    await setup.update("channels", view.id, DANA, poll_seconds=86_400)
 
 
 async def test_turning_it_on_says_how_many_are_ready_and_asks(scene: Scene) -> None:
@@ -149,6 +163,51 @@ async def test_parked_payloads_are_read_again_or_ignored_with_a_reason(scene: Sc
         await desk.press("x", *"a test", "enter")
         assert f"payload {row.id} needs nothing" in desk.said
         assert await inbox.parked() == []
+
+
+async def test_a_channel_is_tried_and_added_and_what_does_not_work_is_told_first(scene: Scene) -> None:
+    name = f"Annex{next(serial)}"
+    async with at_desk(start="channels", size=(100, 50)) as desk:
+        await desk.press("A")
+        shown = desk.text()
+        assert "Files in a folder" in shown
+        number = re.search(r"(\d)  WooCommerce", shown)
+        assert number is not None
+        await desk.press(number[1], *name, "enter")
+        assert "url is needed" in desk.text()
+        await field(desk, "url", *scene.outlet_url)
+        await field(desk, "consumer key", *scene.store.key)
+        await field(desk, "consumer secret", *"wr0ngsecret")
+        assert "wr0ngsecret" not in desk.text()
+        await desk.press("enter")
+        assert "Nothing is saved" in desk.flat
+        assert await db.value("SELECT COUNT(*) FROM channels WHERE name = ?", name) == 0
+        await desk.press(*["backspace"] * 11, *scene.store.secret)
+        await desk.press("enter")
+        assert f"{name} is added" in desk.said
+        assert name in desk.text()
+    view = await listings.channel(name)
+    assert scene.store.secret not in str(view.settings)
+    await setup.update("channels", view.id, DANA, enabled=False)
+
+
+async def test_a_supplier_that_cannot_be_reached_is_added_only_when_that_is_said_twice(scene: Scene) -> None:
+    name = f"FAR{next(serial)}"
+    async with at_desk(start="suppliers", size=(100, 50)) as desk:
+        await desk.press("A", "1")
+        await field(desk, "name", *name)
+        await field(desk, "code", *name)
+        await field(desk, "base url", *"http://127.0.0.1:9")
+        await field(desk, "api key", *"k")
+        await field(desk, "timeout", *"x", "enter")
+        assert any("timeout" in line for line in desk.text().splitlines() if line.lstrip().startswith(">"))
+        await desk.press("backspace", "5", "enter")
+        assert "Nothing is saved" in desk.flat
+        await desk.press("enter")
+        assert "it was not tried" in desk.said
+    view = await listings.supplier(name)
+    assert view.settings["base_url"] == "http://127.0.0.1:9"
+    await setup.update("suppliers", view.id, DANA, enabled=False)
 
 
 async def test_viewers_see_but_do_not_change(scene: Scene) -> None:

@@ -9,7 +9,7 @@ import typer
 from tui import mapping_sheets, sheets
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Paper, Shown, listing, said
-from tui.plain import many
+from tui.plain import many, waiting
 
 noun = Noun("mappings", "Rates to shipping methods, channel SKUs to products.")
 Channel = Annotated[str, typer.Argument(help="The channel's name, or the beginning of it.")]
@@ -131,6 +131,26 @@ async def sku(
     return said(
         f"{where.name}: {sku} stands for {_parts(components)}; {_freed(freed)}", channel=where.name, sku=sku,
         components=components, ready=freed,
+    )  # fmt: skip
+
+
+@noun.command("rm", 'bluebook mappings rm Shop "Free Shipping" --supplier ACME', "bluebook mappings rm Shop LAMP-2PACK")
+async def rm(
+    channel: Channel,
+    what: Annotated[str, typer.Argument(metavar="RATE|SKU", help="The rate, with --supplier; else the channel's SKU.")],
+    supplier: Annotated[str | None, typer.Option(help="Whose mapping of the rate: code or name.")] = None,
+) -> Shown:
+    """Take a mapping back: unsent orders that went by it wait for a person again; what is held and went by it is not sent."""
+    from engine.services import listings, unmap
+
+    where = await listings.channel(channel)
+    if supplier is None:
+        found = await unmap.unmap_sku(where.id, what, by())
+    else:
+        found = await unmap.unmap_shipping(where.id, what, (await listings.supplier(supplier)).id, by())
+    return said(
+        f"{where.name}: {found.message}; {waiting(found.waiting)}", channel=where.name, removed=what, supplier=supplier,
+        waiting=found.waiting, taken_back=list(found.taken_back),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -11,11 +11,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from engine.errors import Invalid
 from engine.services import audit, blue_book
 from engine.services.blue_book import Event
-from tui import clipboard, words
+from tui import clipboard, sheets, words
 from tui.plain import local, many
 from tui.screens.moves import ListMoves
+from tui.widgets.form import Field, FormPane
 from tui.widgets.narrow import Narrow
 from tui.widgets.order_text import told
 from tui.widgets.rows import Column, RowList
@@ -155,22 +157,44 @@ class AuditScreen(ListMoves):
             clipboard.copy(self.app, f"{local(event.at, seconds=True)} {event.actor} {told(event)}", "event")
 
     async def act_export(self) -> None:
-        """All of it is in a file in this folder, as JSON and as CSV."""
-        stem = f"audit-{''.join(c if c.isalnum() or c in '-_' else '_' for c in self.number or 'settings')}"
-        which: int | str = self.order_id
+        """Where to is asked for: a folder gets it as JSON and as CSV, a file what its name ends in."""
+
+        async def save(changed: Mapping[str, str]) -> str:
+            written = await self._export(changed.get("to", here))
+            return f"written: {' and '.join(written)}"
+
+        here = str(Path.cwd())
+        fields = [Field("to", "to", here, about="a folder, or a file that ends in .json or .csv")]
+        what = "the settings" if self.order_id == 0 else self.number
+        await self.open_pane(
+            FormPane(f"Export the blue book of {words.plain(what)}", fields, save, verb="Export", as_is=True)
+        )
+
+    async def _export(self, to: str) -> list[str]:
+        """The files it is in now; raises Invalid where it cannot be there."""
         written = []
-        for kind in ("json", "csv"):
+        for kind, file in _files(to, self.number or "settings"):
             whole = io.StringIO()
-            if await self.app.attempt(audit.export(which, kind, whole, payloads=True), "exporting") is None:
-                return
-            file = Path.cwd() / f"{stem}.{kind}"
+            await audit.export(self.order_id, kind, whole, payloads=True)
             try:
-                file.write_text(whole.getvalue(), "utf-8")
+                with sheets.target(file) as out:
+                    out.write(whole.getvalue())
             except OSError as error:
-                self.app.fail(error, "exporting")
-                return
-            written.append(str(file))
-        self.app.say(f"written: {' and '.join(written)}", "good")
+                raise Invalid(f"{file} cannot be written: {error.strerror or error}", "to") from error
+            written.append(file)
+        return written
+
+
+def _files(to: str, number: str) -> list[tuple[audit.Format, str]]:
+    """What is written as what: both kinds into a folder, else the kind the file's name ends in. Raises Invalid."""
+    place = Path(to.strip()).expanduser().absolute()
+    name = "".join(c if c.isalnum() or c in "-_" else "_" for c in number)
+    if place.is_dir():
+        return [("json", str(place / f"audit-{name}.json")), ("csv", str(place / f"audit-{name}.csv"))]
+    kind = place.suffix.lower().removeprefix(".")
+    if kind not in ("json", "csv"):
+        raise Invalid(f"{place} is no folder, and ends neither in .json nor in .csv", "to")
+    return [("json" if kind == "json" else "csv", str(place))]
 
 
 def _cells(event: Event) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from engine.services import connections, intake, listings, receive, setup
 from engine.services.connections import Table
 from tui import options, words
 from tui.plain import ago, many
+from tui.screens.adding import Adding, choose
 from tui.screens.table import Item, TableScreen
 from tui.widgets.confirm import Confirm
 from tui.widgets.form import Field, FormPane
@@ -84,7 +85,7 @@ class ConnectionScreen(TableScreen):
     async def save(self, view: Any, kind: Any, changed: Mapping[str, str]) -> str:
         """What was changed is saved; a sentence. Raises Invalid naming the field."""
         own = {name: _flag(text) for name, text in changed.items() if not name.startswith("set.")}
-        values = {name.removeprefix("set."): _json(text) for name, text in changed.items() if name.startswith("set.")}
+        values = options.settings(changed)
         await setup.update(self.table, view.id, self.app.by, values=values, **self.typed(own))
         names = ", ".join(name.removeprefix("set.").replace("_", " ") for name in changed)
         return f"{view.name}: {names} updated"
@@ -94,6 +95,14 @@ class ConnectionScreen(TableScreen):
         return options.typed(self.table, given)
 
     # --- actions ------------------------------------------------------------------------------------------------------
+
+    async def act_add(self) -> None:
+        """A connector is chosen, and what it needs is asked for."""
+
+        async def then(slug: str) -> None:
+            await self.open_pane(Adding(self.app, self.table, slug).form())
+
+        await self.open_pane(choose(self.table, then))
 
     def _nothing(self) -> str:
         return "" if self.rows.item is not None else "there is nothing here"
@@ -129,23 +138,13 @@ def _flag(text: str) -> str:
     return {"yes": "true", "no": "false"}.get(text.strip().lower(), text.strip())
 
 
-def _json(text: str) -> Any:
-    """Lists and objects are written as JSON; everything else is text."""
-    if text[:1] in ("[", "{"):
-        try:
-            return msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return text
-    return text
-
-
 class ChannelsScreen(ConnectionScreen):
     """Where orders come from."""
 
     name = "channels"
     heading = "Channels"
     table: Table = "channels"
-    empty = "There is no channel yet: `bluebook channels add` connects one."
+    empty = "There is no channel yet: A adds one."
     columns = (
         (
             Column("CHANNEL", 14, 2), Column("STATE", 12, 3), Column("PULLED", 7, right=True),
@@ -228,7 +227,7 @@ class SuppliersScreen(ConnectionScreen):
     heading = "Suppliers"
     table: Table = "suppliers"
     tabs = ("Suppliers", "Methods")
-    empty = "There is no supplier yet: `bluebook suppliers add` connects one."
+    empty = "There is no supplier yet: A adds one."
     columns = (
         (
             Column("SUPPLIER", 12, 2), Column("STATE", 12, 3), Column("HEARD", 7, right=True),

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.services import listings, setup, suggest
-from tui import mapping_sheets, sheets, words
+from engine.services import listings, setup, suggest, unmap
+from engine.services.unmap import SavedMapping
+from tui import mapping_sheets, sheets, undo, words
 from tui.plain import many
 from tui.screens.table import Item, TableScreen
+from tui.widgets.confirm import Confirm
 from tui.widgets.form import Field, FormPane
 from tui.widgets.pick import Picked, PickPane
 from tui.widgets.rows import Column
@@ -77,8 +79,12 @@ class MappingsScreen(TableScreen):
                 return [Picked(m.value, m.label, m.reason) for m in await suggest.methods(supplier.id, row.rate)]
 
             async def ship(code: str) -> None:
+                before = await unmap.method_of(channel.id, row.rate, supplier.id)
+                saved = SavedMapping(
+                    channel_id=channel.id, name=row.rate, supplier_id=supplier.id, before=before, after=code
+                )  # fmt: skip
                 work = setup.map_shipping(channel.id, row.rate, supplier.id, code, self.app.by)
-                await self._mapped(await self.app.attempt(work, "mapping"), f"“{row.rate}” at {row.supplier}")
+                await self._mapped(await self.app.attempt(work, "mapping"), f"“{row.rate}” at {row.supplier}", saved)
 
             await self.open_pane(PickPane(f"{row.channel}: “{row.rate}” goes at {row.supplier} by", methods, ship))
             return
@@ -90,17 +96,60 @@ class MappingsScreen(TableScreen):
             return [Picked(p.value, f"{p.value}  {p.label}", _offer(p)) for p in found]
 
         async def take(sku: str) -> None:
+            before = await unmap.products_of(channel.id, row.sku)
+            saved = SavedMapping(channel_id=channel.id, name=row.sku, before=before, after={sku: 1})
             work = setup.map_sku(channel.id, row.sku, {sku: 1}, self.app.by)
-            await self._mapped(await self.app.attempt(work, "mapping"), row.sku)
+            await self._mapped(await self.app.attempt(work, "mapping"), row.sku, saved)
 
         await self.open_pane(PickPane(f"{row.channel}: {row.sku} {title} is", products, take, searches=True))
 
-    async def _mapped(self, freed: int | None, what: str) -> None:
+    async def _mapped(self, freed: int | None, what: str, saved: SavedMapping) -> None:
         if freed is None:
             return
+        self.app.done.saved(saved)
         await self.close_pane()
         await self.load()
-        self.app.say(f"{what} is mapped; {many(freed, 'waiting order')} became ready", "good")
+        self.app.say(f"{what} is mapped; {many(freed, 'waiting order')} became ready (u takes it back)", "good")
+
+    # --- taking back --------------------------------------------------------------------------------------------------
+
+    def why_not_drop(self) -> str:
+        """What is not mapped cannot be dropped."""
+        row = self.rows.item
+        if row is None:
+            return "there is nothing here"
+        missing = isinstance(row, listings.UnmappedRate | listings.UnmappedSku)
+        return "it is not mapped: Enter maps it" if missing else ""
+
+    async def act_drop(self) -> None:
+        """The mapping under the cursor is not there any more, once that is confirmed."""
+        row = self.rows.item
+        channel = await listings.channel(row.channel)
+        supplier = await listings.supplier(row.supplier) if self.tab == 0 else None
+        what = f"“{row.rate or '(no rate)'}” at {row.supplier}" if supplier else row.sku
+
+        async def yes() -> None:
+            work = (
+                unmap.unmap_shipping(channel.id, row.rate, supplier.id, self.app.by)
+                if supplier
+                else unmap.unmap_sku(channel.id, row.sku, self.app.by)
+            )
+            found = await self.app.attempt(work, f"taking back the mapping of {what}")
+            await self.load()
+            if found is not None:
+                self.app.say(undo.told(found), "good")
+
+        details = " unsent orders that go by it wait for a person again; what is held by it is not sent"
+        await self.open_pane(Confirm(f"Take back the mapping of {what} for {row.channel}?", yes, details=details))
+
+    async def act_undo(self) -> None:
+        """The mapping that was saved last is as it was."""
+        step = self.app.done.last_mapping()
+        if step is None:
+            self.app.say("nothing was mapped just now: x takes back the mapping under the cursor")
+        elif (found := await undo.unmapped(self.app, step)) is not None:
+            await self.load()
+            self.app.say(undo.told(found), "good")
 
     async def act_export(self) -> None:
         """Every mapping is in a CSV file in this folder."""

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
+from engine.services import history, scroll
 from engine.services.blue_book import blue_book
+from engine.services.filters import Filters
 from engine.services.order_page import OrderPage, order_page
 from tui.screens.order_acts import OrderActs
 from tui.widgets import order_text
 
 WIDE = 140
+Beside = Callable[[int, int], Awaitable[int | None]]
+
+
+async def _in_queue(order_id: int, way: int) -> int | None:
+    """The next order of the queue that needs a person, for an order that was opened by its number."""
+    return await scroll.next_problem(order_id, history.in_queue("all", Filters()), sort="placed", back=way < 0)
 
 
 class OrderScreen(OrderActs):
-    """Opened by Enter on a list. Beside one another where there is room, else one below the other."""
+    """Opened by Enter on a list. ``beside`` finds the next order that needs a person (1), or the one before (-1).
+
+    Its parts are beside one another where there is room, else one below the other.
+    """
 
     name = "order"
 
-    def __init__(self, order_id: int, number: str) -> None:
+    def __init__(self, order_id: int, number: str, *, beside: Beside | None = None) -> None:
         super().__init__()
-        self.order_id, self.number = order_id, number
+        self.order_id, self.number, self.beside = order_id, number, beside or _in_queue
         self.order: OrderPage | None = None
 
     def compose(self) -> ComposeResult:
@@ -68,6 +79,24 @@ class OrderScreen(OrderActs):
     async def brought_back(self, order_id: int) -> None:
         """The same."""
         await self.load()
+
+    # --- the next that needs a person ---------------------------------------------------------------------------------
+
+    async def act_next_problem(self) -> None:
+        await self._problem(1)
+
+    async def act_previous_problem(self) -> None:
+        await self._problem(-1)
+
+    async def _problem(self, way: int) -> None:
+        found = await self.app.attempt(self.beside(self.order_id, way), "looking for the next")
+        if found is None:
+            self.app.say("no further order needs you" if way > 0 else "no order before this needs you")
+            return
+        order = await order_page(found)
+        self.order_id, self.number = order.id, order.number
+        await self.load()
+        self.act_first()
 
     # --- moving -------------------------------------------------------------------------------------------------------
 

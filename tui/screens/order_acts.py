@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from engine.domain.states import CANCELABLE, DEAD, PurchaseState
-from engine.services import cancel, hold, intake, process, resolve
+from engine.services import cancel, hold, intake, preview, process, resolve
 from engine.services.edit import Edited
 from engine.services.order_page import OrderPage, order_page
 from engine.services.process import Outcome
 from engine.services.resolve import Resolved
-from tui import clipboard
+from tui import clipboard, snooze
 from tui.plain import many
 from tui.screens.base import BookScreen
 from tui.screens.book import AuditScreen
+from tui.undo import Saved, Snoozed, awake, unmapped
 from tui.widgets.confirm import Confirm
 from tui.widgets.edit import EditPane
+from tui.widgets.form import Field, FormPane
+from tui.widgets.pick import Picked, PickPane
 from tui.widgets.resolve import ResolvePane
-
-SNOOZE_HOURS = 4
 
 
 class OrderActs(BookScreen):
@@ -50,15 +54,25 @@ class OrderActs(BookScreen):
             self.app.say(f"{outcome.number}: {outcome.message} (r resolves)", "warn")
             await self.acted(target[0], leaves=False)
             return
-        self.app.undoable.append([target[0]])
+        self.app.done.held([target[0]])
         numbers = ", ".join(outcome.po_numbers)
         self.app.say(f"{outcome.number} {outcome.message} as {numbers}: u takes it back", "good")
         await self.acted(target[0], leaves=True)
 
     async def act_undo(self) -> None:
         """What was processed last is taken back, else what the cursor is on; after the window, cancellation is offered."""
+        step = self.app.done.last()
+        if isinstance(step, Saved):
+            if await unmapped(self.app, step) is not None:
+                await self.acted(step.order_id, leaves=False)
+            return
+        if isinstance(step, Snoozed):
+            if await awake(self.app, step):
+                self.app.say(f"{step.number} is back in the queue", "good")
+                await self.brought_back(step.order_id)
+            return
         target = self.target()
-        ids = self.app.undoable.pop() if self.app.undoable else [target[0]] if target else []
+        ids = list(step.order_ids) if step is not None else [target[0]] if target else []
         if not ids:
             self.app.say("there is nothing to undo")
             return
@@ -94,15 +108,33 @@ class OrderActs(BookScreen):
             return
         await self.open_pane(ResolvePane(target[1], issues, self._resolved))
 
-    async def _resolved(self, found: Resolved, over: bool) -> None:
+    async def _resolved(self, found: Resolved, over: bool, process_too: bool) -> None:
         """An Issue was resolved; with the last one the pane goes."""
         if over:
             await self.close_pane()
         others = f", and {many(found.became_ready, 'more order')} became READY" if found.became_ready else ""
         state = found.status.replace("_", " ").upper()
         left = f"; {many(len(found.remaining), 'Issue')} left" if found.remaining else ""
-        self.app.say(f"{found.number} → {state}: {found.message}{others}{left}", "good")
+        saved = ""
+        if found.saved is not None:
+            self.app.done.saved(found.saved, found.order_id)
+            saved = "; mapping saved (u takes it back)"
+        held = await self._process_too(found) if process_too and found.ready else ""
+        self.app.say(f"{found.number} → {state}: {found.message}{others}{held}{saved}{left}", "good")
         await self.acted(found.order_id, leaves=False)
+
+    async def _process_too(self, found: Resolved) -> str:
+        """The other orders that became ready are held, as far as the limits for many allow; what to say of it."""
+        work = preview.preview(found.ready, preview.Limits.in_force())
+        allowed = await self.app.attempt(work, "looking at the orders that became ready")
+        if allowed is None or not allowed.ready:
+            return ""
+        outcomes = await self.app.attempt(process.process(allowed.ready, self.app.by), "processing what became ready")
+        held = [outcome.order_id for outcome in outcomes or () if outcome.done]
+        if held:
+            self.app.done.held(held)
+        beyond = f", {len(allowed.beyond)} beyond your limit stay ready" if allowed.beyond else ""
+        return f", {len(held)} of them held (u takes them back){beyond}"
 
     async def act_edit(self) -> None:
         """What the order says can be changed below, as far as it was not sent."""
@@ -145,12 +177,55 @@ class OrderActs(BookScreen):
         await self.open_pane(Confirm(f"Cancel order {order.number} of {order.customer}?", yes, details=f" {details}"))
 
     async def act_snooze(self) -> None:
-        target = self.target()
-        assert target is not None
-        work = hold.snooze(target[0], SNOOZE_HOURS * 3600, self.app.by)
-        if await self.app.attempt(_done(work), f"snoozing {target[1]}"):
-            self.app.say(f"{target[1]} is out of sight for {SNOOZE_HOURS} hours (`is:snoozed` finds it)")
-            await self.acted(target[0], leaves=True)
+        """When it is to be seen again is chosen."""
+        order = await self._shown()
+        if order is None:
+            return
+        now = datetime.now().astimezone()
+        moments = {str(n): until for n, (_, until) in enumerate(snooze.choices(now))}
+        offered = [
+            Picked(str(n), name, f"{until:%a %d %b %H:%M}") for n, (name, until) in enumerate(snooze.choices(now))
+        ]
+        offered.append(Picked("other", "another time …", snooze.HOW))
+        if order.snoozed_until is not None and order.snoozed_until > now:
+            until = f"out of sight until {order.snoozed_until.astimezone():%a %d %b %H:%M}"
+            offered.insert(0, Picked("now", "back in the queue now", until))
+
+        async def find(_text: str) -> list[Picked]:
+            return offered
+
+        async def take(value: str) -> None:
+            if value == "other":
+                await self._snooze_typed(order)
+            else:
+                await self.close_pane()
+                await self._snooze(order, moments.get(value))
+
+        await self.open_pane(PickPane(f"Snooze {order.number} until", find, take))
+
+    async def _snooze_typed(self, order: OrderPage) -> None:
+        async def save(changed: Mapping[str, str]) -> str:
+            until = snooze.read(changed["until"], datetime.now().astimezone())
+            self.app.later(lambda: self._snooze(order, until))
+            return "…"
+
+        fields = [Field("until", "until", about=snooze.HOW)]
+        await self.open_pane(FormPane(f"Snooze {order.number}", fields, save, verb="Snooze"))
+
+    async def _snooze(self, order: OrderPage, until: datetime | None) -> None:
+        """Out of sight until then; None brings it back."""
+        seconds = (until - datetime.now().astimezone()).total_seconds() if until is not None else 0
+        if not await self.app.attempt(_done(hold.snooze(order.id, seconds, self.app.by)), f"snoozing {order.number}"):
+            return
+        if until is None:
+            self.app.say(f"{order.number} is back in the queue", "good")
+            await self.acted(order.id, leaves=False)
+            return
+        self.app.done.snoozed(order.id, order.number)
+        self.app.say(
+            f"{order.number} is out of sight until {until:%a %d %b %H:%M}: u brings it back, `is:snoozed` finds it"
+        )
+        await self.acted(order.id, leaves=True)
 
     async def act_sync(self) -> None:
         """The channel of this order is pulled from now."""
@@ -207,15 +282,31 @@ class OrderActs(BookScreen):
             clipboard.copy(self.app, address_lines(order.ship_to), "address")
 
     async def act_open_link(self) -> None:
-        """The parcel's tracking page, or the order in the store."""
+        """The order in the store; where there are parcels, whose tracking page or the store is chosen."""
         order = await self._shown()
         if order is None:
             return
-        links = [parcel.tracking_url for parcel in order.shipments if parcel.tracking_url]
-        if links:
-            clipboard.browse(self.app, links[0])
+        links = [
+            Picked(parcel.tracking_url, f"parcel {parcel.carrier_name or parcel.carrier} {parcel.tracking_number}")
+            for parcel in order.shipments
+            if parcel.tracking_url
+        ]
+        if order.store_url:
+            links.append(Picked(order.store_url, f"the order at {order.channel}"))
+        if not links:
+            self.app.say(f"{order.channel} has no page for its orders, and {order.number} no parcel with one yet")
+        elif len(links) == 1:
+            clipboard.browse(self.app, links[0].value)
         else:
-            self.app.say(f"{order.number} has no parcel whose page could be opened yet")
+            await self.open_pane(PickPane(f"Open of {order.number}", lambda _: _same(links), self._browse))
+
+    async def _browse(self, url: str) -> None:
+        await self.close_pane()
+        clipboard.browse(self.app, url)
+
+
+async def _same(links: list[Picked]) -> list[Picked]:
+    return links
 
 
 def address_lines(address: dict[str, str]) -> str:

@@ -234,14 +234,16 @@ class OrdersScreen(OrderActs):
     async def _problem(self, way: int) -> None:
         """To the next order of the list with an open Issue, however far it is."""
         here = self.window.cursor_id
-        found = None
-        if here is not None:
-            found = await scroll.next_problem(here, self.narrowed(), sort=self.window.sort, back=way < 0)
-        if found is None:
+        if here is None or await self.problem_beside(here, way) is None:
             self.app.say("no further order needs you" if way > 0 else "no order before this needs you")
-            return
-        await self.window.bring(found)
-        self.drawn()
+
+    async def problem_beside(self, order_id: int, way: int) -> int | None:
+        """The next order of the list that needs a person, under the cursor now; None where there is none."""
+        found = await scroll.next_problem(order_id, self.narrowed(), sort=self.window.sort, back=way < 0)
+        if found is not None:
+            await self.window.bring(found)
+            self.drawn()
+        return found
 
     # --- marking ------------------------------------------------------------------------------------------------------
 
@@ -317,7 +319,7 @@ class OrdersScreen(OrderActs):
         if target is None:
             self.app.say("there is no order here")
         else:
-            await self.app.push_screen(OrderScreen(*target))
+            await self.app.push_screen(OrderScreen(*target, beside=self.problem_beside))
 
     async def act_take_in(self) -> None:
         count = len(self.window.fresh)

@@ -24,6 +24,13 @@ WAYS: dict[Resolution, str] = {
     R.ACKNOWLEDGE: "I have read it; nothing is to be done here",
 }
 """The ways that take no choosing; the others (a method, a product, a field, a supplier) are told by suggestions."""
+AGAIN = {
+    IssueCode.MISSING_FIELD: "Read it again from its channel",
+    IssueCode.SUPPLIER_FAILED: "Send it again as it stands now (held first, u takes it back)",
+    IssueCode.TRACKING_REJECTED: "Tell the channel the tracking again",
+    IssueCode.CONNECTION_AUTH: "Use the connection again: its credentials were put right",
+}
+"""What trying again is, by what it is about."""
 ASKED = (R.DROP_LINE, R.MARK_REFUSED, R.CANCEL)
 """These end something that cannot be taken back, so they are asked for."""
 NOTED = (R.MARK_ACCEPTED, R.MARK_REFUSED)
@@ -41,9 +48,12 @@ class Choice:
 
 
 def choices_of(told: Suggestions) -> list[Choice]:
-    """Every choice there is for an Issue, the best first."""
+    """Every choice there is for an Issue: the likeliest way first, as its kind has them, and in each the best first."""
     found = [_suggested(told, one) for one in told.choices]
-    return found + [Choice(way, WAYS[way]) for way in told.resolutions if way in WAYS]
+    again = {R.RETRY: AGAIN.get(IssueCode(told.code), WAYS[R.RETRY])}
+    found += [Choice(way, again.get(way, WAYS[way])) for way in told.resolutions if way in WAYS]
+    place = {way: n for n, way in enumerate(told.resolutions)}
+    return sorted(found, key=lambda choice: place.get(choice.how, len(place)))
 
 
 def _suggested(told: Suggestions, one: Suggestion) -> Choice:

@@ -18,17 +18,19 @@ from engine.services.edit import Changes, Diff, Edited
 from engine.services.order_page import Line, OrderPage
 from tui import diffs, words
 from tui.widgets.choices import Choice, drawn
-from tui.widgets.pane import Pane, is_text
+from tui.widgets.unsaved import UnsavedPane
 
 PREVIEW_SECONDS = 0.12
 ADDRESS = ("name", "company", "line1", "line2", "postal_code", "city", "region", "country", "phone", "email")
 MENU = "q quantity   a address   s shipping   p supplier   n note   l product"
 MOST_DIFFS = 8
+SHOWN = 6
+"""Lines of the order in sight; the others by scrolling."""
 R = Resolution
 
 
-class EditPane(Pane):
-    """``done`` is told what was saved. What is typed is gathered until Enter saves all of it, or Esc none."""
+class EditPane(UnsavedPane):
+    """``done`` is told what was saved. What is typed is gathered until Enter saves all of it, or Esc drops it, once asked."""
 
     scope = "edit"
 
@@ -47,9 +49,10 @@ class EditPane(Pane):
     def compose(self) -> ComposeResult:
         """What there is, a field, the choices, and what would change."""
         yield Static("", id="about", markup=False)
-        yield Input(id="field", compact=True)
+        yield Input(id="field", compact=True, select_on_focus=False)
         yield Static("", id="choices", markup=False)
         yield Static("", id="diff", markup=False)
+        yield self.question()
 
     async def opened(self) -> None:
         """The order is shown."""
@@ -63,8 +66,31 @@ class EditPane(Pane):
 
     @property
     def lines(self) -> list[Line]:
-        """The lines that are still wanted; the last one is asked about where none is."""
+        """The lines that are still wanted, or all where none is."""
         return [line for line in self.order.lines if line.open] or list(self.order.lines)
+
+    @property
+    def unsaved(self) -> int:
+        """What was typed or picked and is not as it was."""
+        try:
+            changes = self.changes()
+        except BluebookError:
+            return 1
+        many = (changes.quantities, changes.skus, changes.suppliers, changes.address, changes.methods)
+        return sum(len(part) for part in many) + (changes.note is not None)
+
+    def resume(self) -> None:
+        """Where one was, behind what was typed."""
+        if self.what in self.typed:
+            self.field.focus()
+
+    def _no_lines(self) -> bool:
+        """Is there no line that could be edited? Then that is said."""
+        if not self.order.lines:
+            self.app.say(
+                f"{self.order.number} came without lines: only its address and note can be edited here", "warn"
+            )
+        return not self.order.lines
 
     # --- showing ------------------------------------------------------------------------------------------------------
 
@@ -88,12 +114,10 @@ class EditPane(Pane):
         return self.lines[self.line].position if self.what in ("quantity", "product") else ""
 
     def _present(self) -> str:
+        if self.what in ("address", "note"):
+            return str(self.order.ship_to.get(self._key(), "")) if self.what == "address" else self.order.note
         line = self.lines[self.line]
-        if self.what == "quantity":
-            return str(line.quantity - line.canceled)
-        if self.what == "product":
-            return line.sku
-        return str(self.order.ship_to.get(self._key(), "")) if self.what == "address" else self.order.note
+        return line.sku if self.what == "product" else str(line.quantity - line.canceled)
 
     def _fill(self) -> None:
         """The field has the value as it is, selected, so that typing replaces it."""
@@ -107,7 +131,8 @@ class EditPane(Pane):
         about.append(f" Edit {words.plain(self.order.number)}   ", "bold")
         about.append(MENU if not self.what else f"{self.what}   (Enter saves, Esc leaves)", "dim")
         if self.what not in ("address", "note", "shipping"):
-            for n, line in enumerate(self.lines[:6]):
+            first = max(0, min(self.line - SHOWN // 2, len(self.lines) - SHOWN))
+            for n, line in list(enumerate(self.lines))[first : first + SHOWN]:
                 about.append(f"\n {'>' if n == self.line else ' '} {line.position}  ", "bold" if n == self.line else "")
                 about.append(words.line(f"{line.sku}  {line.title}  × {line.quantity - line.canceled}"))
         if self.what == "address":
@@ -138,10 +163,11 @@ class EditPane(Pane):
 
     def takes_text(self, token: str, event: events.Key) -> bool:
         """In a field all is text."""
-        return self.what in self.typed and is_text(event)
+        return self.what in self.typed and super().takes_text(token, event)
 
     def act_edit_quantity(self) -> None:
-        self._show("quantity")
+        if not self._no_lines():
+            self._show("quantity")
 
     def act_edit_address(self) -> None:
         self.place = 0
@@ -151,10 +177,13 @@ class EditPane(Pane):
         self._show("note")
 
     def act_edit_product(self) -> None:
-        self._show("product")
+        if not self._no_lines():
+            self._show("product")
 
     async def act_edit_shipping(self) -> None:
         """The methods that each supplier of the order offers."""
+        if self._no_lines():
+            return
         self.choices = []
         for po in self.order.purchase_orders:
             if po.state in DEAD or po.superseded:
@@ -169,6 +198,8 @@ class EditPane(Pane):
 
     async def act_edit_supplier(self) -> None:
         """Who offers the line under the cursor."""
+        if self._no_lines():
+            return
         line = self.lines[self.line]
         found = await self.app.attempt(suggest.for_line(self.order.id, line.position), "asking who offers it")
         self.choices = [
@@ -281,12 +312,11 @@ class EditPane(Pane):
             await self.done(found)
 
     async def act_leave(self) -> None:
-        """Back to the menu with nothing lost, and from there out with nothing saved."""
-        if self.what and not (self.found or self.trouble):
+        """Back to the menu where nothing was changed, and from there out; what was changed is dropped only by y."""
+        if self.what and not self.unsaved:
             self._show("")
             return
-        await self.page.close_pane()
-        self.app.say("nothing was saved")
+        await super().act_leave()
 
 
 def _offer_words(one: suggest.Suggestion) -> str:

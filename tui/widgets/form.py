@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from engine.errors import BluebookError
 from tui import words
-from tui.widgets.pane import Pane, is_text
+from tui.widgets.unsaved import UnsavedPane
 
 SHOWN = 12
 
@@ -28,17 +27,21 @@ class Field:
     about: str = ""
 
 
-class FormPane(Pane):
-    """``save`` gets what was changed, by name, and says what came of it, or raises what is wrong with it."""
+class FormPane(UnsavedPane):
+    """``save`` gets what was changed, by name, and says what came of it, or raises what is wrong with it.
+
+    ``as_is``: the values may be taken as they are, so that nothing need be changed.
+    """
 
     scope = "form"
 
     def __init__(
         self, title: str, fields: Sequence[Field], save: Callable[[Mapping[str, str]], Awaitable[str]],
-        *, verb: str = "Update",
+        *, verb: str = "Update", as_is: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.heading, self.fields, self.save, self.verb = title, list(fields), save, verb
+        self.as_is = as_is
         self.place = 0
         self.typed: dict[str, str] = {}
         self.wrong = ""
@@ -46,16 +49,28 @@ class FormPane(Pane):
     def compose(self) -> ComposeResult:
         """The title, the fields, and the one that is written."""
         yield Static("", id="about", markup=False)
-        yield Input(compact=True)
+        yield Input(compact=True, select_on_focus=False)
+        yield Static("", id="wrong", markup=False)
+        yield self.question()
 
     async def opened(self) -> None:
         """The first field is written."""
         self._fill()
         self.query_one(Input).focus()
 
-    def takes_text(self, token: str, event: events.Key) -> bool:
-        """All is text."""
-        return is_text(event)
+    @property
+    def unsaved(self) -> int:
+        """The fields that were changed."""
+        return len(self.changed())
+
+    def resume(self) -> None:
+        """The field under the cursor is written."""
+        self.query_one(Input).focus()
+
+    def changed(self) -> dict[str, str]:
+        """What was changed, by name; a secret that was written is."""
+        values = {field.name: field.value for field in self.fields if not field.secret}
+        return {name: text for name, text in self.typed.items() if text != values.get(name, "")}
 
     @property
     def field(self) -> Field:
@@ -89,10 +104,11 @@ class FormPane(Pane):
                 f" {'>' if here else ' '}{'*' if changed else ' '} {field.label:<{width}}  ", "bold" if here else ""
             )
             text.append(f"{words.plain(value)}\n", "bold" if changed else "")
-        if self.wrong:
-            text.append(f" {words.plain(self.wrong)}\n", "bold reverse")
         text.append(f" Enter {self.verb}   ↑↓ field   Esc leaves", "dim")
         self.query_one("#about", Static).update(text)
+        wrong = self.query_one("#wrong", Static)
+        wrong.update(words.plain(self.wrong))
+        wrong.display = bool(self.wrong)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """What is typed is kept when the cursor goes to another field."""
@@ -111,9 +127,8 @@ class FormPane(Pane):
 
     async def act_accept(self) -> None:
         """What was changed is saved; where something is wrong, its field is under the cursor and nothing is saved."""
-        values = {field.name: field.value for field in self.fields if not field.secret}
-        changed = {name: text for name, text in self.typed.items() if text != values.get(name, "")}
-        if not changed:
+        changed = self.changed()
+        if not changed and not self.as_is:
             self.app.say("nothing was changed yet")
             return
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from engine import clock
 from engine.domain.states import DEAD
 from engine.services.blue_book import Event
 from engine.services.order_page import Line, OrderPage, Parcel, Purchase, PurchaseLine
@@ -20,6 +21,8 @@ def head(order: OrderPage) -> Text:
     state = plain_words(order.status).upper()
     text.append(f" {words.plain(order.number)}  {state}  ", "bold")
     held = f"ON HOLD: {order.held} · " if order.held else ""
+    if order.snoozed_until is not None and order.snoozed_until > clock.now():
+        held += f"snoozed until {local(order.snoozed_until)} (z) · "
     about = (
         f"{held}{order.customer} · {order.channel} · placed {ago(order.placed_at)} ago · {plain_words(order.payment)}"
     )

@@ -21,22 +21,28 @@ from tui.widgets.pane import Pane, is_text
 
 MOST = 9
 SEARCH_SECONDS = 0.12
-REMEMBERED = (Resolution.MAP_SKU, Resolution.MAP_SHIPPING, Resolution.WAIVE)
 BEGINS_TEXT = "/"
 
 
 class ResolvePane(Pane):
-    """One Issue after the other, until none is left. ``done`` is told of each that was resolved."""
+    """One Issue after the other, until none is left.
+
+    ``done`` is told of each that was resolved, whether it was the last, and whether the orders that became ready by it are
+    to be processed too: that is ticked by hand, for one Issue at a time.
+    """
 
     scope = "resolve"
 
-    def __init__(self, number: str, issues: list[OpenIssue], done: Callable[[Resolved, bool], Awaitable[None]]) -> None:
+    def __init__(
+        self, number: str, issues: list[OpenIssue], done: Callable[[Resolved, bool, bool], Awaitable[None]]
+    ) -> None:
         super().__init__()
         self.number, self.issues, self.done = number, issues, done
         self.told: Suggestions | None = None
         self.choices: list[Choice] = []
         self.here = 0
         self.remember = True
+        self.process_too = False
         self.asking: Choice | None = None
         self.noting: Choice | None = None
         self._typing = False
@@ -81,6 +87,7 @@ class ResolvePane(Pane):
         self.told = await suggest.suggestions(self.issue.id)
         self.choices, self.here = choices_of(self.told), 0
         self.asking = self.noting = None
+        self.process_too = False
         self.scope = "resolve"
         self._searched, self.field.value, self._moved = "", "", False
         # Where something is suggested, digits choose; where not, the value is typed at once.
@@ -121,25 +128,38 @@ class ResolvePane(Pane):
 
     def _options(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        if any(choice.how in REMEMBERED for choice in self.choices):
+        if self.remembers:
             text.append(f" [{'x' if self.remember else ' '}] m remember for next time")
-            if self.told is not None and self.told.waiting and self.remember:
-                text.append(", and look again at the orders that wait for it")
+        if self.frees:
+            assert self.told is not None
+            text.append(
+                f"  [{'x' if self.process_too else ' '}] P process the {self.told.waiting:,} that wait for it too"
+            )
         if self.searches or self.corrects:
-            text.append(f"   {BEGINS_TEXT} types anything" if not self._typing else "   ↑↓ choose", "dim")
+            text.append(f"   {BEGINS_TEXT} any text" if not self._typing else "   ↑↓ choose", "dim")
         if Resolution.DROP_LINE in self.issue.resolutions:
             text.append("   x drop the line", "dim")
         return text
 
+    @property
+    def remembers(self) -> bool:
+        """Is there an answer that can be kept for next time?"""
+        return self.told is not None and any(choice.how in self.told.remembers for choice in self.choices)
+
+    @property
+    def frees(self) -> bool:
+        """Will the answer, remembered, be looked at for other orders too?"""
+        return self.remembers and self.remember and self.told is not None and self.told.waiting > 0
+
     # --- typing -------------------------------------------------------------------------------------------------------
 
     def takes_text(self, token: str, event: events.Key) -> bool:
-        """Once something is typed all is text; before, digits choose, and m and x mean what they say."""
+        """Once something is typed all is text; before, digits choose, and m, P and x mean what they say."""
         if self.asking is not None or not self.field.display:
             return False
         if self.noting is not None or self._typing:
             return is_text(event)
-        if not event.is_printable or token in (BEGINS_TEXT, "m", "x", " ") or token.isdecimal():
+        if not event.is_printable or token in (BEGINS_TEXT, "m", "P", "x", " ") or token.isdecimal():
             return False
         self._typing = True
         self.draw()
@@ -181,7 +201,19 @@ class ResolvePane(Pane):
 
     def act_remember(self) -> None:
         """Saved for next time, or for this order only."""
+        if not self.remembers:
+            self.app.say("there is nothing here to remember: the answer is about this order")
+            return
         self.remember = not self.remember
+        self.process_too = self.process_too and self.remember
+        self.draw()
+
+    def act_process_too(self) -> None:
+        """The orders that become ready by the answer are processed too, or not."""
+        if not self.frees:
+            self.app.say("no other order becomes ready by this answer")
+            return
+        self.process_too = not self.process_too
         self.draw()
 
     async def act_pick(self, number: int) -> None:
@@ -246,8 +278,9 @@ class ResolvePane(Pane):
 
     async def _do(self, choice: Choice) -> None:
         args: dict[str, Any] = dict(choice.args)
-        if choice.how in REMEMBERED:
+        if self.told is not None and choice.how in self.told.remembers:
             args["remember"] = self.remember
+        too = self.process_too
         work = resolve.resolve(self.issue.id, choice.how, args, self.app.by)
         found = await self.app.attempt(work, f"resolving {self.number}")
         if found is None:
@@ -257,4 +290,4 @@ class ResolvePane(Pane):
         self.issues = found.remaining
         if self.issues:
             await self._show_issue()
-        await self.done(found, not self.issues)
+        await self.done(found, not self.issues, too)

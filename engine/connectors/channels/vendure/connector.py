@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -66,7 +67,10 @@ query Check {
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """``url`` is the Admin API's; ``money_precision`` the decimals of the store's moneyStrategy (2 unless changed)."""
+    """``url`` is the Admin API's; ``money_precision`` the decimals of the store's moneyStrategy (2 unless changed).
+
+    ``dashboard_url`` is where its people work, if not at /dashboard of the same server.
+    """
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+\S*$")]
     username: Annotated[str, msgspec.Meta(min_length=1)]
@@ -75,6 +79,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     page_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
     money_precision: Annotated[int, msgspec.Meta(ge=0, le=6)] = 2
+    dashboard_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]+\S*)?$")] = ""
 
 
 class _RawList(msgspec.Struct):
@@ -197,6 +202,15 @@ class Connector:
         self._config = config
         self._client = VendureClient(config.url, config.username, config.password, config.channel_token, config.timeout)
         self._order_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @staticmethod
+    def order_page(settings: Mapping[str, Any], external_id: str) -> str:
+        """The order in the store's dashboard."""
+        desk = str(settings.get("dashboard_url") or "").rstrip("/")
+        if not desk:
+            scheme, _, rest = str(settings.get("url", "")).partition("://")
+            desk = f"{scheme}://{rest.partition('/')[0]}/dashboard" if rest else ""
+        return f"{desk}/orders/{quote(external_id, safe='')}" if desk else ""
 
     async def pull(self, since: datetime | None, cursor: str | None) -> Page:
         """One page of orders placed at or after ``since`` (and a minute before it), oldest first.

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -67,6 +68,12 @@ class Connector:
         self._client = Client(config.url, config.consumer_key, config.consumer_secret, config.timeout)
         self._pusher = Pusher(self._client, config.customer_note)
         self._few = asyncio.Semaphore(4)
+
+    @staticmethod
+    def order_page(settings: Mapping[str, Any], external_id: str) -> str:
+        """The order in wp-admin; a store with order tables of their own (HPOS) sends on from this address to theirs."""
+        home = str(settings.get("url", "")).rstrip("/")
+        return f"{home}/wp-admin/post.php?post={quote(external_id, safe='')}&action=edit" if home else ""
 
     async def pull(self, since: datetime | None, cursor: str | None) -> Page:
         """One page of orders changed at or after ``since`` (whole seconds), oldest change first."""

@@ -1,0 +1,104 @@
+"""A channel or a supplier is added: the connector is chosen, its settings are asked for, tried, and then saved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.connectors import registry
+from engine.errors import BluebookError, Invalid, Misconfigured
+from engine.services import setup
+from engine.services.connections import Table
+from tui import options
+from tui.widgets.form import Field, FormPane
+from tui.widgets.pick import Picked, PickPane
+
+if TYPE_CHECKING:
+    from tui.app import BluebookApp
+
+WHAT = {"channels": "channel", "suppliers": "supplier"}
+
+
+def choose(table: Table, then: Callable[[str], Awaitable[None]]) -> PickPane:
+    """Which connector? ``then`` is told its slug."""
+
+    async def find(_text: str) -> list[Picked]:
+        return [Picked(slug, kind_of(table, slug).name, slug) for slug in registry.available(table)]
+
+    return PickPane(f"Add a {WHAT[table]}: what is it?", find, then)
+
+
+def kind_of(table: Table, slug: str) -> Any:
+    """The connector's class."""
+    return registry.channel_type(slug) if table == "channels" else registry.supplier_type(slug)
+
+
+class Adding:
+    """The form for one connector. What does not work is told and nothing is saved; Enter once more saves it untried."""
+
+    def __init__(self, app: BluebookApp, table: Table, slug: str) -> None:
+        self.app, self.table, self.slug = app, table, slug
+        self.kind = kind_of(table, slug)
+        self.tried: dict[str, str] = {}
+
+    def form(self) -> FormPane:
+        """Name first, then what the connector cannot do without, then what it has a value for."""
+        fields = [Field("name", "name", about="what to call it")]
+        if self.table == "suppliers":
+            fields.append(Field("code", "code", about="a short word for lists, such as ACME"))
+            fields.append(Field("currency", "currency", "USD", about="of its costs"))
+        own = sorted(msgspec.structs.fields(self.kind.config_type), key=lambda field: not field.required)
+        fields += [self._field(field) for field in own]
+        return FormPane(f"Add a {WHAT[self.table]}: {self.kind.name}", fields, self.save, verb="tries it and adds it")
+
+    def _field(self, field: Any) -> Field:
+        secret = field.name in self.kind.secret_fields
+        default = "" if field.required else _shown(field)
+        about = "needed" if field.required else ""
+        return Field(f"set.{field.name}", field.name.replace("_", " "), default, secret, about)
+
+    async def save(self, changed: Mapping[str, str]) -> str:
+        """It is added; a sentence. Raises Invalid naming the field, or with what trying it said."""
+        for name in ("name", "code"):
+            if (name == "name" or self.table == "suppliers") and not changed.get(name, "").strip():
+                raise Invalid(f"give it a {name}", name)
+        values = options.settings(changed)
+        self._check(values)
+        said = await self._try(values, dict(changed))
+        name, by = changed["name"].strip(), self.app.by
+        if self.table == "channels":
+            await setup.add_channel(name, self.slug, values, by)
+        else:
+            more = {"currency": changed["currency"].strip().upper()} if "currency" in changed else {}
+            await setup.add_supplier(name, changed["code"].strip(), self.slug, values, by, **more)
+        return f"{name} is added: {said}"
+
+    def _check(self, values: dict[str, Any]) -> None:
+        for field in msgspec.structs.fields(self.kind.config_type):
+            if field.required and not values.get(field.name):
+                raise Invalid(f"{field.name.replace('_', ' ')} is needed", f"set.{field.name}")
+        try:
+            registry.configure(self.kind, values)
+        except Misconfigured as error:
+            about = re.search(r"`\$\.(\w+)", error.message)
+            raise Invalid(error.message, f"set.{about[1]}" if about else None) from error
+
+    async def _try(self, values: Mapping[str, Any], changed: dict[str, str]) -> str:
+        if self.tried == changed:
+            return "it was not tried (t tries it)"
+        self.app.say(f"asking {self.kind.name} …")
+        try:
+            return await setup.try_settings(self.table, self.slug, values)
+        except BluebookError as error:
+            self.tried = changed
+            self.app.say("not added yet", "warn")
+            raise Invalid(f"{error.message}. Nothing is saved; correct it, or Enter adds it as it is", None) from error
+
+
+def _shown(field: Any) -> str:
+    """A default as people write it."""
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
