@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,10 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "edit": ("3", "e", "q", "2"),
     "bulk": ("3", "*", "P"),
     "cancel": ("1", "c"),
+    "edit_left": ("3", "e", "q", "2", "escape"),
+    "snooze": ("1", "z"),
+    "add": ("g", "s", "A"),
+    "add_supplier": ("g", "s", "A", "1", "enter"),
     "filter": ("/", *"err:sk"),
     "command": (":", *"vi"),
     "palette": ("ctrl+p", *"hist"),
@@ -84,14 +89,18 @@ ORDERS = (
 
 
 @pytest.fixture
-async def moment(still: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def moment(still: Scene, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """It is the one moment, in the one time zone, in a home where the hint was seen."""
     monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     clock.use(lambda: NOW)
     monkeypatch.setattr(live, "midnight", lambda: NOW.replace(hour=0, minute=0))
     monkeypatch.setattr(plain, "local", _local)
     monkeypatch.setattr(keys_file, "path", lambda: Path("/home/dana/bluebook/keys.toml"))
     monkeypatch.setattr(views, "load", lambda: views.Remembered(hinted=True))
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def _local(at: datetime | None, *, seconds: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from engine import clock
 from engine.domain.states import CANCELABLE, DEAD, PurchaseState
 from engine.services import cancel, hold, intake, preview, process, resolve
 from engine.services.edit import Edited
@@ -181,7 +182,7 @@ class OrderActs(BookScreen):
         order = await self._shown()
         if order is None:
             return
-        now = datetime.now().astimezone()
+        now = clock.now().astimezone()
         moments = {str(n): until for n, (_, until) in enumerate(snooze.choices(now))}
         offered = [
             Picked(str(n), name, f"{until:%a %d %b %H:%M}") for n, (name, until) in enumerate(snooze.choices(now))
@@ -205,7 +206,7 @@ class OrderActs(BookScreen):
 
     async def _snooze_typed(self, order: OrderPage) -> None:
         async def save(changed: Mapping[str, str]) -> str:
-            until = snooze.read(changed["until"], datetime.now().astimezone())
+            until = snooze.read(changed["until"], clock.now().astimezone())
             self.app.later(lambda: self._snooze(order, until))
             return "…"
 
@@ -214,7 +215,7 @@ class OrderActs(BookScreen):
 
     async def _snooze(self, order: OrderPage, until: datetime | None) -> None:
         """Out of sight until then; None brings it back."""
-        seconds = (until - datetime.now().astimezone()).total_seconds() if until is not None else 0
+        seconds = (until - clock.now().astimezone()).total_seconds() if until is not None else 0
         if not await self.app.attempt(_done(hold.snooze(order.id, seconds, self.app.by)), f"snoozing {order.number}"):
             return
         if until is None:
