@@ -27,11 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import settings, vault
-from tests.bench import edi, intake, pipeline, reading, terminal, triage
+from tests.bench import big_order, edi, intake, pipeline, reading, terminal, triage
 from tests.support import databases
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = ("intake", "pipeline", "edi", "reading", "terminal", "triage")
+PARTS = ("intake", "pipeline", "edi", "reading", "terminal", "big_order", "triage")
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,6 +74,8 @@ def main() -> int:
         if "terminal" in parts:
             results["terminal"] = {}
         _over_many(folder, options, results)
+        if "big_order" in parts:
+            results["big_order"] = big_order.run(folder / "big")
         if "triage" in parts:
             results["triage"] = triage.run(folder / "triage")
     finally:
@@ -195,12 +197,27 @@ def _show(results: dict[str, Any]) -> None:
             missed = ["" if goal is None or value <= goal else " !" for value in found]
             table.add_row(name.replace("_", " "), *[f"{v:.1f}{m}" for v, m in zip(found, missed, strict=True)])
         console.print(table)
+    if "big_order" in results:
+        table = Table(
+            title=f"an order of {big_order.LINES} lines and {big_order.EVENTS:,} events", title_justify="left"
+        )
+        table.add_column("what")
+        table.add_column("ms", justify="right")
+        for name, value in results["big_order"].items():
+            table.add_row(
+                name.removesuffix("_ms").replace("_", " "), f"{value:.1f}{_beyond(value, big_order.GOALS[name])}"
+            )
+        console.print(table)
     if "triage" in results:
         found = results["triage"]
         console.print(
             f"triage: {found['orders']} orders, {found['orders_per_minute']:.0f} a minute, {found['keys_per_order']:.2f} keys an "
             f"order, the app's share of the time {found['app_share_percent']:.1f}%"
         )
+
+
+def _beyond(value: float, goal: float) -> str:
+    return "" if value <= goal else " !"
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from engine import db
-from engine.services import process
+from engine.services import lifecycle, process
 from tests.support.scene import DANA, Scene
 from tests.support.terminal import at_desk
 
@@ -177,3 +178,25 @@ async def test_names_that_would_steer_a_terminal_do_not(scene: Scene) -> None:
         await desk.press("enter")
         assert "\x1b" not in desk.text()
         assert "\u202e" not in desk.text()
+
+
+async def test_a_key_costs_no_more_on_an_order_of_300_lines_and_1000_events(scene: Scene) -> None:
+    small, big = await scene.order(("BB-MUG-01", 1)), await scene.order(*[("BB-MUG-01", 1)] * 300)
+    for order in (small, big):
+        async with lifecycle.change([order], by=DANA) as work:
+            for n in range(50 if order == small else 1_000):
+                work.put(work.cases[0], work.cases[0].order, note=f"looked at {n} times")
+                work.event(work.cases[0], "order:change", f"looked at {n} times")
+    cost: dict[tuple[str, int], float] = {}
+    async with at_desk() as desk:
+        for order in (small, big):
+            await desk.press("1")
+            await desk.go(order)
+            for screen, keys in (("enter", "jk"), ("b", "kj")):
+                await desk.press(screen, "G")
+                begun = time.process_time()
+                await desk.press(*keys * 15)
+                cost[screen, order] = time.process_time() - begun
+                await desk.press("escape")
+    for screen in ("enter", "b"):
+        assert cost[screen, big] < 3 * cost[screen, small] + 0.1, cost

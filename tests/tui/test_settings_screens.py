@@ -195,7 +195,7 @@ async def test_a_supplier_that_cannot_be_reached_is_added_only_when_that_is_said
     name = f"FAR{next(serial)}"
     async with at_desk(start="suppliers", size=(100, 50)) as desk:
         await desk.press("A", "1")
-        await field(desk, "name", *name)
+        await field(desk, "call it", *name)
         await field(desk, "code", *name)
         await field(desk, "base url", *"http://127.0.0.1:9")
         await field(desk, "api key", *"k")

@@ -36,7 +36,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "edit": ("3", "e", "q", "2"),
     "bulk": ("3", "*", "P"),
     "cancel": ("1", "c"),
-    "edit_left": ("3", "e", "q", "2", "escape"),
+    "edit_left": ("3", "e", "q", "1", "escape"),
     "snooze": ("1", "z"),
     "add": ("g", "s", "A"),
     "add_supplier": ("g", "s", "A", "1", "enter"),

@@ -46,19 +46,20 @@ class Adding:
 
     def form(self) -> FormPane:
         """Name first, then what the connector cannot do without, then what it has a value for."""
-        fields = [Field("name", "name", about="what to call it")]
+        fields = [Field("name", "call it", about="its name in lists", needed=True)]
         if self.table == "suppliers":
-            fields.append(Field("code", "code", about="a short word for lists, such as ACME"))
+            fields.append(Field("code", "code", about="a short word, such as ACME", needed=True))
             fields.append(Field("currency", "currency", "USD", about="of its costs"))
         own = sorted(msgspec.structs.fields(self.kind.config_type), key=lambda field: not field.required)
         fields += [self._field(field) for field in own]
-        return FormPane(f"Add a {WHAT[self.table]}: {self.kind.name}", fields, self.save, verb="tries it and adds it")
+        return FormPane(
+            f"Add a {WHAT[self.table]}: {self.kind.name}", fields, self.save, verb="tries it and adds it", as_is=True
+        )
 
     def _field(self, field: Any) -> Field:
         secret = field.name in self.kind.secret_fields
         default = "" if field.required else _shown(field)
-        about = "needed" if field.required else ""
-        return Field(f"set.{field.name}", field.name.replace("_", " "), default, secret, about)
+        return Field(f"set.{field.name}", field.name.replace("_", " "), default, secret, needed=field.required)
 
     async def save(self, changed: Mapping[str, str]) -> str:
         """It is added; a sentence. Raises Invalid naming the field, or with what trying it said."""

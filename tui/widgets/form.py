@@ -25,6 +25,7 @@ class Field:
     value: str = ""
     secret: bool = False
     about: str = ""
+    needed: bool = False
 
 
 class FormPane(UnsavedPane):
@@ -103,6 +104,8 @@ class FormPane(UnsavedPane):
             text.append(
                 f" {'>' if here else ' '}{'*' if changed else ' '} {field.label:<{width}}  ", "bold" if here else ""
             )
+            if field.needed and not (changed or field.value):
+                value = "(needed)"
             text.append(f"{words.plain(value)}\n", "bold" if changed else "")
         text.append(f" Enter {self.verb}   ↑↓ field   Esc leaves", "dim")
         self.query_one("#about", Static).update(text)
