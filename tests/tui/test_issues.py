@@ -216,6 +216,8 @@ async def as_before(scene: Scene) -> AsyncIterator[None]:
     """What one of them changes about the shop is as it was for the next."""
     yield
     clock.use(lambda: datetime.now(UTC))
+    held = await db.rows("SELECT DISTINCT order_id FROM purchase_orders WHERE state = 'queued'")
+    await process.undo([int(row[0]) for row in held], DANA)  # else it would be sent into the next one's fault
     acme = scene.shop.suppliers["ACME"]
     await setup.update("suppliers", acme, DANA, settle_seconds=60, values={"can_cancel": True})
     await setup.update("channels", scene.shop.channel_id, DANA, margin_floor=None)
