@@ -198,22 +198,23 @@ def _show(results: dict[str, Any]) -> None:
             table.add_row(name.replace("_", " "), *[f"{v:.1f}{m}" for v, m in zip(found, missed, strict=True)])
         console.print(table)
     if "big_order" in results:
-        table = Table(
-            title=f"an order of {big_order.LINES} lines and {big_order.EVENTS:,} events", title_justify="left"
-        )
-        table.add_column("what")
-        table.add_column("ms", justify="right")
-        for name, value in results["big_order"].items():
-            table.add_row(
-                name.removesuffix("_ms").replace("_", " "), f"{value:.1f}{_beyond(value, big_order.GOALS[name])}"
-            )
-        console.print(table)
+        _show_big_order(console, results["big_order"])
     if "triage" in results:
         found = results["triage"]
         console.print(
             f"triage: {found['orders']} orders, {found['orders_per_minute']:.0f} a minute, {found['keys_per_order']:.2f} keys an "
             f"order, the app's share of the time {found['app_share_percent']:.1f}%"
         )
+
+
+def _show_big_order(console: Console, found: dict[str, float]) -> None:
+    title = f"an order of {big_order.LINES} lines and {big_order.EVENTS:,} events"
+    table = Table(title=title, title_justify="left")
+    table.add_column("what")
+    table.add_column("ms", justify="right")
+    for name, value in found.items():
+        table.add_row(name.removesuffix("_ms").replace("_", " "), f"{value:.1f}{_beyond(value, big_order.GOALS[name])}")
+    console.print(table)
 
 
 def _beyond(value: float, goal: float) -> str:
