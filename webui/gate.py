@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import structlog
+from starlette.exceptions import HTTPException
 
 from engine import db
 from engine.services import sessions, trouble
@@ -35,6 +36,8 @@ OPEN_BELOW = ("/invitation/", "/static/", "/assets/")
 MOST_BYTES, MOST_FORM_BYTES = 20 * 1024 * 1024, 16 * 1024
 """The largest request: of an upload, and of a form for people who are not logged in."""
 SAFE = ("GET", "HEAD", "OPTIONS")
+CORS = b"access-control-"
+"""No other site reads anything here, whatever Reflex offers."""
 _INLINE = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
 log = structlog.get_logger("bluebook.web")
 
@@ -131,9 +134,15 @@ class Gate:
         async def answer(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 ours = {name for name, _ in self._headers} | {b"cache-control", b"server"}
-                headers = [(n, v) for n, v in message.get("headers", []) if n.lower() not in ours]
+                headers = [
+                    (n, v)
+                    for n, v in message.get("headers", [])
+                    if n.lower() not in ours and not n.lower().startswith(CORS)
+                ]
                 told = dict(message.get("headers", [])).get(b"cache-control")
-                cache = b"public, max-age=31536000, immutable" if kept else told or b"no-store"
+                cache = told or b"no-store"
+                if kept and message["status"] in (200, 206, 304):
+                    cache = b"public, max-age=31536000, immutable"
                 message = message | {"headers": [*headers, *self._headers, (b"cache-control", cache)]}
             await send(message)
 
@@ -150,7 +159,7 @@ class Gate:
         most = MOST_FORM_BYTES if is_open else MOST_BYTES
         length = _text(headers, b"content-length")
         if length and (not length.isdecimal() or int(length) > most):
-            await _say(send, 413, f"This is too large: at most {most // 1024:,} KB are taken here.")
+            await _say(send, 413, _too_large(most))
             return
         receive = _limited(receive, most)
         scope["state"] = {**scope.get("state", {}), "secure": self.secure}
@@ -184,9 +193,6 @@ class Gate:
 
         try:
             await self.app(scope, receive, noted)
-        except _TooLarge as error:
-            if not begun:
-                await _say(send, 413, f"This is too large: at most {error.most // 1024:,} KB are taken here.")
         except Exception:
             log.exception("a request failed", path=_loggable(scope["path"]))
             if not begun:
@@ -231,10 +237,15 @@ class Gate:
         return urlsplit(origin).netloc == _text(headers, b"host")
 
 
-class _TooLarge(Exception):
+class _TooLarge(HTTPException):
+    """Starlette, which reads the body, answers by it."""
+
     def __init__(self, most: int) -> None:
-        super().__init__(most)
-        self.most = most
+        super().__init__(413, _too_large(most))
+
+
+def _too_large(most: int) -> str:
+    return f"This is too large: at most {most // 1024:,} KB are taken here."
 
 
 def _limited(receive: Receive, most: int) -> Receive:

@@ -56,9 +56,13 @@ def _address(request: Request) -> str:
 def with_session(request: Request, token: str, target: str) -> Response:
     """Off to the target with a new session in a cookie that scripts cannot read and other sites' forms do not send."""
     answer = RedirectResponse(target, 303)
-    secure = request.scope.get("scheme") == "https" or bool(request.state.secure)
-    answer.set_cookie(COOKIE, token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax", secure=secure, path="/")
+    answer.set_cookie(COOKIE, token, max_age=COOKIE_SECONDS, **_how(request))
     return answer
+
+
+def _how(request: Request) -> dict[str, Any]:
+    secure = request.scope.get("scheme") == "https" or bool(request.state.secure)
+    return {"httponly": True, "samesite": "lax", "secure": secure, "path": "/"}
 
 
 async def login(request: Request) -> Response:
@@ -98,7 +102,7 @@ async def do_logout(request: Request) -> Response:
     """The session is over."""
     await sessions.logout(token_of(request.headers.get("cookie", "")))
     answer = RedirectResponse("/login?out=1", 303)
-    answer.delete_cookie(COOKIE, path="/")
+    answer.delete_cookie(COOKIE, **_how(request))
     return answer
 
 

@@ -17,12 +17,10 @@ from webui import build, config
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def _configure(host: str, port: int, public_url: str) -> tuple[str, ...]:
-    """Reflex is told where things are; the origins whose pages may connect."""
-    names = ("127.0.0.1", "localhost") if host in LOOPBACK else (host,)
-    origins = (public_url,) if public_url else tuple(f"http://{name}:{port}" for name in names)
+def _configure() -> None:
+    """Reflex is told where things are. Whose pages may connect is the gate's business, which knows what it is called."""
     os.environ |= {
-        "REFLEX_CORS_ALLOWED_ORIGINS": ",".join(origins),
+        "REFLEX_CORS_ALLOWED_ORIGINS": "*",
         "__REFLEX_SKIP_COMPILE": "true",
         "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
         "REFLEX_ENV_MODE": "prod",
@@ -34,19 +32,18 @@ def _configure(host: str, port: int, public_url: str) -> tuple[str, ...]:
 
     # Reflex reads rxconfig.py from the working folder only; from a wheel there is none.
     RegistrationContext.ensure_context()._set_config(config.make_config())
-    return origins
 
 
-def make_app(host: str, port: int, public_url: str = "", proxy_hops: int = 0) -> Any:
+def make_app(public_url: str = "", proxy_hops: int = 0) -> Any:
     """The whole app, behind its gate; the database must be open here. Raises Misconfigured where no front end was built."""
     if not (config.DIST / "build" / "client" / "index.html").is_file() or _is_checkout_and_stale():
         raise Misconfigured("the web app's front end is not built, or not from these sources: `make web` builds it")
-    origins = _configure(host, port, public_url)
+    _configure()
     from webui.app import app
     from webui.gate import Gate
     from webui.routes import is_download
 
-    return Gate(app(), db.context(), origins if public_url else (), downloads=is_download, proxy_hops=proxy_hops)
+    return Gate(app(), db.context(), (public_url,) if public_url else (), downloads=is_download, proxy_hops=proxy_hops)
 
 
 def _origin(public_url: str) -> str:
@@ -73,7 +70,7 @@ async def serve(
     from granian.constants import Interfaces
     from granian.server.embed import Server
 
-    app = make_app(host, port, _origin(public_url), proxy_hops)
+    app = make_app(_origin(public_url), proxy_hops)
     _see_that_it_is_free(host, port)
     server = Server(app, address=host, port=port, interface=Interfaces.ASGI, log_enabled=False)
     stopped = asyncio.Event()

@@ -38,6 +38,11 @@ def plain(text: str) -> str:
     )
 
 
+def web_url(url: str) -> str:
+    """The address if it is one of the web, "" for any other: ``javascript:`` and its like are no links."""
+    return url if url.startswith(("https://", "http://")) and plain(url) == url else ""
+
+
 def name_of(state: str) -> str:
     """A status or state as people read it: ``Partially shipped``."""
     return _NAMES.get(state, state.replace("_", " ")).capitalize()

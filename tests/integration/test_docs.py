@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.domain import roles
+from engine.domain.roles import WHAT, Permission, Role
 from engine.domain.states import OrderStatus
 from engine.settings import Settings
 from scripts import keys, states
@@ -119,6 +121,14 @@ def test_the_page_of_states_is_made_from_the_table() -> None:
 def test_the_keys_in_the_docs_are_those_of_the_app() -> None:
     assert keys.PAGE.read_text("utf-8") == keys.page(), "run python -m scripts.keys"
     assert keys.ten_keys() in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_roles_in_the_docs_are_those_that_are_asked() -> None:
+    rows = re.findall(r"^\| (.+?) \|$", (ROOT / "docs" / "web.md").read_text("utf-8"), re.MULTILINE)
+    head, *table = [[cell.strip() for cell in row.split("|")] for row in rows]
+    assert head == ["may", *Role]
+    told = {row[0]: [bool(cell) for cell in row[1:]] for row in table}
+    assert told == {WHAT[p]: [roles.may(role, p) for role in Role] for p in Permission}
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import reflex as rx
 import structlog
+from reflex.state import _override_base_method
 
 from engine.domain import roles
 from engine.domain.roles import Permission
@@ -180,6 +181,17 @@ class Book(rx.State):
     section: str = ""
     loading: bool = True
     _person: Person | None = None
+
+    @staticmethod
+    @_override_base_method
+    def _item_is_event_handler(name: str, value: Any) -> bool:
+        """Only what ``on`` declared is a handler. To Reflex every public method is one, and pages can name any."""
+        return rx.State._item_is_event_handler(name, value) and value.__qualname__ in HANDLERS
+
+    @classmethod
+    @_override_base_method
+    def _create_setvar(cls) -> None:
+        """No page sets a value by its name."""
 
     @property
     def person(self) -> Person:

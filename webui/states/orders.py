@@ -135,7 +135,8 @@ def line_view(cell: LineCell) -> LineView:
     state = words.name_of(cell.state) if cell.state else ""
     return LineView(
         cell.line_id, words.plain(cell.sku), words.plain(cell.title), cell.quantity, cell.supplier, state,
-        words.purchase_tone(cell.state), words.plain(cell.message), words.plain(number), url,
+        words.purchase_tone(cell.state), words.plain(cell.message), words.plain(number),
+        words.web_url(url),
     )  # fmt: skip
 
 
