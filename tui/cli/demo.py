@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tui.cli import demo_supplier
 from tui.cli.demo_web import DemoWeb
 
 if TYPE_CHECKING:
@@ -39,10 +40,14 @@ def register(root: Noun) -> None:
     text = f"{inspect.cleandoc(demo.__doc__ or '')}\n\n\b\nExamples:\n{lines}"
     short = (demo.__doc__ or "").strip().partition("\n")[0]
     command.EXAMPLES.extend(command.Example(line, reads=False) for line in EXAMPLES)
-    root.app.command("demo", help=text, short_help=short, context_settings=command.HELP)(demo)
+    group = typer.Typer(rich_markup_mode=None, add_completion=False)
+    group.callback(invoke_without_command=True, help=text, short_help=short, context_settings=command.HELP)(demo)
+    demo_supplier.register(group)
+    root.app.add_typer(group, name="demo")
 
 
 def demo(
+    ctx: typer.Context,
     orders: Annotated[int, typer.Option("--orders", help="How many orders are placed, 1 to 5000.")] = 40,
     home: Annotated[
         Path | None, typer.Option("--home", help="The demo's own folder, wiped at the start. Default: HOME/demo.")
@@ -56,7 +61,8 @@ def demo(
 
     In a terminal the terminal app then opens, with orders that wait for you. Nothing listens beyond 127.0.0.1.
     """
-    raise typer.Exit(run(orders=orders, home=home, fast=fast, as_json=as_json))
+    if ctx.invoked_subcommand is None:
+        raise typer.Exit(run(orders=orders, home=home, fast=fast, as_json=as_json))
 
 
 def run(*, orders: int = 40, home: Path | None = None, fast: bool = False, as_json: bool = False) -> int:

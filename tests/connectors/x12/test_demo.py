@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -112,3 +113,15 @@ def test_it_runs_as_a_program_and_says_how_to_connect(tmp_path: Path) -> None:
         said = json.loads(running.stdout.readline())
         running.terminate()
     assert Connector(msgspec.convert(said, Config)).partner == "ZZ:BLUEBOOK>ZZ:DEMOX12:T"
+
+
+def test_the_command_says_what_there_is_and_how_to_connect(tmp_path: Path) -> None:
+    bluebook = [str(Path(sys.executable).with_name("bluebook")), "demo", "supplier"]
+    wrong = subprocess.run([*bluebook, "x12", "--fault", "nope"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, "there is no fault 'nope'; there are: reject-line" in wrong.stderr) == (2, True)
+    with subprocess.Popen([*bluebook, "x12", "--home", str(tmp_path)], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        said = running.stdout.readline() + running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+    assert f"--connector x12 --set transport=folder --set folder={tmp_path}" in said
