@@ -20,3 +20,8 @@ def with_params(path: str, params: Mapping[str, str]) -> str:
     """The path with a query of those that are not empty."""
     query = urlencode({name: value for name, value in params.items() if value}, quote_via=quote)
     return f"{path}?{query}" if query else path
+
+
+def supplier(code: str) -> str:
+    """The page of a supplier."""
+    return f"/suppliers/{quote(code, safe='')}"

@@ -83,7 +83,10 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders that wait for someone here, and those of them that need a person. Changes are since ``morning``."""
+    """Orders that wait for someone here, and those of them that need a person. Changes are since ``morning``.
+
+    ``exact``: not so where more than ``MOST`` orders went since, of which no more were subtracted.
+    """
 
     waiting: Count
     oldest: datetime | None
@@ -91,15 +94,20 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     person: Count
     person_change: int
     morning: datetime
+    exact: bool = True
 
 
 class Processing(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds from received to sent; None without any. ``in_time``: percent within the goal."""
+    """Seconds from received to sent; None without any. ``in_time``: percent within the goal.
+
+    All three are of the latest ``sampled`` purchase orders sent, which is fewer than there are where ``sampled`` is SAMPLE.
+    """
 
     sent: Count
     p50: float | None
     p90: float | None
     in_time: float | None
+    sampled: int = 0
     goal_minutes: int = GOAL_MINUTES
 
 
@@ -146,7 +154,10 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders sent in the hour that began then, by Auto Order Processing and by people, and orders placed in it."""
+    """Orders sent in the hour that began then, by Auto Order Processing and by people, and orders placed in it.
+
+    Where more purchase orders were sent than are looked at, the hours before have ``more``.
+    """
 
     begin: datetime
     placed: Count
@@ -195,13 +206,15 @@ async def waiting(s: Scope) -> Waiting:
         f"WHERE p.sent_at IS NOT NULL AND p.sent_at >= ? AND p.order_id < ? {of} LIMIT {MOST}) AS w",
         at, first, *channels,
     )  # fmt: skip
+    new, gone = await _person_changes(s, at)
     return Waiting(
         waiting=Count(sum(n[status] for n in by_status for status in OPEN_STATUSES), open_filters),
         oldest=clock.moment(min(oldest)) if oldest else None,
         change=int(came) - int(went),
         person=Count(sum(n[status] for n in by_status for status in RESOLVE), person_filters),
-        person_change=await _person_change(s, at),
+        person_change=new - gone,
         morning=morning,
+        exact=int(went) < MOST and gone < MOST,
     )
 
 
@@ -219,7 +232,8 @@ async def _first_since(at: int) -> int:
     return low
 
 
-async def _person_change(s: Scope, at: int) -> int:
+async def _person_changes(s: Scope, at: int) -> tuple[int, int]:
+    """How many orders need a person since then, and how many that did then no longer do."""
     of, ids = s.of("o.channel_id")
     issue = by_index("orders_issue")
     new = await db.value(
@@ -234,7 +248,7 @@ async def _person_change(s: Scope, at: int) -> int:
         f"AND o.issue_at IS NULL {of} LIMIT {MOST}) AS g",
         at - _micros(BACK), at, at, *ids,
     )  # fmt: skip
-    return int(new) - int(gone)
+    return int(new), int(gone)
 
 
 async def processing(s: Scope) -> Processing:
@@ -264,6 +278,7 @@ async def processing(s: Scope) -> Processing:
         p50=percentile(took, 50),
         p90=percentile(took, 90),
         in_time=100 * sum(seconds <= GOAL_MINUTES * 60 for seconds in took) / len(took) if took else None,
+        sampled=len(took),
     )
 
 
@@ -388,19 +403,22 @@ async def by_hour(s: Scope, hours: int = 24) -> list[Hour]:
     of, ids = s.of("o.channel_id")
     placed = await _placed(s, spans)
     start = clock.micros(begins[0])
+    sent = "FROM purchase_orders WHERE sent_at IS NOT NULL AND sent_at >= ?"
+    # The hour of the last that is looked at; it and those before are not whole.
+    partly = await db.value(
+        f"SELECT (sent_at - ?) / 3600000000 {sent} ORDER BY sent_at DESC LIMIT 1 OFFSET {MOST}", start, start
+    )
     rows = await db.rows(
-        "SELECT p.nth, o.auto, COUNT(DISTINCT o.id) FROM (SELECT order_id, (sent_at - ?) / 3600000000 AS nth "
-        f"FROM purchase_orders WHERE sent_at IS NOT NULL AND sent_at >= ? ORDER BY sent_at DESC LIMIT {MOST}) AS p "
-        f"CROSS JOIN orders AS o WHERE o.id = p.order_id {of} GROUP BY p.nth, o.auto",
+        f"SELECT p.nth, o.auto, COUNT(DISTINCT o.id) FROM (SELECT order_id, (sent_at - ?) / 3600000000 AS nth {sent} "
+        f"ORDER BY sent_at DESC LIMIT {MOST}) AS p CROSS JOIN orders AS o WHERE o.id = p.order_id {of} GROUP BY p.nth, o.auto",
         start, start, *ids,
     )  # fmt: skip
-    sent = {(int(r[0]), bool(r[1])): int(r[2]) for r in rows}
+    found = {(int(r[0]), bool(r[1])): int(r[2]) for r in rows}
 
     def count(n: int, auto: bool) -> Count:
         begin, end = spans[n]
-        return Count(
-            sent.get((n, auto), 0), Filters(sent_from=begin, sent_to=end, auto=auto, channel_ids=s.channel_ids)
-        )
+        filters = Filters(sent_from=begin, sent_to=end, auto=auto, channel_ids=s.channel_ids)
+        return Count(found.get((n, auto), 0), filters, partly is not None and n <= partly)
 
     return [
         Hour(
