@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import OrderStatus
-from engine.services import counters, dashboard, feed, history, scroll, search
+from engine.services import counters, dashboard, feed, history, lead_times, reports, scroll, search
 from engine.services.filters import Filters, candidates
 from tests.support import bulk, databases
 
@@ -75,6 +76,22 @@ def _readings(
         "changes": lambda i: _changes(),
         **_scrolling(n),
         **_narrowed(names, lasts),
+        **_figures(),
+    }
+
+
+def _figures() -> dict[str, Callable[[int], Awaitable[Any]]]:
+    """What the dashboard shows, of the period for which it is the most."""
+    month = reports.scope("30d", zone=UTC)
+    return {
+        "figures: waiting": lambda i: reports.waiting(month),
+        "figures: processing": lambda i: reports.processing(month),
+        "figures: late": lambda i: reports.late(month),
+        "figures: where orders wait": lambda i: reports.where_orders_wait(month),
+        "figures: reasons": lambda i: reports.reasons(month),
+        "figures: errors by day": lambda i: reports.errors_by_day(month, 30),
+        "figures: by hour": lambda i: reports.by_hour(month),
+        "figures: suppliers": lambda i: lead_times.suppliers(month),
     }
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import reflex as rx
-import structlog
 
 from engine import clock
 from engine.domain.roles import Permission
@@ -19,11 +18,10 @@ from engine.services.reports import AgeBar, Count, Day, Hour, Late, Processing, 
 from webui import chart_views, links, shared, words
 from webui.chart_views import Chart, SupplierFigure, address, number
 from webui.shared import Shared
-from webui.states.base import Book, on
+from webui.states.base import Book, on, unexpected
 from webui.states.figures import DAYS, SUPPLIERS
 from webui.states.orders import Choice
 
-log = structlog.get_logger("bluebook.web")
 PERIODS = {"today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
 MONTH = 30
 
@@ -202,7 +200,7 @@ class Dashboard(Book):
                 self._show(await FIGURES.latest(self._asked))
                 self._show_suppliers(await SUPPLIERS.latest(self.zone))
         except Exception as error:
-            sentence, _ = trouble.explain(error, "reading the figures", _unexpected)
+            sentence, _ = trouble.explain(error, "reading the figures", unexpected)
             self.error = f"{sentence[:1].upper()}{sentence[1:]}"
         else:
             self.error = ""
@@ -274,8 +272,3 @@ class Dashboard(Book):
     @staticmethod
     def _address(period: str, channel: str) -> str:
         return links.with_params("/", {"period": "" if period == "today" else period, "channel": channel})
-
-
-def _unexpected(error: BaseException, doing: str) -> str:
-    log.error("unexpected", doing=doing, exc_info=error)
-    return "the log has the details"
