@@ -9,6 +9,7 @@ from reflex.event import EventSpec
 from webui import live
 from webui.pages import every_page
 from webui.routes import make_routes
+from webui.states.auditing import Auditing
 from webui.states.base import Book
 from webui.template import framed, head
 
@@ -31,7 +32,8 @@ app = rx.App(
     backend_exception_handler=_failed,
 )
 for page in every_page():
-    load = [Book.enter, *(page.load if isinstance(page.load, (list, tuple)) else [page.load])]
+    own = page.load if isinstance(page.load, (list, tuple)) else [page.load]
+    load = [Book.enter, Auditing.look, *own]
     app.add_page(framed(page.content), route=page.route, title=page.title, on_load=load)
 live.look_at(lambda: app.event_namespace.token_to_sid if app.event_namespace is not None else ())
 app.register_lifespan_task(live.following)

@@ -1,8 +1,9 @@
-"""Files to take away: what a list shows as CSV. Plain routes, behind the gate, which says who asks."""
+"""Files to take away: what a list shows as CSV, blue books, raw payloads. Plain routes, behind the gate, which says who asks."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from engine import clock
 from engine.domain.roles import Permission
 from engine.errors import BluebookError, NotFound
-from engine.services import sheets
+from engine.services import audit, payloads, sheets
 from engine.services.filters import Filters
 from engine.services.sessions import Person
 from webui import words
@@ -59,4 +60,21 @@ async def orders_csv(request: Request, person: Person) -> Response:
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=attached(name))
 
 
-ROUTES = [route("/export/orders.csv", Permission.VIEW, orders_csv)]
+async def trail(request: Request, _person: Person) -> Response:
+    """An order's blue book."""
+    kind: Any = request.path_params["kind"]
+    number = request.query_params.get("order", "")
+    pieces = await audit.stream(number, kind)
+    return StreamingResponse(pieces, media_type=audit.MEDIA[kind], headers=attached(f"audit-{number}.{kind}"))
+
+
+async def payload(request: Request, _person: Person) -> Response:
+    """A raw payload, its secrets masked, to be read."""
+    return PlainTextResponse(await payloads.payload(request.path_params["number"]))
+
+
+ROUTES = [
+    route("/export/orders.csv", Permission.VIEW, orders_csv),
+    route("/export/audit.{kind}", Permission.VIEW, trail),
+    route("/export/payload/{number:int}.txt", Permission.VIEW, payload),
+]

@@ -9,7 +9,9 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from engine.domain.roles import Permission
+from webui.components.audit import audit_drawer
 from webui.components.parts import PlainForm, anchor, button, link, may
+from webui.components.resolve import resolve_dialog
 from webui.states.base import Book, Notice
 from webui.states.doing import Doing
 
@@ -120,6 +122,8 @@ def framed(content: Callable[[], rx.Component]) -> Callable[[], rx.Component]:
                 rx.el.ul(rx.foreach(Book.notices, _notice), class_name="notices"), aria_label="Messages"
             ),
             _foot(),
+            resolve_dialog(),
+            audit_drawer(),
             class_name="app",
         )  # fmt: skip
 

@@ -122,6 +122,12 @@ def ago(moment: datetime | None) -> str:
     return "never" if moment is None else span((clock.now() - moment).total_seconds())
 
 
+def sentence(text: str) -> str:
+    """The text as a sentence, with a capital and a full stop."""
+    said = text.strip()
+    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith(('.', '!', '?', '…')) else '.'}" if said else ""
+
+
 def many(count: int, noun: str) -> str:
     """``1 order``, ``3 orders``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -36,13 +36,15 @@ async def blue_book(
     *,
     subject: str | None = None,
     line_id: int | None = None,
+    po_number: str | None = None,
     after_seq: int = 0,
     source: str | None = None,
 ) -> list[Event]:
     """The order's events in order, from after ``after_seq`` on. Order 0 is the settings' book.
 
     ``subject``: only its own (``po.1001-1``) and those of its parts; ``line_id``: what concerned that line, the whole
-    order included, with the purchase orders and parcels that carry it; ``source``: only those of person, worker ….
+    order included, with the purchase orders and parcels that carry it; ``po_number``: what concerned that purchase order,
+    with its parcels and Issues; ``source``: only those of person, worker …. Raises NotFound for what the order has not.
     """
     rows = await db.rows(
         "SELECT id, order_id, seq, at, actor, tag, subject, message, cause, before, after, data, inbound_id, hash "
@@ -58,7 +60,27 @@ async def blue_book(
     if line_id is not None:
         roots, position, numbers = await _about(order_id, line_id)
         events = [e for e in events if _concerns(e.subject, roots, position, numbers)]
+    if po_number is not None:
+        if not await db.value(
+            "SELECT 1 FROM purchase_orders WHERE po_number = ? AND order_id = ?", po_number, order_id
+        ):
+            raise NotFound(f"order {order_id} has no purchase order {po_number}")
+        events = [e for e in events if _of_purchase(e.subject, po_number)]
     return events
+
+
+def _of_purchase(subject: str, number: str) -> bool:
+    if subject.startswith("issue."):
+        return subject.endswith(f".{number}")
+    return subject == f"po.{number}" or subject.startswith((f"po.{number}.", f"shipment.{number}."))
+
+
+async def line_name(line_id: int) -> tuple[str, int]:
+    """The SKU and the position of an order line; raises NotFound."""
+    found = await db.row("SELECT sku, position FROM order_lines WHERE id = ?", line_id)
+    if found is None:
+        raise NotFound(f"there is no order line with the id {line_id}")
+    return str(found[0]), int(found[1])
 
 
 def _event(row: Any) -> Event:

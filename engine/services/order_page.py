@@ -11,7 +11,7 @@ import msgspec
 from engine import clock, db
 from engine.connectors import registry
 from engine.domain.issues import kind_of
-from engine.domain.states import DEAD, Axis, OrderStatus, allowed
+from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, OrderStatus, allowed
 from engine.errors import Misconfigured, NotFound
 from engine.ports import HasOrderPages
 from engine.services import search
@@ -199,6 +199,34 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     issues: tuple[IssueNote, ...]
     holds: tuple[HoldNote, ...]
     store_url: str
+
+    @property
+    def live(self) -> tuple[Purchase, ...]:
+        """The purchase orders that carry something: neither dead nor replaced."""
+        return tuple(po for po in self.purchase_orders if po.state not in DEAD and not po.superseded)
+
+    @property
+    def if_canceled(self) -> list[str]:
+        """What becomes of each part when the order is canceled now, a clause for each."""
+        found = [f"{po.supplier} is asked to cancel {po.po_number}" for po in self.live if po.state in CANCELABLE]
+        found += [f"{po.po_number} is not sent" for po in self.live if po.state in UNSENT]
+        return found + (["what was shipped stays shipped"] if self.shipments else [])
+
+    @property
+    def acts(self) -> frozenset[str]:
+        """What can be done to the whole order now: process, undo, hold, release, edit, snooze, cancel."""
+        unsent = self.status in OPEN_STATUSES
+        wanted = any(line.open for line in self.lines)
+        found = {
+            "process": self.status == OrderStatus.READY and any("queue" in po.moves for po in self.live),
+            "undo": any("undo" in po.moves and not po.attempt for po in self.live),
+            "hold": not self.held and any(line.open > line.submitted for line in self.lines),
+            "release": bool(self.held),
+            "edit": wanted and (unsent or any("drop" in po.moves for po in self.live)),
+            "snooze": unsent,
+            "cancel": wanted and self.status != OrderStatus.CANCELED,
+        }
+        return frozenset(name for name, can in found.items() if can)
 
 
 def _time(value: Any) -> Any:
@@ -402,8 +430,14 @@ async def not_found(which: int | str) -> NotFound:
     """The error for an order that is not there, naming numbers that are close."""
     if isinstance(which, int):
         return NotFound(f"there is no order with the id {which}; look it up by its number")
-    close: list[str] = []
-    whole = "".join(sorted(search.terms_of(which), key=len)[-1:])
+    close = await close_to(which)
+    hint = f"; did you mean {' or '.join(close)}?" if close else "; it may not have been pulled yet: sync its channel"
+    return NotFound(f"there is no order {which}{hint}")
+
+
+async def close_to(number: str) -> list[str]:
+    """The numbers of at most five orders that begin like this one."""
+    whole = "".join(sorted(search.terms_of(number), key=len)[-1:])
     for length in range(len(whole), max(len(whole) - 4, 1), -1):
         rows = await db.rows(
             "SELECT DISTINCT o.number FROM (SELECT order_id FROM terms WHERE term >= ? AND term < ? LIMIT 20) AS t "
@@ -411,8 +445,6 @@ async def not_found(which: int | str) -> NotFound:
             whole[:length],
             whole[:length] + "\U0010ffff",
         )
-        close = sorted(str(r[0]) for r in rows)
-        if close:
-            break
-    hint = f"; did you mean {' or '.join(close)}?" if close else "; it may not have been pulled yet: sync its channel"
-    return NotFound(f"there is no order {which}{hint}")
+        if rows:
+            return sorted(str(r[0]) for r in rows)
+    return []

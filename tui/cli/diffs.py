@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.services.diffs import Names, rows
 from tui.cli.output import Column, Paper
-from tui.diffs import Names, rows
 
 
 def draw(paper: Paper, diffs: Sequence[Any], known: Names) -> None:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.services.diffs import names
 from tui.cli import connection, diffs, order_view
 from tui.cli.command import by, confirm
 from tui.cli.orders import Number, noun
 from tui.cli.output import Column, Paper, Shown, said
-from tui.diffs import names
 from tui.plain import ago, local, many, words
 
 Numbers = Annotated[list[str] | None, typer.Argument(metavar="ORDER", help="The orders' numbers.")]

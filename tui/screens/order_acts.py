@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from engine import clock
-from engine.domain.states import CANCELABLE, DEAD, PurchaseState
+from engine.domain.states import CANCELABLE
 from engine.services import cancel, hold, intake, preview, process, resolve
 from engine.services.edit import Edited
 from engine.services.order_page import OrderPage, order_page
@@ -161,13 +161,7 @@ class OrderActs(BookScreen):
         await self._ask_cancel(order)
 
     async def _ask_cancel(self, order: OrderPage) -> None:
-        live = [po for po in order.purchase_orders if po.state not in DEAD and not po.superseded]
-        sent = [f"{po.supplier} is asked to cancel {po.po_number}" for po in live if po.state in CANCELABLE]
-        unsent = [
-            f"{po.po_number} is not sent" for po in live if po.state in (PurchaseState.DRAFT, PurchaseState.QUEUED)
-        ]
-        shipped = ["what was shipped stays shipped"] if order.shipments else []
-        details = "; ".join([*sent, *unsent, *shipped]) or "its lines are canceled"
+        details = "; ".join(order.if_canceled) or "its lines are canceled"
 
         async def yes() -> None:
             said = await self.app.attempt(cancel.cancel_order(order.id, self.app.by), f"canceling {order.number}")

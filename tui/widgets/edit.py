@@ -13,11 +13,12 @@ from textual.widgets import Input, Static
 from engine.domain.issues import Resolution
 from engine.domain.states import DEAD
 from engine.errors import BluebookError
-from engine.services import edit, listings, suggest
+from engine.services import diffs, edit, listings, suggest
+from engine.services.choices import Choice, offer_words
 from engine.services.edit import Changes, Diff, Edited
 from engine.services.order_page import Line, OrderPage
-from tui import diffs, words
-from tui.widgets.choices import Choice, drawn
+from tui import words
+from tui.widgets.choices import drawn
 from tui.widgets.unsaved import UnsavedPane
 
 PREVIEW_SECONDS = 0.12
@@ -203,7 +204,7 @@ class EditPane(UnsavedPane):
         line = self.lines[self.line]
         found = await self.app.attempt(suggest.for_line(self.order.id, line.position), "asking who offers it")
         self.choices = [
-            Choice(R.CHOOSE_SUPPLIER, one.label, {str(line.position): one.value}, _offer_words(one))
+            Choice(R.CHOOSE_SUPPLIER, one.label, {str(line.position): one.value}, offer_words(one))
             for one in found or []
         ]
         self.place = 0
@@ -317,9 +318,3 @@ class EditPane(UnsavedPane):
             self._show("")
             return
         await super().act_leave()
-
-
-def _offer_words(one: suggest.Suggestion) -> str:
-    cost = words.amount(one.cost, one.currency) if one.cost is not None and one.currency else ""
-    stock = f"stock {one.stock}" if one.stock is not None else ""
-    return "   ".join(part for part in (cost, stock, one.reason) if part)

@@ -12,11 +12,12 @@ from textual.widgets import Input, Static
 
 from engine.domain.issues import IssueCode, Resolution
 from engine.services import resolve, suggest
+from engine.services.choices import ASKED, NOTED, Choice, choices_of, product_or_kit
 from engine.services.resolve import OpenIssue, Resolved
 from engine.services.suggest import Suggestions
 from tui import words
 from tui.plain import many
-from tui.widgets.choices import ASKED, NOTED, Choice, choices_of, drawn, product_or_kit
+from tui.widgets.choices import drawn
 from tui.widgets.pane import Pane, is_text
 
 MOST = 9

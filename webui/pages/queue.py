@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import reflex as rx
 
 from engine.domain.roles import Permission
@@ -13,6 +11,7 @@ from webui.pages import Page
 from webui.states.base import Book, HeldOrder
 from webui.states.doing import Doing
 from webui.states.queue import Queue, QueueTab, Trouble, Waiting
+from webui.states.resolving import Resolving
 
 
 def _tab(tab: rx.Var[QueueTab]) -> rx.Component:
@@ -51,17 +50,12 @@ def _trouble(order: rx.Var[Waiting], trouble: rx.Var[Trouble]) -> rx.Component:
         rx.el.p(rx.el.strong(trouble.title), ": ", trouble.message),
         rx.el.p(trouble.todo, class_name="hint"),
         rx.el.div(
-            button("Resolve", tone="primary", permission=Permission.RESOLVE, on_click=resolve(order.id, trouble.id),
+            button("Resolve", tone="primary", permission=Permission.RESOLVE, on_click=Resolving.open(order.id, trouble.id),
                    aria_label=f"Resolve order {order.number}: {trouble.title}"),
             class_name="row",
         ),
         class_name="issue", key=trouble.id.to_string(),
     )  # fmt: skip
-
-
-def resolve(order_id: Any, issue_id: Any) -> Any:
-    """Opens the dialog that resolves this Issue."""
-    return Doing.resolve(order_id, issue_id)
 
 
 def _order(order: rx.Var[Waiting]) -> rx.Component:

@@ -35,7 +35,9 @@ _numbers = itertools.count(1)
 HANDLERS: dict[str, Permission] = {}
 """Every handler there is, by its qualified name, with what it needs; a test goes through them."""
 PAGES: dict[str, Any] = {}
-"""Which handler of a page is told what changed: ``heard(order_ids, settings)`` by the page's name."""
+"""Which handler of a page is told what changed: ``heard(order_ids, settings)`` by the page's name, ``name/*`` for those below."""
+BESIDE: list[Any] = []
+"""The handlers of what can stand beside any page; told only when the order it shows (``_beside``) changed."""
 
 
 @dataclass
@@ -181,6 +183,8 @@ class Book(rx.State):
     section: str = ""
     loading: bool = True
     _person: Person | None = None
+    _beside: int = 0
+    _where: str = ""
 
     @staticmethod
     @_override_base_method
@@ -224,7 +228,9 @@ class Book(rx.State):
     def enter(self) -> Any:
         """A page was opened: whose it is, and its news are followed from now on."""
         self.logged_out = False
-        self.section = self.router.url.path.strip("/").split("/")[0] or "dashboard"
+        self.section, _, rest = self.router.url.path.strip("/").partition("/")
+        self.section = self.section or "dashboard"
+        self._where = f"{self.section}/*" if rest else self.section
         self.lost = live.FOLLOWER.lost
         self._count()
         return Book.follow
@@ -257,10 +263,13 @@ class Book(rx.State):
             self.notices = kept
         if lost or not (order_ids or everything or back):
             return None
-        heard = PAGES.get(self.section)
-        if heard is None or not self.person.may(HANDLERS[heard.fn.__qualname__]):
-            return None
-        return heard(order_ids, everything or back)
+        everything = everything or back
+        heard, told = PAGES.get(self._where), []
+        if heard is not None and self.person.may(HANDLERS[heard.fn.__qualname__]):
+            told.append(heard(order_ids, everything))
+        if self._beside and (everything or self._beside in order_ids):
+            told += [beside(order_ids, everything) for beside in BESIDE]
+        return told
 
     def _count(self) -> None:
         found = live.FOLLOWER.figures

@@ -10,7 +10,7 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from engine.errors import NotFound
-from engine.services import history, hold, listings, process
+from engine.services import hold, listings, process
 from engine.services.process import Outcome
 from webui import links
 from webui.states.base import Book, on
@@ -46,12 +46,6 @@ class Doing(Book):
         """The order is no longer on hold."""
         await hold.release(order_id, self.by)
         self.say("The hold is gone and the order was checked again.", "good")
-
-    @on(Permission.RESOLVE)
-    async def resolve(self, order_id: int, issue_id: int) -> Any:
-        """The order opens where this Issue can be resolved."""
-        number = (await history.rows_of([order_id]))[0].number
-        return rx.redirect(f"{links.order(number)}?resolve={issue_id}")
 
     def report(self, outcomes: Sequence[Outcome]) -> None:
         """What became of one order, or of the only one."""

@@ -47,6 +47,13 @@
     node.querySelectorAll("dialog[data-modal]").forEach(what);
   }
 
+  // Within a dialog that is open already, the next question takes the focus.
+  function arrive(node) {
+    if (node.nodeType !== 1 || node.matches("dialog") || !node.parentElement || !node.parentElement.closest("dialog[open]")) return;
+    var found = node.matches("[data-arrives]") ? node : node.querySelector("[data-arrives]");
+    if (found) found.focus();
+  }
+
   function leave(node) {
     if (node.nodeType !== 1) return;
     if (node.matches("[data-logged-out]") || node.querySelector("[data-logged-out]"))
@@ -56,7 +63,7 @@
   new MutationObserver(function (changes) {
     changes.forEach(function (change) {
       change.removedNodes.forEach(function (node) { each(node, closed); });
-      change.addedNodes.forEach(function (node) { each(node, open); leave(node); });
+      change.addedNodes.forEach(function (node) { each(node, open); arrive(node); leave(node); });
     });
   }).observe(document.documentElement, { childList: true, subtree: true });
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui.plain import words
-
 PATH = re.compile(r"(?:line\.(?P<line>\d+)\.|po\.(?P<po>.+?)\.(?:line\.(?P<part>\d+)\.)?)?(?P<field>\w+)")
 TOLD = {"state", "supplier_id", "method_id", "reference", "message"}  # of a purchase order
 TOLD_OF_PART = {"quantity", "sku", "canceled"}
@@ -32,6 +30,11 @@ async def names() -> Names:
     suppliers = await listings.suppliers()
     methods = [method for supplier in suppliers for method in await listings.methods(supplier.id)]
     return Names({s.id: s.code for s in suppliers}, {m.id: m.name for m in methods})
+
+
+def words(name: str) -> str:
+    """An identifier as people read it."""
+    return name.replace("_", " ")
 
 
 def rows(diffs: Sequence[Any], known: Names) -> list[tuple[str, str, str]]:
