@@ -1,4 +1,4 @@
-"""Files to take away: what a list shows as CSV, blue books, raw payloads. Plain routes, behind the gate, which says who asks."""
+"""Files to take away: lists as CSV, blue books, raw payloads, papers. Plain routes, behind the gate, which says who asks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from engine import clock
 from engine.domain.roles import Permission
 from engine.errors import BluebookError, NotFound
-from engine.services import audit, payloads, sheets
+from engine.services import audit, paper, payloads, sheets
 from engine.services.filters import Filters
 from engine.services.sessions import Person
 from webui import words
@@ -73,8 +73,26 @@ async def payload(request: Request, _person: Person) -> Response:
     return PlainTextResponse(await payloads.payload(request.path_params["number"]))
 
 
+async def purchase_pdf(request: Request, _person: Person) -> Response:
+    """A purchase order, to be printed."""
+    number = request.query_params.get("po", "")
+    return _pdf(await paper.purchase_order(number), f"po-{number}.pdf")
+
+
+async def slip_pdf(request: Request, _person: Person) -> Response:
+    """The packing slips of an order, to be printed."""
+    number = request.query_params.get("order", "")
+    return _pdf(await paper.packing_slip(number), f"packing-slip-{number}.pdf")
+
+
+def _pdf(body: bytes, name: str) -> Response:
+    return Response(body, media_type="application/pdf", headers=attached(name))
+
+
 ROUTES = [
     route("/export/orders.csv", Permission.VIEW, orders_csv),
     route("/export/audit.{kind}", Permission.VIEW, trail),
+    route("/export/purchase-order.pdf", Permission.VIEW, purchase_pdf),
+    route("/export/packing-slip.pdf", Permission.VIEW, slip_pdf),
     route("/export/payload/{number:int}.txt", Permission.VIEW, payload),
 ]

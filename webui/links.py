@@ -37,6 +37,16 @@ def payload(number: int) -> str:
     return f"/export/payload/{number}.txt"
 
 
+def purchase_pdf(po_number: str) -> str:
+    """A purchase order as PDF."""
+    return with_params("/export/purchase-order.pdf", {"po": po_number})
+
+
+def slip_pdf(number: str) -> str:
+    """An order's packing slips as PDF."""
+    return with_params("/export/packing-slip.pdf", {"order": number})
+
+
 def with_params(path: str, params: Mapping[str, str]) -> str:
     """The path with a query of those that are not empty."""
     query = urlencode({name: value for name, value in params.items() if value}, quote_via=quote)

@@ -128,6 +128,16 @@ def sentence(text: str) -> str:
     return f"{said[:1].upper()}{said[1:]}{'' if said.endswith(('.', '!', '?', '…')) else '.'}" if said else ""
 
 
+def about(subject: str, message: str) -> str:
+    """The message, saying what it is about where it does not itself."""
+    return message if not subject or message.startswith(subject) else f"{subject}: {message}"
+
+
+def field_name(name: str) -> str:
+    """A field of an address as a label: ``Postal code``, ``Address line 1``."""
+    return name.replace("line", "address line ").replace("_", " ").capitalize()
+
+
 def many(count: int, noun: str) -> str:
     """``1 order``, ``3 orders``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -8,7 +8,7 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from webui.components.audit import audit_button
-from webui.components.parts import badge, button, definition, outside, time
+from webui.components.parts import anchor, badge, button, definition, outside, time
 from webui.states.order import Order, Step
 from webui.states.order_view import BlockView, HoldView, IssueView, LineRow, Pair, ParcelView, TryView
 from webui.states.resolving import Resolving
@@ -111,6 +111,7 @@ def _block_acts(block: rx.Var[BlockView]) -> rx.Component:
                 "Request cancellation …", tone="danger", permission=Permission.CANCEL, on_click=Order.ask("request", block.po)
             ),
         ),
+        anchor("PO as PDF", href=block.pdf, class_name="button", aria_label=f"PO {block.po} as PDF", download=True),
         class_name="tools",
     )  # fmt: skip
 

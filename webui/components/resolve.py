@@ -132,7 +132,7 @@ def resolve_dialog() -> rx.Component:
         ),
         rx.cond(Resolving.searches, _search()),
         _form(),
-        open=Resolving.shown,
+        open=(Resolving.opened_in > 0) & (Resolving.opened_in == Resolving.visit),
         close=Resolving.close,
         id="resolve",
     )

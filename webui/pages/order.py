@@ -6,10 +6,12 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from webui.components import order_parts as parts
+from webui.components.edit import edit_dialog
 from webui.components.order_dialogs import order_dialogs
-from webui.components.parts import badge, button, empty, failed, link, page_head, time, waiting
+from webui.components.parts import anchor, badge, button, empty, failed, link, page_head, time, waiting
 from webui.pages import Page
 from webui.states.doing import Doing
+from webui.states.editing import Editing
 from webui.states.order import Close, Order
 
 
@@ -24,10 +26,12 @@ def _acts() -> rx.Component:
             can["process"],
             button("Process", tone="primary", permission=Permission.PROCESS, on_click=Doing.process(order.id)),
         ),
+        rx.cond(can["edit"], button("Edit …", permission=Permission.EDIT, on_click=Editing.open(order.id))),
         rx.cond(can["release"], button("Release", permission=Permission.HOLD, on_click=Doing.release(order.id))),
         rx.cond(can["hold"], button("Hold …", permission=Permission.HOLD, on_click=Order.ask("hold", ""))),
         rx.cond(can["snooze"], button("Snooze …", permission=Permission.SNOOZE, on_click=Order.ask("snooze", ""))),
         button("Read again from the channel", permission=Permission.PROCESS, on_click=Order.refresh),
+        rx.cond(order.slip != "", anchor("Packing slip", href=order.slip, class_name="button", download=True)),
         button("Print", custom_attrs={"data-print": "1"}),
         rx.cond(
             can["cancel"],
@@ -64,6 +68,7 @@ def _shown() -> rx.Component:
             class_name="beside",
         ),
         order_dialogs(),
+        edit_dialog(),
     )  # fmt: skip
 
 

@@ -184,6 +184,8 @@ class Book(rx.State):
     loading: bool = True
     _person: Person | None = None
     _beside: int = 0
+    visit: int = 0
+    """Counts the addresses that were opened: a dialog belongs to the visit it was opened in."""
     _where: str = ""
 
     @staticmethod
@@ -228,6 +230,7 @@ class Book(rx.State):
     def enter(self) -> Any:
         """A page was opened: whose it is, and its news are followed from now on."""
         self.logged_out = False
+        self.visit += 1
         self.section, _, rest = self.router.url.path.strip("/").partition("/")
         self.section = self.section or "dashboard"
         self._where = f"{self.section}/*" if rest else self.section

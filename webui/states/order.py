@@ -80,8 +80,9 @@ class Order(Book):
     async def load(self) -> AsyncIterator[None]:
         """The page shows the order its address names."""
         wanted = unquote(self.router.url.path.rstrip("/").rpartition("/")[2])
+        self.dialog = ""
         if wanted != self.wanted:
-            self.wanted, self.ready, self.dialog, self._page = wanted, False, "", None
+            self.wanted, self.ready, self._page = wanted, False, None
             yield
         await self._read()
 

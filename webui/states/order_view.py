@@ -88,6 +88,7 @@ class BlockView:
     audit: str = ""
     can_cancel: bool = False
     can_ask: bool = False
+    pdf: str = ""
     lines: list[LineRow] = field(default_factory=list)
     parcels: list[ParcelView] = field(default_factory=list)
     tries: list[TryView] = field(default_factory=list)
@@ -149,6 +150,7 @@ class OrderView:
     bill_to: list[str] = field(default_factory=list)
     until: str = ""
     audit: str = ""
+    slip: str = ""
     can: dict[str, bool] = field(default_factory=dict)
 
 
@@ -168,6 +170,7 @@ def order_view(order: OrderPage, zone: str) -> OrderView:
         note=words.plain(order.note), rate=words.plain(order.shipping_rate), store_state=words.name_of(order.channel_state),
         ship_to=address(order.ship_to), bill_to=address(order.bill_to or {}), until=until,
         audit=links.audit(order.number), can={name: name in order.acts for name in ACTS},
+        slip=links.slip_pdf(order.number) if order.status != "canceled" else "",
     )  # fmt: skip
 
 
@@ -223,7 +226,8 @@ def _block(order: OrderPage, po: Purchase, known: dict[int, Line], zone: str) ->
         cost=words.amount(po.cost, po.currency), since=_since(po), due=due, late=late, reference=words.plain(po.reference),
         message=words.plain(po.message), replaced=po.superseded, until=until,
         audit=links.audit(order.number, f"po.{po.po_number}"), can_cancel="request_cancel" in po.moves,
-        can_ask="not_found" in po.moves, lines=[_part(order, po, part, known.get(part.order_line_id)) for part in po.lines],
+        can_ask="not_found" in po.moves,
+        pdf=links.purchase_pdf(po.po_number), lines=[_part(order, po, part, known.get(part.order_line_id)) for part in po.lines],
         parcels=[_parcel(order, po, parcel, zone) for parcel in parcels],
         tries=[_try(one, zone) for one in po.submissions],
     )  # fmt: skip
@@ -265,7 +269,8 @@ def _part(order: OrderPage, po: Purchase, part: PurchaseLine, line: Line | None)
 
 def loose(order: OrderPage) -> list[LineRow]:
     """The lines that no supplier has: open, or canceled before any had them."""
-    covered = {part.order_line_id for po in order.live for part in po.lines}
+    shown = [po for po in order.purchase_orders if po.state != "canceled" and not po.superseded]
+    covered = {part.order_line_id for po in shown for part in po.lines}
     carried = {part.order_line_id for po in order.purchase_orders for part in po.lines}
     found = [line for line in order.lines if line.id not in covered and (line.open or line.id not in carried)]
     return [
@@ -312,7 +317,7 @@ def _issue(order: OrderPage, note: IssueNote, zone: str) -> IssueView:
     line = next((line for line in order.lines if line.id == note.line_id), None)
     po = next((po for po in order.purchase_orders if po.id == note.purchase_order_id), None)
     about = " ".join(part for part in (f"line {line.position}" if line else "", po.po_number if po else "") if part)
-    said = words.sentence(f"{about}: {note.message}" if about else note.message)
+    said = words.sentence(words.about(about, note.message))
     closed = ""
     if note.closed_at is not None:
         closed = f"{words.day_and_time(note.closed_at, zone)} by {note.closed_by or 'nobody'}: {note.resolution}"

@@ -64,7 +64,7 @@ class Asked:
 class Resolving(Book):
     """The dialog: one Issue after the other, until none of the order's is left."""
 
-    shown: bool = False
+    opened_in: int = 0
     number: str = ""
     place: str = ""
     title: str = ""
@@ -101,7 +101,7 @@ class Resolving(Book):
     @on(Permission.VIEW)
     def close(self) -> None:
         """The dialog is gone; what was not resolved stays as it is."""
-        self.shown = False
+        self.opened_in = 0
 
     @on(Permission.RESOLVE)
     async def find(self, text: str) -> None:
@@ -172,7 +172,7 @@ class Resolving(Book):
         if self._issues:
             await self._show()
         else:
-            self.shown = False
+            self.opened_in = 0
             self.say(self.done, "good")
 
     async def _show(self) -> None:
@@ -180,11 +180,11 @@ class Resolving(Book):
         told = await suggest.suggestions(issue.id)
         self.title, self.todo = issue.title, issue.todo
         about = " ".join(part for part in (f"line {issue.line}" if issue.line else "", issue.po_number) if part)
-        self.message = words.plain(words.sentence(f"{about}: {issue.message}" if about else issue.message))
+        self.message = words.plain(words.sentence(words.about(about, issue.message)))
         self.place = f"1 of {len(self._issues)} Issues" if len(self._issues) > 1 else ""
         self.waiting = words.many(told.waiting, "waiting order") if told.waiting else ""
         self.searches, self._remembers = R.MAP_SKU in told.resolutions, told.remembers
-        self.problem, self.confirming, self.shown = "", False, True
+        self.problem, self.confirming, self.opened_in = "", False, self.visit
         self.step += 1
         found = choices_of(told)
         if R.FIX_ADDRESS in told.resolutions:
@@ -198,7 +198,7 @@ class Resolving(Book):
         hints = {one.field: f"{one.reason}; it was {self._address.get(one.field) or 'empty'}" for one in told.choices}
         advised = {one.field: one.value for one in told.choices}
         return [
-            FieldView(name, name.replace("_", " ").capitalize(), words.plain(advised.get(name, value)),
+            FieldView(name, words.field_name(name), words.plain(advised.get(name, value)),
                       words.plain(hints.get(name, "")), name == wrong)
             for name, value in sorted(self._address.items(), key=lambda pair: pair[0] != wrong)
         ]  # fmt: skip
