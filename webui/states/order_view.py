@@ -151,6 +151,7 @@ class OrderView:
     until: str = ""
     audit: str = ""
     slip: str = ""
+    store: str = ""
     can: dict[str, bool] = field(default_factory=dict)
 
 
@@ -170,6 +171,7 @@ def order_view(order: OrderPage, zone: str) -> OrderView:
         note=words.plain(order.note), rate=words.plain(order.shipping_rate), store_state=words.name_of(order.channel_state),
         ship_to=address(order.ship_to), bill_to=address(order.bill_to or {}), until=until,
         audit=links.audit(order.number), can={name: name in order.acts for name in ACTS},
+        store=order.store_url if order.store_url.startswith(("https://", "http://")) else "",
         slip=links.slip_pdf(order.number) if order.status != "canceled" else "",
     )  # fmt: skip
 
