@@ -10,37 +10,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from engine.errors import BluebookError, Invalid, NotAuthorised, NotFound, TryLater
+from engine.errors import Invalid, NotAuthorised, NotFound, TryLater
 from engine.services import invitations, passwords, sessions
 from engine.services.invitations import Invitation
-from webui import downloads, words
+from webui import downloads, mapping_files, words
 from webui.gate import COOKIE, OPEN, OPEN_BELOW, token_of
+from webui.plain_pages import page, refused, sentence
 
 _PACKAGE = Path(__file__).parent
-_pages = jinja2.Environment(loader=jinja2.FileSystemLoader(_PACKAGE / "templates"), autoescape=True)
 COOKIE_SECONDS = int(sessions.ABSOLUTE.total_seconds())
 """As long as any session lasts at most; how long it really does, the database says."""
-
-
-def page(template: str, status: int = 200, /, **values: Any) -> Response:
-    """A page made of a template."""
-    return HTMLResponse(_pages.get_template(f"{template}.html").render(**values), status)
-
-
-def refused(template: str, error: BluebookError, status: int, /, **values: Any) -> Response:
-    """The page again with what is wrong, and when to try again where that is known."""
-    answer = page(template, status, error=_sentence(error), **values)
-    if isinstance(error, TryLater):
-        answer.status_code = 429
-        answer.headers["retry-after"] = str(int(error.retry_after or 60))
-    return answer
 
 
 def own_path(wanted: str) -> str:
@@ -111,7 +96,7 @@ async def invitation(request: Request) -> Response:
     try:
         found = await invitations.invitation(request.path_params["token"])
     except NotFound as error:
-        return page("invitation", 404, gone=_sentence(error))
+        return page("invitation", 404, gone=sentence(error))
     return page("invitation", name=found.name, **_about(found))
 
 
@@ -125,7 +110,7 @@ async def accept_invitation(request: Request) -> Response:
         passwords.same(password, form.get("again", ""))
         made = await invitations.accept(token, name, password)
     except NotFound as error:
-        return page("invitation", 404, gone=_sentence(error))
+        return page("invitation", 404, gone=sentence(error))
     except (Invalid, TryLater) as error:
         field = isinstance(error, Invalid) and error.field
         return refused("invitation", error, 422, name=name, field=field, **_about(found))
@@ -140,10 +125,6 @@ def _about(found: Invitation) -> dict[str, Any]:
         "role": found.role.value, "known": found.name, "invited_by": words.plain(found.invited_by),
         "until": words.exactly(found.expires_at, "UTC")[:16], "shortest": passwords.SHORTEST,
     }  # fmt: skip
-
-
-def _sentence(error: BluebookError) -> str:
-    return f"{error.message[:1].upper()}{error.message[1:]}."
 
 
 class _Files(StaticFiles):
@@ -165,6 +146,7 @@ def make_routes() -> Starlette:
             Route("/invitation/{token}", invitation, methods=["GET"]),
             Route("/invitation/{token}", accept_invitation, methods=["POST"]),
             *downloads.ROUTES,
+            *mapping_files.ROUTES,
             Mount("/static", _Files(directory=_PACKAGE / "static")),
         ]
     )

@@ -100,6 +100,17 @@ class OfferView(msgspec.Struct, frozen=True):
     priority: int | None
 
 
+class SupplierOffer(msgspec.Struct, frozen=True):
+    """A product as its supplier offers it: ``offered_as`` is the supplier's SKU, cost minor units; ``stock`` None: not told."""
+
+    sku: str
+    title: str
+    offered_as: str
+    cost: int
+    stock: int | None
+    enabled: bool
+
+
 class ProductView(msgspec.Struct, frozen=True):
     """A product and who offers it."""
 
@@ -243,13 +254,10 @@ async def methods(supplier_id: int) -> list[MethodView]:
 
 async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[ProductView]:
     """Products by SKU, after the SKU ``after``, with their offers; ``text``: only those whose SKU or title has it."""
-    where, values = "sku > ?", list[Any]([after])
-    if text.strip():
-        where += " AND (LOWER(sku) LIKE ? ESCAPE '!' OR LOWER(title) LIKE ? ESCAPE '!')"
-        values += [f"%{_like(text.strip().lower())}%"] * 2
+    where, values = _having(text, "sku", "title")
     rows = await db.rows(
-        f"SELECT id, sku, title, policy FROM products WHERE {where} ORDER BY sku LIMIT ?",
-        *values, max(1, min(limit, LARGEST_PAGE)),
+        f"SELECT id, sku, title, policy FROM products WHERE sku > ?{where} ORDER BY sku LIMIT ?",
+        after, *values, max(1, min(limit, LARGEST_PAGE)),
     )  # fmt: skip
     if not rows:
         return []
@@ -262,6 +270,25 @@ async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[
     ):
         offers.setdefault(int(r[0]), []).append(OfferView(r[1], r[2], r[3], r[4], r[5], bool(r[6]), r[7]))
     return [ProductView(r[0], r[1], r[2], r[3], tuple(offers.get(int(r[0]), ()))) for r in rows]
+
+
+async def offers(supplier_id: int, text: str = "", *, after: str = "", limit: int = 50) -> list[SupplierOffer]:
+    """What the supplier offers, by our SKU, after the SKU ``after``; ``text``: only what has it in a SKU or the title."""
+    where, values = _having(text, "p.sku", "p.title", "o.sku")
+    found = await db.rows(
+        "SELECT p.sku, p.title, o.sku, o.cost, o.stock, o.enabled FROM supplier_products AS o "
+        f"JOIN products AS p ON p.id = o.product_id WHERE o.supplier_id = ? AND p.sku > ?{where} ORDER BY p.sku LIMIT ?",
+        supplier_id, after, *values, max(1, min(limit, LARGEST_PAGE)),
+    )  # fmt: skip
+    return [SupplierOffer(r[0], r[1], r[2], r[3], r[4], bool(r[5])) for r in found]
+
+
+def _having(text: str, *columns: str) -> tuple[str, list[Any]]:
+    """A condition that one of the columns has the text in it, whatever its case; nothing for no text."""
+    if not text.strip():
+        return "", []
+    either = " OR ".join(f"LOWER({column}) LIKE ? ESCAPE '!'" for column in columns)
+    return f" AND ({either})", [f"%{_like(text.strip().lower())}%"] * len(columns)
 
 
 def _like(text: str) -> str:
@@ -323,13 +350,18 @@ async def mappings(channel_id: int | None = None) -> list[MappingView]:
 
 
 async def listings(
-    channel_id: int | None = None, *, after: tuple[str, str] = ("", ""), limit: int = 50
+    channel_id: int | None = None, text: str = "", *, after: tuple[str, str] = ("", ""), limit: int = 50
 ) -> list[ListingView]:
-    """The channels' SKUs with what they stand for, by channel and SKU, after the (channel, SKU) ``after``."""
-    where, values = ("AND c.id = ?", [channel_id]) if channel_id is not None else ("", list[Any]())
+    """The channels' SKUs with what they stand for, by channel and SKU, after the (channel, SKU) ``after``.
+
+    ``text``: only those with it in the SKU, the title or the channel's name.
+    """
+    where, values = _having(text, "l.sku", "l.title", "c.name")
+    if channel_id is not None:
+        where, values = f"{where} AND c.id = ?", [*values, channel_id]
     rows = await db.rows(
         "SELECT l.id, c.name, l.sku, l.title FROM listings AS l JOIN channels AS c ON c.id = l.channel_id "
-        f"WHERE (c.name, l.sku) > (?, ?) {where} ORDER BY c.name, l.sku LIMIT ?",
+        f"WHERE (c.name, l.sku) > (?, ?){where} ORDER BY c.name, l.sku LIMIT ?",
         *after, *values, max(1, min(limit, LARGEST_PAGE)),
     )  # fmt: skip
     if not rows:

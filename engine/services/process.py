@@ -112,7 +112,7 @@ def auto(work: Work, case: Case, catalog: Catalog) -> None:
     channel = catalog.channels[case.order.channel_id]
     if not channel.auto_process or case.order.held or not (case.drafts() or case.issues):
         return
-    why_not = problem(case) or _beyond_limits(case, catalog)
+    why_not = problem(case) or beyond_limits(case, catalog)
     if not why_not:
         work.put(case, case.order, auto=True)
         queue(work, case, work.now, "by Auto Order Processing")
@@ -122,7 +122,8 @@ def auto(work: Work, case: Case, catalog: Catalog) -> None:
         work.plain_job(NewJob(f"alert:{channel.id}", "notify.send", channel.id, run_at, {"kind": "auto_failed"}))
 
 
-def _beyond_limits(case: Case, catalog: Catalog) -> str:
+def beyond_limits(case: Case, catalog: Catalog) -> str:
+    """Why the channel's value limit or condition keeps the order for a person; "" where they do not."""
     channel = catalog.channels[case.order.channel_id]
     if channel.auto_limit is not None:
         if channel.auto_currency and case.order.currency != channel.auto_currency:

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, WebSocket, expect
 
 from engine.domain.roles import Role
 from engine.services import accounts, sessions
@@ -115,13 +115,22 @@ class Site:
         return found
 
 
+_KEEP_SOCKETS = """
+window.__sockets = [];
+window.WebSocket = class extends WebSocket { constructor(...a) { super(...a); window.__sockets.push(this); } };
+"""
+
+
 class Tab:
-    """A browser page, with what its console said and which requests it made."""
+    """A browser page, with what its console said, which requests it made and which frames its websocket carried."""
 
     def __init__(self, site: Site, page: Page) -> None:
         self.site, self.page = site, page
         self.console: list[str] = []
         self.requests: list[str] = []
+        self.sent: list[str] = []
+        self.received: list[str] = []
+        page.on("websocket", self._listen)
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
         page.on("request", lambda request: self.requests.append(request.url))
@@ -139,6 +148,35 @@ class Tab:
         """The page shows what it was to show."""
         await expect(self.page.locator("main h1").first).to_be_visible()
         await expect(self.page.locator(".skeleton")).to_have_count(0)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", lambda frame: self.sent.append(str(frame)))
+        socket.on("framereceived", lambda frame: self.received.append(str(frame)))
+
+    async def forge(self, state: Any, handler: str, **payload: Any) -> None:
+        """The event is sent over the page's own socket, as someone would who knows the handler's name."""
+        name = f"{state.get_full_name()}.{handler}"
+        await self.page.evaluate(
+            "([name, payload]) => window.__sockets.filter(s => s.readyState === 1).at(-1).send('42/_event,' + "
+            "JSON.stringify(['event', {name, payload, router_data: {pathname: location.pathname, "
+            "asPath: location.pathname + location.search, query: {}}}]))",
+            [name, payload],
+        )
+
+    async def refused(self, handler: str) -> None:
+        """The server has refused an event for this handler, told the person, and has it in its log."""
+        await expect(self.page.get_by_role("alert").filter(has_text="may not").first).to_be_visible()
+
+        def logged() -> None:
+            told = [line for line in self.site.logged() if line.get("event") == "refused an event"]
+            assert any(str(line.get("handler", "")).endswith(handler) for line in told), told
+
+        await eventually(logged)
+
+    async def fits(self) -> None:
+        """Nothing stands out at the side."""
+        script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await self.page.evaluate(script) <= 0, self.page.url
 
     async def axe(self) -> None:
         """Axe finds nothing on the page as it is now, by WCAG 2.2 AA and best practice."""
@@ -203,6 +241,7 @@ async def tab(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
     context.set_default_timeout(8_000)
+    await context.add_init_script(_KEEP_SOCKETS)
     if role is not None:
         token = await person(role, name)
         await context.add_cookies(

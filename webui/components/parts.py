@@ -16,11 +16,15 @@ from webui.states.base import Book
 
 
 class PlainForm(BaseHTML):  # type: ignore[misc]
-    """A form that the browser sends itself, as a whole page: what sets or ends a session. (``rx.el.form`` sends events.)"""
+    """A form that the browser sends itself, as a whole page: what sets or ends a session, or a file.
+
+    (``rx.el.form`` sends events.)
+    """
 
     tag = "form"
     action: Var[str]
     method: Var[str]
+    enc_type: Var[str]
 
 
 def link(*children: Any, href: Any = "", to: Any = "", **props: Any) -> rx.Component:

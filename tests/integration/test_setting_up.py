@@ -1,0 +1,143 @@
+"""What settings are made of: connectors' fields, trials, what jobs are about, what a supplier offers, mappings as CSV."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from engine import clock, db
+from engine.connectors import fields, registry
+from engine.errors import BluebookError, Invalid
+from engine.services import auto_trial, inbox, listings, mapping_sheets, outbox, setup, sheet_in
+from engine.services.job_subjects import Subject, subjects
+from engine.services.outbox import NewJob
+from tests.support.scene import DANA, Scene, scene, scene_of_module, url_of_module
+
+__all__ = ["scene", "scene_of_module", "url_of_module"]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_every_connector_can_be_asked_field_by_field() -> None:
+    for kind, find in (("channels", registry.channel_type), ("suppliers", registry.supplier_type)):
+        for slug in registry.available(kind):
+            connector = find(slug)
+            own = {field.name: field for field in fields.fields(connector)}
+            assert set(own) == set(connector.config_type.__struct_fields__)
+            assert {name for name, field in own.items() if field.secret} == set(connector.secret_fields)
+            assert not any(field.default for field in own.values() if field.secret)
+    woo = {field.name: field for field in fields.fields(registry.channel_type("woocommerce"))}
+    assert (woo["customer_note"].kind, woo["timeout"].kind, woo["url"].required) == ("flag", "number", True)
+    rest = {field.name: field for field in fields.fields(registry.supplier_type("rest"))}
+    assert rest["method"].choices == ("POST", "PUT")
+    assert rest["status_map"].kind == "json"
+
+
+async def test_a_form_gives_only_what_was_changed_and_secrets_only_when_typed() -> None:
+    woo = registry.channel_type("woocommerce")
+    shown = {"url": "https://shop.example", "consumer_key": "ck_1"}
+    form = {**shown, "consumer_secret": "", "page_size": "100", "timeout": "30.0", "customer_note": "on"}
+    assert fields.read(woo, form, shown) == {}
+    assert fields.read(woo, {**form, "consumer_secret": " cs ", "timeout": "31"}, shown) == {
+        "consumer_secret": " cs ", "timeout": "31"
+    }  # fmt: skip
+    form.pop("customer_note")
+    assert fields.read(woo, form, shown) == {"customer_note": "false"}
+    with pytest.raises(Invalid, match="status map is written as JSON"):
+        fields.read(registry.supplier_type("rest"), {"status_map": "{"}, {})
+
+
+async def test_settings_are_tried_before_anything_is_saved(scene: Scene) -> None:
+    values = {"url": scene.store.url, "consumer_key": scene.store.key, "consumer_secret": scene.store.secret}
+    before = await db.value("SELECT COUNT(*) FROM channels")
+    assert await setup.try_settings("channels", "woocommerce", values)
+    with pytest.raises(BluebookError):
+        await setup.try_settings("channels", "woocommerce", {**values, "consumer_secret": "no"})
+    assert await db.value("SELECT COUNT(*) FROM channels") == before
+
+
+async def test_auto_processing_is_tried_on_the_orders_that_are_ready(scene: Scene) -> None:
+    cheap, dear = await scene.order(("BB-MUG-01", 1)), await scene.order(("BB-MUG-01", 30))
+    numbers = [(await scene.case(order_id)).order.number for order_id in (cheap, dear)]
+    channel = scene.shop.channel_id
+    found = await auto_trial.trial(channel, limit=10_000, currency="USD", condition="")
+    assert numbers[0] in found.goes
+    assert found.stays[numbers[1]] == "above the channel's value limit"
+    found = await auto_trial.trial(channel, limit=None, currency="", condition=f'order.number == "{numbers[1]}"')
+    assert found.goes == [numbers[1]]
+    assert found.looked_at >= 2
+    with pytest.raises(Invalid, match="write =="):
+        await auto_trial.trial(channel, limit=None, currency="", condition='order.country = "US"')
+    assert await scene.status(cheap) == await scene.status(dear) == "ready"
+
+
+async def test_jobs_say_what_they_are_about(scene: Scene) -> None:
+    order_id = await scene.order(("BB-MUG-01", 1))
+    case = await scene.case(order_id)
+    far = clock.now() + timedelta(days=9)
+    await outbox.put(
+        [
+            NewJob("s:1", "orders.check", order_id, far),
+            NewJob("s:2", "purchases.submit", case.purchases[0].id, far),
+            NewJob("s:3", "channels.rescan", scene.shop.channel_id, far),
+            NewJob("paused:suppliers:x", "notify.send", scene.shop.suppliers["ACME"], far, {"kind": "paused"}),
+            NewJob("s:5", "inbound.read", 77, far),
+            NewJob("s:6", "purchases.submit", 9_999_999, far),
+            NewJob("s:7", "system.sweep", 0, far),
+        ]
+    )
+    jobs = [job for job in await outbox.list_jobs("ready", 500) if job.key.startswith(("s:", "paused:suppliers:x"))]
+    by_key = {job.key: (await subjects(jobs))[job.id] for job in jobs}
+    number = case.order.number
+    assert by_key == {
+        "s:1": Subject("order", number, number),
+        "s:2": Subject("order", case.purchases[0].po_number, number),
+        "s:3": Subject("channel", "Demo store", str(scene.shop.channel_id)),
+        "paused:suppliers:x": Subject("supplier", "ACME", "ACME"),
+        "s:5": Subject("payload", "payload 77", "77"),
+        "s:6": Subject(),
+        "s:7": Subject(),
+    }
+    for job in jobs:
+        await outbox.drop(job.id)
+
+
+async def test_what_a_supplier_offers_is_listed_and_searched(scene: Scene) -> None:
+    acme = scene.shop.suppliers["ACME"]
+    await scene.product("SETUP-LAMP_1", cost=1234, stock=None)
+    every = await listings.offers(acme, limit=500)
+    assert [offer.sku for offer in every] == sorted(offer.sku for offer in every)
+    found = await listings.offers(acme, "setup-lamp_")
+    assert [(o.sku, o.offered_as, o.cost, o.stock, o.enabled) for o in found] == [
+        ("SETUP-LAMP_1", "SETUP-LAMP_1", 1234, None, True)
+    ]
+    assert await listings.offers(acme, "setup-lamp", after="SETUP-LAMP_1") == []
+    assert await listings.offers(scene.shop.suppliers["NOVA"], "setup-lamp") == []
+    assert [row.sku for row in await listings.listings(None, "SETUP-lamp")] == ["SETUP-LAMP_1"]
+    assert await listings.listings(scene.outlet_id, "SETUP-lamp") == []
+
+
+async def test_mappings_go_out_and_come_in_as_csv(scene: Scene) -> None:
+    first = await scene.order(("BB-MUG-01", 1), rate="=Rate")
+    assert "missing_shipping_mapping" in await scene.codes(first)
+    given = (
+        "kind;channel;rate;supplier;method\nrate;Demo store;'=Rate;ACME;UPS-GND\n"
+        "rate;Demo store;X;ACME;NO\nodd;Demo store;;;\n"
+    )
+    rows = sheet_in.rows(sheet_in.decoded(b"\xef\xbb\xbf" + given.encode(), "m.csv"), "m.csv", *_COLUMNS)
+    taken = await mapping_sheets.take(rows, DANA)
+    assert (taken.done, taken.freed) == (1, 1)
+    assert [wrong.partition(":")[0] for wrong in taken.wrong] == ["line 3", "line 4"]
+    out = b"".join([piece async for piece in mapping_sheets.stream()]).decode()
+    assert "rate,Demo store,'=Rate,ACME,UPS-GND,,,\n" in out
+    again = await mapping_sheets.take(sheet_in.rows(out, "m.csv", *_COLUMNS), DANA)
+    assert again.wrong == []
+    assert again.done > 1
+    with pytest.raises(Invalid, match=r"m\.csv has no column channel"):
+        sheet_in.rows("kind\n", "m.csv", *_COLUMNS)
+    with pytest.raises(Invalid, match=r"m\.csv is not UTF-8"):
+        sheet_in.decoded(b"\xff\xfe", "m.csv")
+    assert await inbox.parked() == []
+
+
+_COLUMNS = (mapping_sheets.NEEDED, mapping_sheets.KNOWN)

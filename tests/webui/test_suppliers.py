@@ -1,0 +1,139 @@
+"""Suppliers in the browser: how they stand and their settings."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from engine import db
+from engine.domain.roles import Role
+from engine.services import setup
+from tests.support.scene import DANA, Scene
+from tests.support.web import Tab
+from tests.webui.conftest import OpenTab
+from webui.states.suppliers import Suppliers, SupplierSettings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PARTS = ("general", "deadlines", "methods", "products", "credentials")
+
+
+def section(one: Tab, part: str) -> Locator:
+    """The link to a section of the settings."""
+    return one.page.get_by_role("navigation", name="Sections").get_by_role("link", name=part.capitalize())
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, True), (320, False)])
+async def test_suppliers_and_their_settings_are_accessible(tab: OpenTab, scene: Scene, width: int, dark: bool) -> None:
+    one = await tab(Role.MANAGER, dark=dark, width=width)
+    await one.open("/suppliers")
+    await one.axe()
+    await one.fits()
+    await one.page.get_by_role("button", name="Settings for ACME").click()
+    for part in PARTS:
+        await section(one, part).click()
+        await expect(section(one, part)).to_have_attribute("aria-current", "page")
+        await one.settled()
+        await one.axe()
+        await one.fits()
+    one.clean()
+
+
+async def test_a_supplier_says_whether_it_can_be_asked_and_links_to_its_products(tab: OpenTab, scene: Scene) -> None:
+    await scene.product("FIND-ME-1", cost=1234)
+    one = await tab(Role.MANAGER)
+    await one.open("/suppliers/ACME")
+    await expect(one.page.get_by_text("It can be asked whether it has a purchase order")).to_be_visible()
+    await section(one, "products").click()
+    await one.page.get_by_label("SKU or title").fill("find-me")
+    await one.page.get_by_role("button", name="Search", exact=True).last.click()
+    await expect(one.page).to_have_url(f"{one.site.url}/suppliers/ACME?section=products&text=find-me")
+    await expect(one.page.locator("tbody tr")).to_have_count(1)
+    await expect(one.page.locator("tbody tr")).to_contain_text("12.34 USD")
+    await one.page.reload()
+    await one.settled()
+    await expect(one.page.locator("tbody tr")).to_have_count(1)
+    nova = scene.shop.suppliers["NOVA"]
+    await setup.update("suppliers", nova, DANA, values={"can_find": False})
+    await one.open("/suppliers/NOVA")
+    await expect(one.page.get_by_text("after an unclear answer a person decides")).to_be_visible()
+    await setup.update("suppliers", nova, DANA, values={"can_find": True})
+
+
+async def test_deadlines_and_methods_are_set(tab: OpenTab, scene: Scene) -> None:
+    acme = scene.shop.suppliers["ACME"]
+    one = await tab(Role.MANAGER)
+    await one.open("/suppliers/ACME?section=deadlines")
+    await one.page.get_by_label("Acknowledges within").fill("soon")
+    await one.page.get_by_role("button", name="Save").click()
+    await expect(one.page.get_by_role("alert")).to_contain_text("write a whole number")
+    await one.page.get_by_label("Acknowledges within").fill("12")
+    await one.page.get_by_role("button", name="Save").click()
+    await expect(one.page.get_by_role("status").filter(has_text="saved")).to_be_visible()
+    assert await db.value("SELECT ack_hours FROM suppliers WHERE id = ?", acme) == 12
+    await section(one, "methods").click()
+    await one.page.get_by_label("Code").fill("ZZ-1")
+    await one.page.get_by_label("Name", exact=False).last.fill("Zeppelin")
+    await one.page.get_by_role("button", name="Add", exact=True).click()
+    row = one.page.get_by_role("row").filter(has_text="ZZ-1")
+    await expect(row).to_contain_text("offered")
+    await row.get_by_role("button", name="Stop offering").click()
+    await expect(row).to_contain_text("not offered")
+    assert not await db.value("SELECT enabled FROM shipping_methods WHERE code = ?", "ZZ-1")
+    await setup.update("suppliers", acme, DANA, ack_hours=24)
+
+
+async def test_a_supplier_is_paused_resumed_disabled_and_tested(tab: OpenTab, scene: Scene) -> None:
+    one = await tab(Role.MANAGER)
+    await one.open("/suppliers/ACME")
+    await one.page.get_by_label("Reason of a pause").fill("stock-taking")
+    await one.page.get_by_role("button", name="Pause").click()
+    await expect(one.page.get_by_text("stock-taking").first).to_be_visible()
+    await one.page.get_by_role("button", name="Resume").click()
+    await expect(one.page.locator("dl .badge")).to_have_text("Works")
+    await one.page.get_by_role("button", name="Disable this supplier").click()
+    await expect(one.page.locator("dl .badge")).to_have_text("Disabled")
+    await one.page.get_by_role("button", name="Enable this supplier").click()
+    await expect(one.page.locator("dl .badge")).to_have_text("Works")
+    await section(one, "credentials").click()
+    await one.page.get_by_role("button", name="Test connection").click()
+    await expect(one.page.get_by_role("status").filter(has_text="It works")).to_be_visible()
+    html = await one.page.content()
+    assert scene.acme.api_key not in html
+    assert not [frame for frame in [*one.sent, *one.received] if scene.acme.api_key in frame]
+    one.clean()
+
+
+async def test_a_supplier_is_added_once_its_settings_work(tab: OpenTab, scene: Scene) -> None:
+    url = (await db.value("SELECT settings FROM suppliers WHERE code = 'ACME'")) or ""
+    base = str(url).partition('"base_url":"')[2].partition('"')[0]
+    one = await tab(Role.MANAGER)
+    await one.open("/suppliers/new?connector=rest")
+    form = one.page.get_by_role("form", name="Add a supplier")
+    await form.get_by_label("Name").first.fill("Third warehouse")
+    await form.get_by_role("textbox", name="Code A short word").fill("W3")
+    await form.get_by_label("Base url").fill(base)
+    await form.get_by_label("Api key").fill(scene.acme.api_key)
+    await form.get_by_role("button", name="Test and add").click()
+    await expect(one.page).to_have_url(f"{one.site.url}/suppliers/W3")
+    await expect(one.page.get_by_role("heading", name="Settings for Third warehouse")).to_be_visible()
+    made = await db.value("SELECT id FROM suppliers WHERE code = ?", "W3")
+    await db.run("DELETE FROM schedules WHERE subject_id = ? AND task = 'suppliers.poll'", made)
+    await db.run("DELETE FROM suppliers WHERE id = ?", made)
+
+
+async def test_viewers_look_and_the_server_refuses_them(tab: OpenTab, scene: Scene) -> None:
+    one = await tab(Role.VIEWER)
+    await one.open("/suppliers/ACME?section=methods")
+    main = one.page.get_by_role("main")
+    await expect(main.get_by_role("row").filter(has_text="UPS-GND")).to_be_visible()
+    await expect(main.get_by_role("button")).to_have_count(0)
+    await one.axe()
+    await one.forge(SupplierSettings, "enable", yes=False)
+    await one.refused("SupplierSettings.enable")
+    await one.forge(Suppliers, "resume", code="ACME")
+    await one.refused("Suppliers.resume")
+    assert await db.value("SELECT enabled FROM suppliers WHERE code = ?", "ACME")
+    await one.open("/suppliers/new")
+    await expect(one.page.get_by_text("You may not add a supplier")).to_be_visible()
+    await one.open("/suppliers/GONE")
+    await expect(one.page.get_by_text("there is no supplier GONE")).to_be_visible()

@@ -1,0 +1,163 @@
+"""Pieces of the pages of settings: a connector's fields, how a connection stands, sections as links, forms that are saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from engine.domain.roles import Permission
+from webui.components.parts import badge, button, cut_off, definition, field, link, may, time
+from webui.states.connection import FieldView, PartLink, Standing
+
+
+def sections(title: Any, parts: Any, current: Any) -> rx.Component:
+    """The sections of a page of settings, as links."""
+
+    def one(part: rx.Var[PartLink]) -> rx.Component:
+        return rx.el.li(
+            link(part.title, to=part.href, aria_current=rx.cond(current == part.id, "page", "false")), key=part.id
+        )
+
+    return rx.el.nav(rx.el.ul(rx.foreach(parts, one), class_name="tabs"), aria_label=title)
+
+
+def state_badge(it: rx.Var[Standing]) -> rx.Component:
+    """How it stands, with the reason."""
+    return rx.fragment(
+        badge(it.state, it.tone), rx.cond(it.reason != "", rx.el.span(" ", it.reason, class_name="hint"))
+    )
+
+
+def facts(it: rx.Var[Standing], heard: str, *more: Any) -> rx.Component:
+    """How it stands, in full."""
+    return rx.el.dl(
+        definition("State", state_badge(it)),
+        definition(heard, time(it.heard, it.heard_iso)),
+        *more,
+        class_name="pairs",
+    )
+
+
+def form(
+    *controls: Any, permission: Permission, submit: str, on_submit: Any, key: Any, problem: Any, label: str,
+    more: Any = None,
+) -> rx.Component:  # fmt: skip
+    """A form that is saved by its button; whoever may not save sees what is set, and nothing to press."""
+    return rx.el.form(
+        rx.el.fieldset(*controls, disabled=~may(permission) | cut_off(), class_name="bare stack"),
+        rx.cond(problem != "", rx.el.p(problem, role="alert", class_name="issue bad")),
+        rx.el.div(
+            button(submit, permission=permission, type="submit", tone="primary"), more or rx.fragment(), class_name="row"
+        ),
+        on_submit=on_submit, reset_on_submit=False, key=key, aria_label=label, class_name="stack",
+    )  # fmt: skip
+
+
+def flag(label: Any, name: Any, checked: Any, **props: Any) -> rx.Component:
+    """Something that is on or off."""
+    return rx.el.label(
+        rx.el.input(type="checkbox", name=name, default_checked=checked, **props), rx.el.span(label), class_name="check"
+    )
+
+
+def text_field(label: str, name: str, value: Any, hint: str = "", **props: Any) -> rx.Component:
+    """A field of one line."""
+    return field(label, rx.el.input(name=name, default_value=value, auto_complete="off", **props), hint)
+
+
+def table(title: str, columns: tuple[str, ...], body: Any) -> rx.Component:
+    """A table that becomes cards where there is little room."""
+    heads = [rx.el.th(name, scope="col", role="columnheader") for name in columns]
+    return rx.el.table(
+        rx.el.caption(title, class_name="sr-only"),
+        rx.el.thead(rx.el.tr(*heads, role="row"), role="rowgroup"),
+        rx.el.tbody(body, role="rowgroup"),
+        role="table", class_name="cards",
+    )  # fmt: skip
+
+
+def cell(label: str, *children: Any, **props: Any) -> rx.Component:
+    """A cell of such a table."""
+    return rx.el.td(*children, role="cell", custom_attrs={"data-label": label}, **props)
+
+
+def config_field(one: rx.Var[FieldView]) -> rx.Component:
+    """A setting of a connector, by its kind. What a secret is, nobody is shown; what is typed replaces it."""
+    same: dict[str, Any] = {"name": one.name, "auto_complete": "off", "spell_check": False}
+    plain = same | {"default_value": one.value, "required": one.required}
+    control = rx.match(
+        one.kind,
+        ("choice", rx.el.select(rx.foreach(one.choices, lambda c: rx.el.option(c, value=c)), name=one.name,
+                                default_value=one.value)),
+        ("long", rx.el.textarea(rows=4, **plain)),
+        ("json", rx.el.textarea(rows=3, **plain)),
+        ("number", rx.el.input(input_mode="decimal", **plain)),
+        ("secret", rx.el.input(type="password", **(same | {"auto_complete": "new-password"}), required=one.required)),
+        ("secret-long", rx.el.textarea(rows=4, class_name="hidden-text", **same, required=one.required)),
+        rx.el.input(**plain),
+    )  # fmt: skip
+    box = rx.el.label(
+        rx.el.span(one.label, rx.cond(one.required, " (needed)", ""), class_name="label"),
+        control,
+        rx.cond(one.hint != "", rx.el.span(one.hint, class_name="hint")),
+        class_name="field",
+    )
+    return rx.el.div(
+        rx.cond(one.kind == "flag", flag(one.label, one.name, one.value == "true"), box), key=one.name
+    )  # fmt: skip
+
+
+def config_fields(fields: Any, more: Any) -> rx.Component:
+    """All settings of a connector; those it can do without are folded away."""
+    return rx.fragment(
+        rx.el.div(rx.foreach(fields, config_field), class_name="fields"),
+        rx.cond(
+            more.length() > 0,
+            rx.el.details(
+                rx.el.summary("Further settings"),
+                rx.el.div(rx.foreach(more, config_field), class_name="fields"),
+                class_name="more",
+            ),
+        ),
+    )
+
+
+def tried(said: Any, tone: Any) -> rx.Component:
+    """What trying something said; announced when it comes."""
+    return rx.el.p(said, role="status", class_name="said", custom_attrs={"data-tone": tone})
+
+
+def standing_card(
+    it: rx.Var[Standing],
+    heard: str,
+    *more: Any,
+    permission: Permission,
+    pause: Any,
+    resume: Any,
+    enable: Any,
+    noun: str,
+) -> rx.Component:
+    """How it stands and what is done about that: enable and disable, pause and resume."""
+    return rx.el.section(
+        rx.el.h2("State"),
+        facts(it, heard, *more),
+        rx.el.div(
+            rx.cond(it.paused, button("Resume", permission=permission, tone="primary", on_click=resume)),
+            rx.cond(
+                it.enabled,
+                button(f"Disable this {noun}", permission=permission, tone="danger", on_click=enable(False)),
+                button(f"Enable this {noun}", permission=permission, tone="primary", on_click=enable(True)),
+            ),
+            class_name="row",
+        ),
+        rx.cond(
+            ~it.paused & may(permission),
+            rx.el.form(
+                field("Reason of a pause", rx.el.input(name="reason", max_length=300, auto_complete="off")),
+                button("Pause", permission=permission, type="submit"),
+                on_submit=pause, class_name="filters", aria_label="Pause",
+            ),
+        ),
+        class_name="card",
+    )  # fmt: skip

@@ -1,0 +1,216 @@
+"""Channels: the list with how each works, and the settings of one."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from engine.domain.roles import Permission
+from webui.components.parts import badge, button, definition, empty, field, link, may, outside, page_head, time, waiting
+from webui.components.settings import (
+    cell,
+    config_fields,
+    flag,
+    form,
+    sections,
+    standing_card,
+    table,
+    text_field,
+    tried,
+)
+from webui.pages import Page
+from webui.states.channel_settings import PULLING, ChannelSettings
+from webui.states.channels import ChannelRow, Channels
+
+MAY = Permission.CHANNELS
+
+
+def _row(row: rx.Var[ChannelRow]) -> rx.Component:
+    it = row.it
+    return rx.el.tr(
+        cell("Channel", link(it.name, to=it.href), rx.el.div(it.connector, class_name="hint")),
+        cell("State", badge(it.state, it.tone), rx.cond(it.reason != "", rx.el.div(it.reason, class_name="hint"))),
+        cell("Last pull", time(it.heard, it.heard_iso)),
+        cell("Ready", link(row.ready, to=row.ready_href), class_name="number"),
+        cell("Need a person", link(row.needs, to=row.needs_href), class_name="number"),
+        cell("Open", row.going, class_name="number"),
+        cell("Auto", row.auto),
+        cell(
+            "Actions",
+            rx.el.div(
+                rx.cond(
+                    it.paused,
+                    button("Resume", rx.el.span(" ", it.name, class_name="sr-only"), permission=MAY, tone="primary",
+                           on_click=Channels.resume(it.id)),
+                ),
+                button(
+                    rx.cond(Channels.pulling.contains(it.id), "Pulling …", "Sync now"),
+                    rx.el.span(" ", it.name, class_name="sr-only"), permission=MAY,
+                    disabled=Channels.pulling.contains(it.id), on_click=Channels.sync(it.id),
+                ),
+                rx.el.button(
+                    rx.el.span("⚙", aria_hidden="true"), type="button", class_name="button icon",
+                    aria_label=f"Settings for {it.name}", on_click=rx.redirect(it.href),
+                ),
+                class_name="row",
+            ),
+        ),
+        role="row", key=it.id.to_string(),
+    )  # fmt: skip
+
+
+COLUMNS = ("Channel", "State", "Last pull", "Ready", "Need a person", "Open", "Auto", "Actions")
+
+
+def channels() -> rx.Component:
+    """Every channel, or what to do where there is none."""
+    add = rx.cond(may(MAY), link("Add a channel", to="/channels/new", class_name="button primary"))
+    rows = table("Channels", COLUMNS, rx.foreach(Channels.rows, _row))
+    none = empty(
+        "There is no channel yet.",
+        rx.el.p("A channel is a store or marketplace that orders come from and tracking goes back to."),
+    )
+    return rx.fragment(
+        page_head("Channels", add, about="Where orders come from, and where tracking goes back to."),
+        rx.cond(Channels.ready, rx.cond(Channels.rows.length() > 0, rows, none), waiting(4)),
+    )
+
+
+# --- the settings of one ------------------------------------------------------------------------------------------------
+
+
+def _general() -> rx.Component:
+    it = ChannelSettings.row.it
+    return rx.el.div(
+        standing_card(
+            it, "Last pull",
+            definition("Connector", outside(ChannelSettings.connector_name, href=ChannelSettings.docs)),
+            definition("Auto Order Processing", ChannelSettings.row.auto),
+            permission=MAY, pause=ChannelSettings.pause, resume=ChannelSettings.resume, enable=ChannelSettings.enable,
+            noun="channel",
+        ),
+        class_name="columns",
+    )  # fmt: skip
+
+
+def _auto() -> rx.Component:
+    of = ChannelSettings
+    ready = of.row.ready
+    return rx.el.section(
+        rx.el.h2("Auto Order Processing"),
+        rx.el.p(
+            "Orders that are ready are sent to their suppliers without a person and without the undo window. "
+            "Those that need a person still stop in Resolve.", class_name="hint",
+        ),
+        form(
+            flag("Auto Order Processing", "auto", of.auto, role="switch"),
+            rx.cond(
+                ~of.auto & (ready > 0),
+                rx.el.p(
+                    ready, rx.cond(ready == 1, " order is", " orders are"),
+                    " ready now: what may go of them is sent as soon as this is switched on.", class_name="hint",
+                ),
+            ),
+            rx.el.div(
+                text_field("Value limit", "limit", of.values["limit"], "A person processes what is above; empty for none.",
+                           input_mode="decimal", on_blur=of.typed("limit")),
+                text_field("Currency", "currency", of.values["currency"], max_length=3, on_blur=of.typed("currency")),
+                class_name="fields",
+            ),
+            field(
+                "Condition",
+                rx.el.textarea(
+                    name="condition", rows=2, default_value=of.values["condition"], spell_check=False, max_length=2000,
+                    class_name="mono", on_blur=of.typed("condition"), placeholder='order.country == "US"',
+                ),
+                "Only orders for which this holds (CEL); empty for all. Amounts are in minor units: order.total < 50000.",
+            ),
+            permission=MAY, submit="Update", on_submit=of.update_auto, key=f"auto-{of.version}", problem=of.problem,
+            label="Auto Order Processing", more=button("Try it on the ready orders", on_click=of.try_auto),
+        ),
+        tried(of.trial, of.trial_tone),
+        class_name="card",
+    )  # fmt: skip
+
+
+def _pulling() -> rx.Component:
+    of = ChannelSettings
+    hints = {
+        "poll_seconds": "0: only when asked",
+        "overlap_seconds": "so that what changes during a pull is not missed",
+    }
+    numbers = [
+        text_field(label, name, of.values[name], hints.get(name, ""), input_mode="numeric", required=True)
+        for name, label in PULLING.items()
+    ]
+    return rx.el.section(
+        rx.el.h2("Pulling and checking"),
+        form(
+            rx.el.div(
+                *numbers,
+                text_field("Least margin, percent", "margin_floor", of.values["margin_floor"],
+                           "A person looks at orders below; empty for none.", input_mode="numeric"),
+                text_field("Prefix of order numbers", "prefix", of.values["prefix"], max_length=16),
+                class_name="fields",
+            ),
+            permission=MAY, submit="Save", on_submit=of.save_pulling, key=f"pulling-{of.version}", problem="",
+            label="Pulling and checking",
+        ),
+        class_name="card",
+    )  # fmt: skip
+
+
+def _alerts() -> rx.Component:
+    of = ChannelSettings
+    return rx.el.section(
+        rx.el.h2("Alerts"),
+        form(
+            field(
+                "Addresses", rx.el.textarea(name="alerts", rows=4, default_value=of.values["alerts"], spell_check=False),
+                "One on each line. They get an e-mail when orders of this channel need a person.",
+            ),
+            permission=MAY, submit="Save", on_submit=of.save_alerts, key=f"alerts-{of.version}", problem=of.problem,
+            label="Alerts",
+        ),
+        class_name="card",
+    )  # fmt: skip
+
+
+def _credentials() -> rx.Component:
+    of = ChannelSettings
+    return rx.el.section(
+        rx.el.h2("Credentials"),
+        rx.el.p("Secrets are stored sealed and never shown again, not even here.", class_name="hint"),
+        form(
+            config_fields(of.fields, of.more_fields),
+            permission=MAY, submit="Save credentials", on_submit=of.save_credentials, key=f"cred-{of.version}",
+            problem=of.problem, label="Credentials",
+            more=button(rx.cond(of.testing, "Testing …", "Test connection"), permission=MAY, disabled=of.testing,
+                        on_click=of.test),
+        ),
+        tried(of.tested, of.tested_tone),
+        class_name="card",
+    )  # fmt: skip
+
+
+def channel() -> rx.Component:
+    """The settings of a channel, a section at a time."""
+    of = ChannelSettings
+    it = of.row.it
+    whole = rx.fragment(
+        page_head(f"Settings for {it.name}", link("All channels", to="/channels", class_name="button")),
+        sections("Sections", of.parts, of.part),
+        rx.match(
+            of.part, ("orders", rx.fragment(_auto(), _pulling())), ("alerts", _alerts()), ("credentials", _credentials()),
+            _general(),
+        ),
+    )  # fmt: skip
+    missing = rx.fragment(page_head("Not found"), empty(of.missing, rx.el.p(link("All channels", to="/channels"))))
+    return rx.cond(
+        of.ready, rx.cond(of.missing != "", missing, whole), rx.fragment(page_head("Settings for a channel"), waiting())
+    )
+
+
+PAGES = [
+    Page("/channels", "Channels · Bluebook", channels, Channels.load),
+    Page("/channels/[channel_id]", "Settings for a channel · Bluebook", channel, ChannelSettings.load),
+]

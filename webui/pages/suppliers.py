@@ -1,0 +1,232 @@
+"""Suppliers: the list with how each works, and the settings of one."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from engine.domain.roles import Permission
+from webui.components.parts import badge, button, definition, empty, field, link, may, outside, page_head, time, waiting
+from webui.components.settings import (
+    cell,
+    config_fields,
+    flag,
+    form,
+    sections,
+    standing_card,
+    table,
+    text_field,
+    tried,
+)
+from webui.pages import Page
+from webui.states.suppliers import NUMBERS, MethodRow, OfferRow, SupplierRow, Suppliers, SupplierSettings
+
+MAY = Permission.SUPPLIERS
+
+
+def _row(row: rx.Var[SupplierRow]) -> rx.Component:
+    it = row.it
+    return rx.el.tr(
+        cell("Supplier", link(row.code, to=it.href), rx.el.div(it.name, class_name="hint")),
+        cell("State", badge(it.state, it.tone), rx.cond(it.reason != "", rx.el.div(it.reason, class_name="hint"))),
+        cell("Last heard", time(it.heard, it.heard_iso)),
+        cell("Methods", link(row.methods, to=row.methods_href), class_name="number"),
+        cell("Products", link(row.offers, to=row.offers_href), class_name="number"),
+        cell("Acknowledges within", row.ack, class_name="number"),
+        cell("Ships within", row.ship, class_name="number"),
+        cell("Can be asked", rx.cond(row.can_find, "yes", "no"), title=row.finds),
+        cell(
+            "Actions",
+            rx.el.div(
+                rx.cond(
+                    it.paused,
+                    button("Resume", rx.el.span(" ", it.name, class_name="sr-only"), permission=MAY, tone="primary",
+                           on_click=Suppliers.resume(row.code)),
+                ),
+                rx.el.button(
+                    rx.el.span("⚙", aria_hidden="true"), type="button", class_name="button icon",
+                    aria_label=f"Settings for {it.name}", on_click=rx.redirect(it.href),
+                ),
+                class_name="row",
+            ),
+        ),
+        role="row", key=row.code,
+    )  # fmt: skip
+
+
+COLUMNS = (
+    "Supplier", "State", "Last heard", "Methods", "Products", "Acknowledges within", "Ships within", "Can be asked",
+    "Actions",
+)  # fmt: skip
+
+
+def suppliers() -> rx.Component:
+    """Every supplier, or what to do where there is none."""
+    add = rx.cond(may(MAY), link("Add a supplier", to="/suppliers/new", class_name="button primary"))
+    none = empty("There is no supplier yet.", rx.el.p("A supplier is who ships: purchase orders go to them."))
+    rows = table("Suppliers", COLUMNS, rx.foreach(Suppliers.rows, _row))
+    return rx.fragment(
+        page_head("Suppliers", add, about="Who ships."),
+        # Figures of all suppliers (lead times, failures) belong here, above how they are set.
+        rx.cond(Suppliers.ready, rx.cond(Suppliers.rows.length() > 0, rows, none), waiting(4)),
+    )
+
+
+# --- the settings of one ------------------------------------------------------------------------------------------------
+
+
+def _general() -> rx.Component:
+    of = SupplierSettings
+    row = of.row
+    return rx.el.div(
+        standing_card(
+            row.it, "Last heard",
+            definition("Code", row.code),
+            definition("Connector", outside(of.connector_name, href=of.docs)),
+            definition("Unclear answers", row.finds),
+            definition("Products", link(row.offers, to=row.offers_href)),
+            definition("Orders", link("its orders", to=of.orders_href)),
+            permission=MAY, pause=of.pause, resume=of.resume, enable=of.enable, noun="supplier",
+        ),
+        class_name="columns",
+    )  # fmt: skip
+
+
+def _deadlines() -> rx.Component:
+    of = SupplierSettings
+    hints = {
+        "ack_hours": "Later, the order needs a person.", "tracking_hours": "Later, the order needs a person.",
+        "settle_seconds": "How long after an attempt its absence at the supplier counts.",
+        "poll_seconds": "0: only when asked",
+    }  # fmt: skip
+    numbers = [
+        text_field(label, name, of.values[name], hints.get(name, ""), input_mode="numeric", required=True)
+        for name, label in NUMBERS.items()
+    ]
+    return rx.el.section(
+        rx.el.h2("Deadlines"),
+        form(
+            rx.el.div(*numbers, class_name="fields"),
+            flag("Ships to PO boxes", "po_box", of.po_box),
+            permission=MAY, submit="Save", on_submit=of.save_deadlines, key=f"deadlines-{of.version}", problem=of.problem,
+            label="Deadlines",
+        ),
+        class_name="card",
+    )  # fmt: skip
+
+
+def _method(row: rx.Var[MethodRow]) -> rx.Component:
+    name = rx.el.span(" ", row.title, class_name="sr-only")
+    return rx.el.tr(
+        cell("Code", rx.el.code(row.code)),
+        cell("Method", row.title),
+        cell("Carrier", row.carrier),
+        cell("Offered", rx.cond(row.enabled, badge("offered", "good"), badge("not offered", "done"))),
+        cell(
+            "Actions",
+            rx.cond(
+                row.enabled,
+                button("Stop offering", name, permission=MAY, on_click=SupplierSettings.offer_method(row.code, False)),
+                button("Offer", name, permission=MAY, on_click=SupplierSettings.offer_method(row.code, True)),
+            ),
+        ),
+        role="row", key=row.id.to_string(),
+    )  # fmt: skip
+
+
+def _methods() -> rx.Component:
+    of = SupplierSettings
+    rows = table(
+        "Shipping methods", ("Code", "Method", "Carrier", "Offered", "Actions"), rx.foreach(of.methods, _method)
+    )
+    add = rx.el.section(
+        rx.el.h2("Add a method"),
+        form(
+            rx.el.div(
+                text_field("Code", "code", "", "As the supplier knows it.", required=True, max_length=80),
+                text_field("Name", "name", "", "As people call it: UPS Ground.", required=True, max_length=120),
+                text_field("Carrier", "carrier", "", "Such as ups; may stay empty.", max_length=40),
+                class_name="fields",
+            ),
+            permission=MAY, submit="Add", on_submit=of.add_method, key=f"method-{of.version}", problem=of.problem,
+            label="Add a method",
+        ),
+        class_name="card",
+    )  # fmt: skip
+    none = empty("It offers no shipping method yet.", rx.el.p("Rates that customers choose are mapped to methods."))
+    return rx.fragment(
+        rx.el.h2("Shipping methods"), rx.cond(of.methods.length() > 0, rows, none), rx.cond(may(MAY), add)
+    )
+
+
+def _offer(row: rx.Var[OfferRow]) -> rx.Component:
+    return rx.el.tr(
+        cell("SKU", rx.el.code(row.sku)),
+        cell("Product", row.title),
+        cell("Its SKU", rx.el.code(row.offered_as)),
+        cell("Cost", row.cost, class_name="number"),
+        cell("Stock", row.stock, class_name="number"),
+        cell("Offered", rx.cond(row.enabled, "yes", "no")),
+        role="row", key=row.sku,
+    )  # fmt: skip
+
+
+def _products() -> rx.Component:
+    of = SupplierSettings
+    columns = ("SKU", "Product", "Its SKU", "Cost", "Stock", "Offered")
+    return rx.fragment(
+        rx.el.h2("Products it offers"),
+        rx.el.form(
+            field("SKU or title", rx.el.input(name="text", type="search", default_value=of.search, max_length=200)),
+            rx.el.button("Search", type="submit", class_name="button"),
+            on_submit=of.find_offers, class_name="filters", aria_label="Products", key=of.search,
+        ),
+        rx.cond(
+            of.offers.length() > 0,
+            table("Products", columns, rx.foreach(of.offers, _offer)),
+            empty(rx.cond(of.search != "", "No product matches.", "It offers no product yet.")),
+        ),
+        rx.cond(of.next != "", rx.el.nav(link("Next ›", to=of.next, class_name="button"), aria_label="Pages")),
+    )  # fmt: skip
+
+
+def _credentials() -> rx.Component:
+    of = SupplierSettings
+    return rx.el.section(
+        rx.el.h2("Credentials"),
+        rx.el.p("Secrets are stored sealed and never shown again, not even here.", class_name="hint"),
+        form(
+            config_fields(of.fields, of.more_fields),
+            permission=MAY, submit="Save credentials", on_submit=of.save_credentials, key=f"cred-{of.version}",
+            problem=of.problem, label="Credentials",
+            more=button(rx.cond(of.testing, "Testing …", "Test connection"), permission=MAY, disabled=of.testing,
+                        on_click=of.test),
+        ),
+        tried(of.tested, of.tested_tone),
+        class_name="card",
+    )  # fmt: skip
+
+
+def supplier() -> rx.Component:
+    """The settings of a supplier, a section at a time."""
+    of = SupplierSettings
+    whole = rx.fragment(
+        page_head(f"Settings for {of.row.it.name}", link("All suppliers", to="/suppliers", class_name="button")),
+        # Figures of this supplier belong here, above its settings.
+        sections("Sections", of.parts, of.part),
+        rx.match(
+            of.part, ("deadlines", _deadlines()), ("methods", _methods()), ("products", _products()),
+            ("credentials", _credentials()), _general(),
+        ),
+    )  # fmt: skip
+    missing = rx.fragment(page_head("Not found"), empty(of.missing, rx.el.p(link("All suppliers", to="/suppliers"))))
+    return rx.cond(
+        of.ready,
+        rx.cond(of.missing != "", missing, whole),
+        rx.fragment(page_head("Settings for a supplier"), waiting()),
+    )
+
+
+PAGES = [
+    Page("/suppliers", "Suppliers · Bluebook", suppliers, Suppliers.load),
+    Page("/suppliers/[supplier_code]", "Settings for a supplier · Bluebook", supplier, SupplierSettings.load),
+]

@@ -1,0 +1,227 @@
+"""Mappings: which method a rate goes by, which product a channel's SKU is; what is missing comes first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import reflex as rx
+
+from engine.domain.roles import Permission
+from engine.errors import BluebookError
+from engine.services import listings, mapping_sheets, setup, suggest
+from engine.services.suggest import Suggestion
+from webui import links, words
+from webui.states import connection
+from webui.states.base import PAGES, Book, on
+
+PAGE = 50
+MOST_MISSING = 50
+"""Rates or SKUs without a mapping that a page shows; those that hold up most orders come first."""
+SUGGESTED = 10
+"""For so many of them products are suggested at once; for the others when somebody types."""
+MOST_TEXT = 200
+
+
+@dataclass
+class Option:
+    """Something that can be chosen."""
+
+    value: str = ""
+    title: str = ""
+
+
+@dataclass
+class Missing:
+    """A rate or a SKU that has no mapping. ``what`` is how it is called where it may be empty."""
+
+    id: str = ""
+    channel: str = ""
+    name: str = ""
+    what: str = ""
+    title: str = ""
+    supplier: str = ""
+    waiting: str = ""
+    waiting_href: str = ""
+    options: list[Option] = field(default_factory=list)
+
+
+@dataclass
+class Mapped:
+    """A mapping there is."""
+
+    id: str = ""
+    channel: str = ""
+    name: str = ""
+    what: str = ""
+    title: str = ""
+    supplier: str = ""
+    goes: str = ""
+    by: str = ""
+
+
+class Mappings(Book):
+    """The tab that the address names."""
+
+    tab: str = "shipping"
+    missing: list[Missing] = []
+    more_missing: int = 0
+    mapped: list[Mapped] = []
+    text: str = ""
+    next: str = ""
+    said: str = ""
+    problem: str = ""
+    problem_at: str = ""
+    ready: bool = False
+
+    @on(Permission.VIEW)
+    async def load(self) -> None:
+        """The page shows what is missing, then what is mapped, of the tab that the address names."""
+        self.tab = "sku" if self.params.get("tab") == "sku" else "shipping"
+        self.text = self.params.get("text", "")[:MOST_TEXT]
+        self.problem = self.problem_at = self.said = ""
+        await self._read()
+        self.ready = True
+
+    async def _read(self) -> None:
+        missing, more = await (_unmapped_skus() if self.tab == "sku" else _unmapped_rates())
+        for one in missing:
+            # What somebody searched for in a row that is still there stays.
+            one.options = next((old.options for old in self.missing if old.id == one.id and old.options), one.options)
+        if missing != self.missing or more != self.more_missing:
+            self.missing, self.more_missing = missing, more
+        mapped, following = await self._mapped()
+        if mapped != self.mapped or following != self.next:
+            self.mapped, self.next = mapped, following
+
+    async def _mapped(self) -> tuple[list[Mapped], str]:
+        after = self.params.get("after", "")
+        if self.tab == "sku":
+            channel, _, sku = after.partition("/")
+            found = await listings.listings(None, self.text, after=(channel, sku), limit=PAGE + 1)
+            rows = [
+                Mapped(f"{m.channel}/{m.sku}", m.channel, m.sku, words.plain(m.sku), words.plain(m.title), "",
+                       " + ".join(f"{n} × {sku}" for sku, n in m.components.items()))
+                for m in found[:PAGE]
+            ]  # fmt: skip
+            at = f"{found[PAGE - 1].channel}/{found[PAGE - 1].sku}" if len(found) > PAGE else ""
+        else:
+            start = int(after) if after.isdecimal() and len(after) < 10 else 0
+            fitting = [m for m in await listings.mappings() if _has(self.text, m.channel, m.rate, m.supplier, m.method)]
+            rows = [
+                Mapped(f"{m.channel}/{m.rate}/{m.supplier}", m.channel, m.rate, words.plain(m.rate) or "(no rate)", "",
+                       m.supplier, words.plain(m.method), words.plain(m.created_by))
+                for m in fitting[start : start + PAGE]
+            ]  # fmt: skip
+            at = str(start + PAGE) if len(fitting) > start + PAGE else ""
+        return rows, self._address(after=at) if at else ""
+
+    def _address(self, **more: str) -> str:
+        tab = "sku" if self.tab == "sku" else ""
+        return links.with_params("/mappings", {"tab": tab, "text": self.text, **more})
+
+    @on(Permission.VIEW)
+    def find(self, form: dict[str, Any]) -> Any:
+        """The mappings with these words are listed; the address says so."""
+        return rx.redirect(self._address(text=str(form.get("text", "")).strip()[:MOST_TEXT]))
+
+    @on(Permission.VIEW)
+    async def heard(self, order_ids: list[int], everything: bool) -> None:
+        """What is missing and mapped changes with orders and settings."""
+        if self.ready:
+            await self._read()
+
+    @on(Permission.VIEW)
+    async def look(self, row: str, text: str) -> None:
+        """The products like what is typed are suggested in this row."""
+        wanted = str(text)[:MOST_TEXT].split(",")[-1].split("=")[0].strip()
+        if len(wanted) < 2:
+            return
+        options = [_option(one) for one in await suggest.products(wanted)]
+        for one in self.missing:
+            if one.id == row and one.options != options:
+                one.options = options
+                self.missing = list(self.missing)
+
+    @on(Permission.MAPPINGS)
+    async def map_rate(self, form: dict[str, Any]) -> None:
+        """The rate goes by the chosen method at this supplier; the orders that waited for it are checked again."""
+        given = connection.text_of(form)
+        try:
+            where = await listings.channel(given.get("channel", ""))
+            who = await listings.supplier(given.get("supplier", ""))
+            freed = await setup.map_shipping(where.id, given.get("name", ""), who.id, given.get("goes", ""), self.by)
+        except BluebookError as error:
+            self._tell(given, error)
+            return
+        await self._done(f"“{given.get('name') or '(no rate)'}” at {who.code} is mapped", freed)
+
+    @on(Permission.MAPPINGS)
+    async def map_sku(self, form: dict[str, Any]) -> None:
+        """The channel's SKU stands for these products; the orders that waited for it are checked again."""
+        given = connection.text_of(form)
+        try:
+            where = await listings.channel(given.get("channel", ""))
+            parts = [part.strip() for part in given.get("goes", "").split(",") if part.strip()]
+            pieces = dict(mapping_sheets.part(part) for part in parts)
+            freed = await setup.map_sku(where.id, given.get("name", ""), pieces, self.by, title=given.get("title", ""))
+        except BluebookError as error:
+            self._tell(given, error)
+            return
+        await self._done(f"{given.get('name', '')} is mapped", freed)
+
+    def _tell(self, given: dict[str, str], error: BluebookError) -> None:
+        self.problem, self.problem_at = f"{error.message[:1].upper()}{error.message[1:]}", given.get("row", "")
+
+    async def _done(self, what: str, freed: int) -> None:
+        self.problem = self.problem_at = ""
+        self.said = f"{what}; {words.many(freed, 'waiting order')} became ready."
+        self.say(self.said, "good")
+        await self._read()
+
+
+PAGES["mappings"] = Mappings.heard
+
+
+def _has(text: str, *values: str) -> bool:
+    return any(text.strip().casefold() in value.casefold() for value in values)
+
+
+def _option(one: Suggestion) -> Option:
+    cost = words.amount(one.cost, one.currency) if one.cost is not None and one.currency else ""
+    about = ", ".join(part for part in (one.supplier, cost, one.reason) if part)
+    return Option(one.value, f"{one.label}{f' ({about})' if about else ''}")
+
+
+async def _unmapped_rates() -> tuple[list[Missing], int]:
+    channels = {view.name: view.id for view in await listings.channels()}
+    suppliers = {view.code: view.id for view in await listings.suppliers()}
+    every = await listings.unmapped_rates()
+    found = []
+    for one in every[:MOST_MISSING]:
+        offered = await suggest.methods(suppliers[one.supplier], one.rate) if one.supplier in suppliers else []
+        query = {"issue_codes": "missing_shipping_mapping", "channel_ids": str(channels.get(one.channel, ""))}
+        found.append(
+            Missing(
+                f"{one.channel}/{one.rate}/{one.supplier}", one.channel, one.rate, words.plain(one.rate) or "(no rate)", "",
+                one.supplier, words.many(one.orders, "order"), links.orders(query),
+                [Option(m.value, m.label) for m in offered],
+            )
+        )  # fmt: skip
+    return found, max(len(every) - MOST_MISSING, 0)
+
+
+async def _unmapped_skus() -> tuple[list[Missing], int]:
+    channels = {view.name: view.id for view in await listings.channels()}
+    every = await listings.unmapped_skus()
+    found = []
+    for place, one in enumerate(every[:MOST_MISSING]):
+        likely = await suggest.products(f"{one.sku} {one.title}", one.sku) if place < SUGGESTED else []
+        query = {"issue_codes": "unmapped_sku", "channel_ids": str(channels.get(one.channel, ""))}
+        found.append(
+            Missing(
+                f"{one.channel}/{one.sku}", one.channel, one.sku, words.plain(one.sku) or "(no SKU)", words.plain(one.title),
+                "", words.many(one.orders, "order"), links.orders(query), [_option(p) for p in likely],
+            )
+        )  # fmt: skip
+    return found, max(len(every) - MOST_MISSING, 0)

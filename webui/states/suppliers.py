@@ -1,0 +1,315 @@
+"""Suppliers: whether each works, what it offers, and its settings a section at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import reflex as rx
+
+from engine.domain.roles import Permission
+from engine.errors import BluebookError, NotFound
+from engine.services import listings, setup
+from engine.services.listings import MethodView, SupplierView
+from webui import links, words
+from webui.states import connection
+from webui.states.base import PAGES, Book, on
+from webui.states.connection import FieldView, PartLink, Standing
+
+PARTS = {
+    "general": "General", "deadlines": "Deadlines", "methods": "Methods", "products": "Products",
+    "credentials": "Credentials",
+}  # fmt: skip
+NUMBERS = {
+    "ack_hours": "Acknowledges within, hours",
+    "tracking_hours": "Ships within, hours",
+    "poll_seconds": "Listened to every, seconds",
+    "settle_seconds": "Asked again after, seconds",
+    "concurrency": "Sent at once, at most",
+    "priority": "Priority, lower first",
+}
+LEAST = {"concurrency": 1}
+PAGE = 50
+FINDS = "It can be asked whether it has a purchase order, so an unclear answer is settled by itself."
+FINDS_NOT = "It cannot be asked whether it has a purchase order: after an unclear answer a person decides."
+
+
+@dataclass
+class SupplierRow:
+    """A supplier in the list."""
+
+    it: Standing = field(default_factory=Standing)
+    code: str = ""
+    methods: int = 0
+    methods_href: str = ""
+    offers: str = ""
+    offers_href: str = ""
+    ack: str = ""
+    ship: str = ""
+    finds: str = ""
+    can_find: bool = False
+
+
+@dataclass
+class MethodRow:
+    """A shipping method as the supplier offers it."""
+
+    id: int = 0
+    code: str = ""
+    title: str = ""
+    carrier: str = ""
+    enabled: bool = False
+
+
+@dataclass
+class OfferRow:
+    """A product as the supplier offers it."""
+
+    sku: str = ""
+    title: str = ""
+    offered_as: str = ""
+    cost: str = ""
+    stock: str = ""
+    enabled: bool = False
+
+
+def supplier_href(code: str, part: str = "") -> str:
+    """The settings of a supplier."""
+    return links.with_params(f"/suppliers/{quote(code, safe='')}", {"section": part})
+
+
+def row_of(view: SupplierView) -> SupplierRow:
+    """The supplier, in words."""
+    kind = connection.kind_of("suppliers", view.connector)
+    # A connector can ask; a supplier may be set up so that it cannot be asked.
+    finds = kind.can_find and view.settings.get("can_find") not in (False, "false")
+    return SupplierRow(
+        connection.standing(view, view.polled_at, supplier_href(view.code)), view.code,
+        view.methods, supplier_href(view.code, "methods"), f"{view.offers:,}", supplier_href(view.code, "products"),
+        f"{view.ack_hours} h", f"{view.tracking_hours} h", FINDS if finds else FINDS_NOT, finds,
+    )  # fmt: skip
+
+
+class Suppliers(Book):
+    """The list."""
+
+    rows: list[SupplierRow] = []
+    ready: bool = False
+
+    @on(Permission.VIEW)
+    async def load(self) -> None:
+        """The page shows every supplier."""
+        self.rows = [row_of(view) for view in await listings.suppliers()]
+        self.ready = True
+
+    @on(Permission.SUPPLIERS)
+    async def resume(self, code: str) -> None:
+        """A paused supplier is used again."""
+        self.say(await connection.resume("suppliers", await supplier_of(code), self.by), "good")
+        await self._read()
+
+    @on(Permission.VIEW)
+    async def reread(self) -> None:
+        """What changed of the list is shown."""
+        await self._read()
+
+    async def _read(self) -> None:
+        rows = [row_of(view) for view in await listings.suppliers()]
+        if rows != self.rows:
+            self.rows = rows
+
+
+async def supplier_of(code: str) -> SupplierView:
+    """The supplier with this code; raises NotFound."""
+    for view in await listings.suppliers():
+        if view.code == code:
+            return view
+    raise NotFound(f"there is no supplier {code}; the list has them all")
+
+
+class SupplierSettings(Book):
+    """One supplier. ``version`` counts saves: each form is a new one then, with what was saved."""
+
+    row: SupplierRow = SupplierRow()
+    part: str = "general"
+    parts: list[PartLink] = []
+    missing: str = ""
+    problem: str = ""
+    ready: bool = False
+    version: int = 0
+    values: dict[str, str] = {}
+    po_box: bool = True
+    methods: list[MethodRow] = []
+    offers: list[OfferRow] = []
+    next: str = ""
+    search: str = ""
+    fields: list[FieldView] = []
+    more_fields: list[FieldView] = []
+    tested: str = ""
+    tested_tone: str = ""
+    testing: bool = False
+    connector_name: str = ""
+    docs: str = ""
+    orders_href: str = ""
+
+    @on(Permission.VIEW)
+    async def load(self) -> None:
+        """The page shows the supplier and the section that its address names."""
+        part = self.params.get("section", "general")
+        self.part = part if part in PARTS else "general"
+        self.tested = self.problem = ""
+        try:
+            view = await self._view()
+        except NotFound as error:
+            self.missing, self.ready = error.message, True
+            return
+        self.missing = ""
+        self.parts = [PartLink(name, title, supplier_href(view.code, name)) for name, title in PARTS.items()]
+        self.orders_href = links.orders({"supplier_ids": str(view.id)})
+        await self._show(view)
+        self.ready = True
+
+    async def _view(self) -> SupplierView:
+        return await supplier_of(connection.second_part(self.router.url.path))
+
+    async def _show(self, view: SupplierView) -> None:
+        kind = connection.kind_of("suppliers", view.connector)
+        self.row, self.connector_name, self.docs = row_of(view), kind.name, kind.docs_url
+        self.values = {name: str(getattr(view, name)) for name in NUMBERS}
+        self.po_box = view.po_box_allowed
+        fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
+        self.fields, self.more_fields = connection.parted(fields)
+        self.methods = [_method(one) for one in await listings.methods(view.id)] if self.part == "methods" else []
+        await self._show_offers(view)
+        self.version += 1
+
+    async def _show_offers(self, view: SupplierView) -> None:
+        if self.part != "products":
+            self.offers, self.next = [], ""
+            return
+        self.search = self.params.get("text", "")[:200]
+        after = self.params.get("after", "")
+        found = await listings.offers(view.id, self.search, after=after, limit=PAGE + 1)
+        self.offers = [
+            OfferRow(words.plain(o.sku), words.plain(o.title), words.plain(o.offered_as),
+                     words.amount(o.cost, view.currency), "not told" if o.stock is None else f"{o.stock:,}", o.enabled)
+            for o in found[:PAGE]
+        ]  # fmt: skip
+        more = {"section": "products", "text": self.search, "after": found[PAGE - 1].sku} if len(found) > PAGE else {}
+        self.next = links.with_params(supplier_href(view.code), more) if more else ""
+
+    @on(Permission.VIEW)
+    async def find_offers(self, form: dict[str, Any]) -> Any:
+        """The products with these words are listed; the address says so."""
+        text = str(form.get("text", "")).strip()[:200]
+        query = {"section": "products", "text": text}
+        return rx.redirect(links.with_params(supplier_href(connection.second_part(self.router.url.path)), query))
+
+    @on(Permission.VIEW)
+    async def heard(self, order_ids: list[int], everything: bool) -> Any:
+        """How it stands is read anew; forms and what is half typed in them stay. The list sees to itself."""
+        if not connection.second_part(self.router.url.path):
+            return Suppliers.reread
+        if self.ready and not self.missing and everything:
+            row = row_of(await self._view())
+            if row != self.row:
+                self.row = row
+        return None
+
+    async def _saved(self, sentence: str) -> None:
+        self.problem = ""
+        self.say(sentence, "good")
+        await self._show(await self._view())
+
+    def _told(self, error: BluebookError) -> None:
+        self.problem = f"{error.message[:1].upper()}{error.message[1:]}"
+
+    @on(Permission.SUPPLIERS)
+    async def save_deadlines(self, form: dict[str, Any]) -> None:
+        """When a person is told that nothing was heard, and how it is dealt with, is as the form says."""
+        view = await self._view()
+        try:
+            wanted: dict[str, Any] = {
+                name: connection.whole(form, name, label, LEAST.get(name, 0)) for name, label in NUMBERS.items()
+            }
+            wanted["po_box_allowed"] = "po_box" in form
+            changed = {name: value for name, value in wanted.items() if value != getattr(view, name)}
+            if changed:
+                await setup.update("suppliers", view.id, self.by, **changed)
+        except BluebookError as error:
+            return self._told(error)
+        await self._saved(f"{view.name}: saved.")
+        return None
+
+    @on(Permission.SUPPLIERS)
+    async def add_method(self, form: dict[str, Any]) -> None:
+        """The supplier offers this method too."""
+        given = {name: text.strip() for name, text in connection.text_of(form).items()}
+        view = await self._view()
+        if not given.get("code") or not given.get("name"):
+            self.problem = "Give the method's code, as the supplier knows it, and its name."
+            return
+        if any(one.code == given["code"] for one in self.methods):
+            self.problem = f"There is already a method {given['code']}."
+            return
+        await setup.add_method(view.id, given["code"], given["name"], self.by, carrier=given.get("carrier", ""))
+        await self._saved(f"{view.name} offers {given['name']} now.")
+
+    @on(Permission.SUPPLIERS)
+    async def offer_method(self, code: str, yes: bool) -> None:
+        """The method is offered, or no longer."""
+        view = await self._view()
+        for method in await listings.methods(view.id):
+            if method.code == code:
+                await setup.add_method(view.id, code, method.name, self.by, enabled=yes)
+                await self._saved(f"{method.name} is {'offered' if yes else 'not offered'} from now on.")
+                return
+        raise NotFound(f"{view.name} has no method {code}")
+
+    @on(Permission.SUPPLIERS)
+    async def save_credentials(self, form: dict[str, Any]) -> None:
+        """What was changed is saved; a secret only where something was typed."""
+        try:
+            said = await connection.save_credentials("suppliers", await self._view(), form, self.by)
+        except BluebookError as error:
+            return self._told(error)
+        self.tested = ""
+        await self._saved(said)
+        return None
+
+    @on(Permission.SUPPLIERS, background=True)
+    async def test(self) -> None:
+        """The supplier was asked whether the connection works."""
+        async with self:
+            self.testing, self.tested = True, ""
+            view = await self._view()
+        try:
+            said, tone = await connection.test("suppliers", view)
+        finally:
+            async with self:
+                self.testing = False
+        async with self:
+            self.tested, self.tested_tone = said, tone
+
+    @on(Permission.SUPPLIERS)
+    async def enable(self, yes: bool) -> None:
+        """The supplier is in use, or no longer."""
+        await self._saved(await connection.enable("suppliers", await self._view(), yes, self.by))
+
+    @on(Permission.SUPPLIERS)
+    async def pause(self, form: dict[str, Any]) -> None:
+        """The supplier is not used until somebody resumes it."""
+        await self._saved(await connection.pause("suppliers", await self._view(), form, self.by))
+
+    @on(Permission.SUPPLIERS)
+    async def resume(self) -> None:
+        """The supplier is used again."""
+        await self._saved(await connection.resume("suppliers", await self._view(), self.by))
+
+
+PAGES["suppliers"] = SupplierSettings.heard
+
+
+def _method(one: MethodView) -> MethodRow:
+    return MethodRow(one.id, words.plain(one.code), words.plain(one.name), words.plain(one.carrier), one.enabled)
