@@ -80,9 +80,12 @@ def _verdict() -> rx.Component:
         rx.cond(
             Auditing.intact,
             rx.fragment(),
-            rx.el.ul(
-                rx.foreach(Auditing.problems, lambda said: rx.el.li(said, key=said)), class_name="issue", role="alert",
-                aria_label="What is wrong with this trail",
+            rx.el.div(
+                rx.el.ul(
+                    rx.foreach(Auditing.problems, lambda said: rx.el.li(said, key=said)),
+                    aria_label="What is wrong with this trail",
+                ),
+                class_name="issue", role="alert",
             ),
         ),
     )  # fmt: skip
