@@ -27,11 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import settings, vault
-from tests.bench import big_order, edi, intake, pipeline, reading, terminal, triage
+from tests.bench import big_order, edi, intake, pipeline, reading, terminal, triage, web
 from tests.support import databases
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = ("intake", "pipeline", "edi", "reading", "terminal", "big_order", "triage")
+PARTS = ("intake", "pipeline", "edi", "reading", "terminal", "web", "big_order", "triage")
 
 
 def _arguments() -> argparse.Namespace:
@@ -71,8 +71,9 @@ def main() -> int:
             results["edi"] = edi.run(folder / "edi", 200 if options.quick else 2000)
         if "reading" in parts:
             results["reading"] = {}
-        if "terminal" in parts:
-            results["terminal"] = {}
+        for part in ("terminal", "web"):
+            if part in parts:
+                results[part] = {}
         _over_many(folder, options, results)
         if "big_order" in parts:
             results["big_order"] = big_order.run(folder / "big")
@@ -127,7 +128,7 @@ def _pipeline(folder: Path, orders: int, postgres: bool) -> dict[str, Any]:
 def _over_many(folder: Path, options: argparse.Namespace, results: dict[str, Any]) -> None:
     """Reading at every scale, and the terminal app at the largest: on the same orders, which take minutes to make."""
     scales = (1_000, 20_000) if options.quick else (1_000, 100_000, 1_000_000)
-    for orders in scales if "reading" in results else scales[-1:] if "terminal" in results else ():
+    for orders in scales if "reading" in results else scales[-1:] if results.keys() & {"terminal", "web"} else ():
         file = folder / f"orders{orders}.db"
         _over(f"sqlite {orders}", f"sqlite:///{file}", orders, folder, results, last=orders == scales[-1])
         file.unlink()
@@ -140,12 +141,13 @@ def _over(name: str, url: str, orders: int, folder: Path, results: dict[str, Any
     asyncio.run(reading.fill(url, orders))
     if "reading" in results:
         results["reading"][name] = msgspec.to_builtins(asyncio.run(reading.run(url, orders)))
-    if "terminal" in results and last:
-        home = folder / "terminal"
-        home.mkdir(exist_ok=True)
-        settings.force(settings.Settings(home=str(home)))
-        vault.make_key_file()
-        results["terminal"][name] = terminal.run(url, home)
+    for part, measure in (("terminal", terminal.run), ("web", web.run)):
+        if part in results and last:
+            home = folder / part
+            home.mkdir(exist_ok=True)
+            settings.force(settings.Settings(home=str(home), database_url=url))
+            vault.make_key_file()
+            results[part][name] = measure(url, home)
 
 
 def _show(results: dict[str, Any]) -> None:
@@ -188,17 +190,14 @@ def _show(results: dict[str, Any]) -> None:
             table.add_row(name, *cells)
         console.print(table)
     if "terminal" in results:
-        table = Table(title="terminal app, while 50 orders a second arrive", title_justify="left")
-        table.add_column("what")
-        for column in results["terminal"]:
-            table.add_column(column, justify="right")
-        for name, goal in terminal.GOALS.items():
-            found = [one[name] for one in results["terminal"].values()]
-            missed = ["" if goal is None or value <= goal else " !" for value in found]
-            table.add_row(name.replace("_", " "), *[f"{v:.1f}{m}" for v, m in zip(found, missed, strict=True)])
-        console.print(table)
+        _show_goals(console, "terminal app, while 50 orders a second arrive", results["terminal"], terminal.GOALS)
+    if "web" in results:
+        _show_goals(console, f"web app; memory with {web.TABS} tabs", results["web"], web.GOALS)
     if "big_order" in results:
-        _show_big_order(console, results["big_order"])
+        _show_goals(
+            console, f"an order of {big_order.LINES} lines and {big_order.EVENTS:,} events, in ms",
+            {"ms": results["big_order"]}, big_order.GOALS,
+        )  # fmt: skip
     if "triage" in results:
         found = results["triage"]
         console.print(
@@ -207,18 +206,18 @@ def _show(results: dict[str, Any]) -> None:
         )
 
 
-def _show_big_order(console: Console, found: dict[str, float]) -> None:
-    title = f"an order of {big_order.LINES} lines and {big_order.EVENTS:,} events"
+def _show_goals(
+    console: Console, title: str, results: dict[str, dict[str, float]], goals: dict[str, float | None]
+) -> None:
     table = Table(title=title, title_justify="left")
     table.add_column("what")
-    table.add_column("ms", justify="right")
-    for name, value in found.items():
-        table.add_row(name.removesuffix("_ms").replace("_", " "), f"{value:.1f}{_beyond(value, big_order.GOALS[name])}")
+    for column in results:
+        table.add_column(column, justify="right")
+    for name, goal in goals.items():
+        found = [one[name] for one in results.values()]
+        missed = ["" if goal is None or value <= goal else " !" for value in found]
+        table.add_row(name.replace("_", " "), *[f"{v:.1f}{m}" for v, m in zip(found, missed, strict=True)])
     console.print(table)
-
-
-def _beyond(value: float, goal: float) -> str:
-    return "" if value <= goal else " !"
 
 
 if __name__ == "__main__":

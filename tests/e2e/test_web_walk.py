@@ -1,0 +1,194 @@
+"""One order's whole life as a manager sees it in the browser; and browser, terminal and worker on the same orders at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from engine import db, vault
+from engine.domain.roles import Role
+from engine.services import tasks
+from tests.support import web
+from tests.support.scene import Opened, Scene, scene, scene_of_module, url_of_module
+from tests.support.tmux import Tmux, tmux
+from tests.support.web import Site
+
+__all__ = ["scene", "scene_of_module", "url_of_module"]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ROOT = Path(__file__).parents[2]
+SOON = 2_000
+"""Milliseconds within which a page shows what somebody else has done."""
+TRACKING = "1Z999AA10123456784"
+_serial = count(1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's Chromium."""
+    async with async_playwright() as playwright, web.browser(playwright) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(scene_of_module: Opened) -> Iterator[Site]:
+    """The web app on the scene's database."""
+    web.built()
+    found = Site(scene_of_module.conf)
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def worker(scene_of_module: Opened) -> Iterator[None]:
+    """A worker process on the scene's database."""
+    conf = scene_of_module.conf
+    environ = os.environ | {"BLUEBOOK_HOME": conf.home, "BLUEBOOK_DATABASE_URL": conf.database}
+    command = [sys.executable, "-m", "workers.run", str(os.getpid())]
+    with (Path(conf.home) / "worker.log").open("ab") as log:
+        process = subprocess.Popen(command, env=environ, cwd=ROOT, stdout=log, stderr=log)
+    yield
+    process.terminate()
+    process.wait(20)
+
+
+async def test_an_order_from_arrival_to_tracking_and_the_next_goes_by_itself(
+    chromium: Browser, site: Site, scene: Scene
+) -> None:
+    rate = f"Free Shipping {next(_serial)}"
+    at_store = scene.place(("BB-MUG-01", 2), ("BB-TEA-01", 1), rate=rate, who=f"Walker{next(_serial)}")
+    order = (await scene.take(at_store))[0]
+    number = (await scene.case(order)).order.number
+    one = await web.tab(chromium, site, Role.MANAGER)
+    await _resolve_and_process(one.page, site, scene, order, number, rate)
+    await _one_supplier_ships(one.page, scene, order, number, at_store)
+    await _blue_book(one.page, number)
+    await _auto(one.page)
+    after = await scene.order(("BB-MUG-01", 1), rate=rate, who=f"Walker{next(_serial)}")
+    await tasks.drain()
+    assert await scene.states(after) == ["submitted"]
+    one.clean()
+    await one.page.context.close()
+
+
+async def _resolve_and_process(page: Page, site: Site, scene: Scene, order: int, number: str, rate: str) -> None:
+    """Nobody has said yet what the rate is at either supplier; then it is processed, and held."""
+    box = page.get_by_role("dialog")
+    await page.goto(f"{site.url}/queue?text={number}")
+    await expect(page.locator(".queue > li").first).to_contain_text(rate)
+    await page.get_by_role("button", name=re.compile(f"Resolve order {number}")).first.click()
+    for method in ("UPS Ground", "FedEx Home Delivery"):
+        await box.get_by_label(method).first.check()
+        await expect(box.get_by_label("Remember for next time")).to_be_checked()
+        await box.get_by_role("button", name="Resolve", exact=True).click()
+        await expect(box.get_by_label(method)).to_have_count(0)
+    await expect(box).to_have_count(0)
+    assert await db.value("SELECT COUNT(*) FROM shipping_mappings WHERE rate = ?", rate) == 2
+    await page.get_by_role("button", name=f"Process order {number}").click()
+    await expect(page.get_by_role("button", name=f"Undo order {number}")).to_be_visible()
+    await _let_go(order)
+    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Orders").click()
+    await page.get_by_label("Words").fill(number)
+    await page.get_by_role("button", name="Filter", exact=True).click()
+    await tasks.drain()
+    await expect(page.locator("tbody tr", has_text=number)).to_contain_text("In progress", timeout=SOON)
+    assert sorted(await scene.states(order)) == ["submitted", "submitted"]
+
+
+async def _let_go(order: int) -> None:
+    """The undo window is over."""
+    await db.run("UPDATE purchase_orders SET release_at = 0 WHERE order_id = ?", order)
+    await db.run("UPDATE outbox SET run_at = 0 WHERE state = 'ready'")
+
+
+async def _one_supplier_ships(page: Page, scene: Scene, order: int, number: str, at_store: int) -> None:
+    """Its tracking is a link, and reaches the store; the other's part stays open."""
+    acme = next(po for po in (await scene.case(order)).purchases if po.supplier_id == scene.shop.suppliers["ACME"])
+    await scene.say(acme.po_number, "shipped", (1, acme.lines[0].sku, 2), tracking_number=TRACKING)
+    await tasks.drain()
+    row = page.locator("tbody tr", has_text=number)
+    await expect(row).to_contain_text("Partially shipped", timeout=SOON)
+    link = row.get_by_role("link", name=TRACKING)
+    await expect(link).to_have_attribute("href", re.compile(rf"^https://www\.ups\.com/.*{TRACKING}"))
+    assert any(TRACKING in str(note) for note in scene.store.orders[at_store]["meta_data"]), (
+        "the customer does not see it"
+    )
+
+
+async def _blue_book(page: Page, number: str) -> None:
+    """Beside the SKU it has every step; and on the order's page each supplier has its own block."""
+    box = page.get_by_role("dialog")
+    await page.get_by_role("button", name="Audit trail for BB-MUG-01").click()
+    await expect(box.get_by_text("Chain intact")).to_be_visible()
+    for step in ("pulled from Demo store", "held 10 s, then sent", f"{number}-", TRACKING):
+        await expect(box).to_contain_text(step)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("link", name=number, exact=True).click()
+    blocks = page.get_by_role("article")
+    await expect(blocks.filter(has_text="ACME").get_by_role("link", name=TRACKING)).to_be_visible()
+    await expect(blocks.filter(has_text="NOVA")).to_contain_text("Submitted")
+
+
+async def _auto(page: Page) -> None:
+    """Channels > gear > Orders > Auto Order Processing > Update."""
+    await page.get_by_role("navigation", name="Main").get_by_role("link", name="Channels").click()
+    await page.get_by_role("button", name="Settings for Demo store").click()
+    await page.get_by_role("navigation", name="Sections").get_by_role("link", name="Orders").click()
+    await page.get_by_role("switch", name="Auto Order Processing").check()
+    await page.get_by_role("button", name="Update").click()
+    await expect(page.get_by_role("status").filter(has_text="processes by itself")).to_be_visible()
+
+
+async def test_browser_terminal_and_worker_see_each_other(
+    chromium: Browser, site: Site, scene: Scene, scene_of_module: Opened, worker: None, tmp_path: Path
+) -> None:
+    who = f"Doors{next(_serial)}"
+    order = await scene.order(("BB-MUG-01", 1), who=who)
+    number = (await scene.case(order)).order.number
+    one = await web.tab(chromium, site, Role.OPERATOR)
+    await one.open(f"/queue?text={number}")
+    item = one.page.locator(".queue > li").first
+    conf = scene_of_module.conf
+    vault.make_key_file()
+    environ = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ} | {
+        "HOME": str(tmp_path), "BLUEBOOK_HOME": conf.home, "BLUEBOOK_DATABASE_URL": conf.database,
+        "TERM": "xterm-256color", "LC_ALL": "C.UTF-8",
+    }  # fmt: skip
+    command = [sys.executable, "-c", "from tui.cli import main; main()", "tui"]
+    with tmux() as terminal:
+        terminal.start(command, environ, (100, 30), ROOT)
+        terminal.until(number)
+        _to(terminal, number)
+        # The browser holds it; the terminal sees it held and takes it back; the browser sees that.
+        await one.page.get_by_role("button", name=f"Process order {number}").click()
+        terminal.until(lambda screen: bool(re.search(rf"{number}\b.*HELD|HOLD 1 ", screen)), seconds=10)
+        terminal.type("u")
+        await expect(one.page.get_by_role("button", name=f"Process order {number}")).to_be_visible(timeout=SOON * 3)
+        assert await scene.states(order) == ["draft"]
+        # The terminal holds it; the browser sees it, and then what the worker does with it.
+        _to(terminal, number)
+        terminal.type("p")
+        await expect(item).to_contain_text("Held", timeout=SOON * 3)
+        await _let_go(order)
+        await expect(item).to_contain_text("In progress", timeout=10_000)
+    assert await scene.states(order) == ["submitted"]
+    await one.page.context.close()
+
+
+def _to(terminal: Tmux, number: str) -> None:
+    """The cursor is on the order."""
+    for _ in range(30):
+        screen = terminal.screen()
+        if re.search(rf"^>[ *] {re.escape(number)}\b", screen, re.MULTILINE):
+            return
+        terminal.type("j")
+    raise AssertionError(f"{number} is not in the list:\n{terminal.screen()}")
