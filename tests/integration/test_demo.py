@@ -201,6 +201,16 @@ def test_ctrl_c_half_way_leaves_no_traceback_and_no_process(terminal: Terminal) 
     assert "The demo was stopped." in terminal.text
 
 
+def test_a_hang_up_ends_it_with_the_terminal_app_in_front(terminal: Terminal) -> None:
+    terminal.until("q  stop")
+    terminal.type("\r")
+    terminal.until("READY")
+    os.kill(terminal.pid, signal.SIGHUP)
+    assert terminal.ends(30.0) == 130
+    assert "Traceback" not in terminal.text
+    assert none_left(terminal.home)
+
+
 def test_its_children_end_when_it_is_killed(terminal: Terminal) -> None:
     terminal.until("Pulled and checked")
     os.kill(terminal.pid, signal.SIGKILL)

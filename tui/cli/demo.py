@@ -123,10 +123,10 @@ class _Show:
         """The exit code: 0 when every order was completed and the blue book is whole, 130 when it was stopped before."""
         loop = asyncio.get_running_loop()
         self.task = asyncio.current_task()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        for name, heard in (("SIGINT", self._stop), ("SIGTERM", self._stop), ("SIGHUP", self._hung_up)):
             if hasattr(signal, name):
                 with contextlib.suppress(NotImplementedError):
-                    loop.add_signal_handler(getattr(signal, name), self._stop)
+                    loop.add_signal_handler(getattr(signal, name), heard)
         try:
             async with self.demo:
                 found = await (self._on_screen() if self.live else self._in_lines())
@@ -143,6 +143,11 @@ class _Show:
         elif self.demo.phase == "open":
             self.keys.put_nowait("q")
         elif self.task is not None:
+            self.task.cancel()
+
+    def _hung_up(self) -> None:
+        """Nobody looks any more, and the terminal app over it would not hear of it."""
+        if self.task is not None:
             self.task.cancel()
 
     # --- without a terminal -------------------------------------------------------------------------------------------
