@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from engine.demo.run import Demo
     from engine.demo.watch import Progress, Summary
+    from tui.app import BluebookApp
     from tui.cli.command import Noun
 
 MORE = 5
@@ -117,6 +118,8 @@ class _Show:
         self.task: asyncio.Task[Any] | None = None
         self.web = DemoWeb(made.options.home)
         self.starting: asyncio.Task[None] | None = None
+        self.app: BluebookApp | None = None
+        self.hung_up = False
         self.stops = 0
 
     async def run(self) -> int:
@@ -146,8 +149,11 @@ class _Show:
             self.task.cancel()
 
     def _hung_up(self) -> None:
-        """Nobody looks any more, and the terminal app over it would not hear of it."""
-        if self.task is not None:
+        """Nobody looks any more. The terminal app, where it is in front, would swallow a cancellation."""
+        self.hung_up = True
+        if self.app is not None:
+            self.app.exit(0)
+        elif self.task is not None:
             self.task.cancel()
 
     # --- without a terminal -------------------------------------------------------------------------------------------
@@ -179,6 +185,8 @@ class _Show:
         try:
             while stays:
                 await self._work_the_queue()
+                if self.hung_up:
+                    raise asyncio.CancelledError
                 with _keys(self.keys), Live(console=console, screen=True, auto_refresh=False) as live:
                     stays = await self._stay(live, console, found)
         finally:
@@ -230,8 +238,10 @@ class _Show:
         arriving = asyncio.create_task(self.demo.trickle())
         try:
             notes = [line.strip() for line in self.web.lines]
-            await BluebookApp(Actor("you", "person", "demo tui"), notes=notes).run_async()
+            self.app = BluebookApp(Actor("you", "person", "demo tui"), notes=notes)
+            await self.app.run_async()
         finally:
+            self.app = None
             arriving.cancel()
             await asyncio.gather(arriving, return_exceptions=True)
 
