@@ -7,7 +7,8 @@ from playwright.async_api import expect
 
 from engine import db
 from engine.domain.roles import Role
-from tests.support.scene import Scene
+from engine.services import setup
+from tests.support.scene import DANA, Scene
 from tests.webui.conftest import OpenTab
 from webui.states.mappings import Mappings
 
@@ -119,3 +120,20 @@ async def test_who_may_not_maps_nothing(tab: OpenTab, scene: Scene) -> None:
     )  # fmt: skip
     assert answer.status == 403
     assert not await db.value("SELECT COUNT(*) FROM shipping_mappings WHERE rate = ?", "Not for you")
+
+
+async def test_a_mapping_is_removed_once_confirmed_and_its_orders_wait_again(tab: OpenTab, scene: Scene) -> None:
+    acme = scene.shop.suppliers["ACME"]
+    await setup.map_shipping(scene.shop.channel_id, "Remove me", acme, "UPS-GND", DANA)
+    order_id = await scene.order(("BB-MUG-01", 1), rate="Remove me")
+    assert await scene.status(order_id) == "ready"
+    one = await tab(Role.MANAGER)
+    await one.open("/mappings?text=remove")
+    await one.page.get_by_role("button", name="Remove Remove me").click()
+    await expect(one.page.get_by_role("dialog")).to_contain_text("Remove me at ACME")
+    await one.axe()
+    await one.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await expect(one.page.get_by_role("status").filter(has_text="1 order waits for a person again")).to_be_visible()
+    assert await scene.codes(order_id) == ["missing_shipping_mapping"]
+    await expect(one.page.get_by_role("form", name="Map Remove me")).to_be_visible()
+    one.clean()

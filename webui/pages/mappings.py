@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from engine.domain.roles import Permission
+from webui.components.dialogs import dialog
 from webui.components.parts import PlainForm, anchor, button, empty, field, link, may, page_head, waiting
 from webui.components.settings import cell, table
 from webui.pages import Page
@@ -91,6 +92,24 @@ def _missing() -> rx.Component:
     )
 
 
+def _remove(row: rx.Var[Mapped]) -> rx.Component:
+    name = rx.el.span(" ", row.what, class_name="sr-only")
+    return button("Remove", name, permission=MAY, on_click=Mappings.ask_remove(row.id))
+
+
+def _confirm() -> rx.Component:
+    return dialog(
+        f"Remove the mapping of {Mappings.removing_what}?",
+        rx.el.p("Unsent orders that go by it wait for a person again; what is held by it is not sent."),
+        rx.el.div(
+            button("Remove", permission=MAY, tone="danger", on_click=Mappings.remove),
+            button("Keep", on_click=Mappings.ask_remove("")),
+            class_name="row",
+        ),
+        open=Mappings.removing != "", close=Mappings.ask_remove(""),
+    )  # fmt: skip
+
+
 def _mapping(row: rx.Var[Mapped]) -> rx.Component:
     return rx.el.tr(
         cell("Channel", row.channel),
@@ -98,6 +117,7 @@ def _mapping(row: rx.Var[Mapped]) -> rx.Component:
         cell("Supplier", row.supplier),
         cell("Goes by", row.goes),
         cell("By", row.by),
+        cell("Actions", _remove(row)),
         role="row", key=row.id,
     )  # fmt: skip
 
@@ -107,14 +127,15 @@ def _listing(row: rx.Var[Mapped]) -> rx.Component:
         cell("Channel", row.channel),
         cell("SKU", rx.el.code(row.what), rx.cond(row.title != "", rx.el.div(row.title, class_name="hint"))),
         cell("Is", row.goes),
+        cell("Actions", _remove(row)),
         role="row", key=row.id,
     )  # fmt: skip
 
 
 def _mapped() -> rx.Component:
-    rates = table("Shipping mappings", ("Channel", "Rate", "Supplier", "Goes by", "By"),
+    rates = table("Shipping mappings", ("Channel", "Rate", "Supplier", "Goes by", "By", "Actions"),
                   rx.foreach(Mappings.mapped, _mapping))  # fmt: skip
-    skus = table("SKU mappings", ("Channel", "SKU", "Is"), rx.foreach(Mappings.mapped, _listing))
+    skus = table("SKU mappings", ("Channel", "SKU", "Is", "Actions"), rx.foreach(Mappings.mapped, _listing))
     return rx.fragment(
         rx.el.h2("Mapped"),
         rx.el.form(
@@ -156,7 +177,7 @@ def mappings() -> rx.Component:
     return rx.fragment(
         page_head("Mappings", about="What rates and SKUs of channels stand for at suppliers."),
         rx.el.nav(tabs, aria_label="Kinds"),
-        rx.cond(Mappings.ready, rx.fragment(_missing(), _mapped(), _files()), waiting()),
+        rx.cond(Mappings.ready, rx.fragment(_missing(), _mapped(), _files(), _confirm()), waiting()),
     )
 
 

@@ -9,7 +9,7 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from engine.errors import BluebookError
-from engine.services import listings, mapping_sheets, setup, suggest
+from engine.services import listings, mapping_sheets, setup, suggest, unmap
 from engine.services.suggest import Suggestion
 from webui import links, words
 from webui.states import connection
@@ -73,13 +73,15 @@ class Mappings(Book):
     problem: str = ""
     problem_at: str = ""
     ready: bool = False
+    removing: str = ""
+    removing_what: str = ""
 
     @on(Permission.VIEW)
     async def load(self) -> None:
         """The page shows what is missing, then what is mapped, of the tab that the address names."""
         self.tab = "sku" if self.params.get("tab") == "sku" else "shipping"
         self.text = self.params.get("text", "")[:MOST_TEXT]
-        self.problem = self.problem_at = self.said = ""
+        self.problem = self.problem_at = self.said = self.removing = ""
         await self._read()
         self.ready = True
 
@@ -169,6 +171,31 @@ class Mappings(Book):
             self._tell(given, error)
             return
         await self._done(f"{given.get('name', '')} is mapped", freed)
+
+    @on(Permission.MAPPINGS)
+    def ask_remove(self, row: str) -> None:
+        """Whether the mapping is to be removed is asked; "": no longer."""
+        found = next((one for one in self.mapped if one.id == row), None)
+        self.removing = found.id if found else ""
+        self.removing_what = f"{found.what}{f' at {found.supplier}' if found.supplier else ''}" if found else ""
+
+    @on(Permission.MAPPINGS)
+    async def remove(self) -> None:
+        """The mapping is gone, and unsent orders that went by it wait for a person again."""
+        row, self.removing = self.removing, ""
+        one = next((one for one in self.mapped if one.id == row), None)
+        if one is None:
+            self.say("It is not mapped any more.")
+            return
+        channel = await listings.channel(one.channel)
+        if one.supplier:
+            supplier = await listings.supplier(one.supplier)
+            found = await unmap.unmap_shipping(channel.id, one.name, supplier.id, self.by)
+        else:
+            found = await unmap.unmap_sku(channel.id, one.name, self.by)
+        waiting = f"{words.many(found.waiting, 'order')} wait{'s' if found.waiting == 1 else ''} for a person again"
+        self.say(f"{found.message}; {waiting}.", "good")
+        await self._read()
 
     def _tell(self, given: dict[str, str], error: BluebookError) -> None:
         self.problem, self.problem_at = f"{error.message[:1].upper()}{error.message[1:]}", given.get("row", "")
