@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from engine.domain.roles import Permission
+from webui.components.figures import supplier_figures
 from webui.components.parts import badge, button, definition, empty, field, link, may, outside, page_head, time, waiting
 from webui.components.settings import (
     cell,
@@ -18,6 +19,7 @@ from webui.components.settings import (
     tried,
 )
 from webui.pages import Page
+from webui.states.figures import SupplierFigures
 from webui.states.suppliers import NUMBERS, MethodRow, OfferRow, SupplierRow, Suppliers, SupplierSettings
 
 MAY = Permission.SUPPLIERS
@@ -65,8 +67,7 @@ def suppliers() -> rx.Component:
     none = empty("There is no supplier yet.", rx.el.p("A supplier is who ships: purchase orders go to them."))
     rows = table("Suppliers", COLUMNS, rx.foreach(Suppliers.rows, _row))
     return rx.fragment(
-        page_head("Suppliers", add, about="Who ships."),
-        # Figures of all suppliers (lead times, failures) belong here, above how they are set.
+        page_head("Suppliers", add, about="Who ships. How quick each is stands on its page and on the Dashboard."),
         rx.cond(Suppliers.ready, rx.cond(Suppliers.rows.length() > 0, rows, none), waiting(4)),
     )
 
@@ -211,7 +212,7 @@ def supplier() -> rx.Component:
     of = SupplierSettings
     whole = rx.fragment(
         page_head(f"Settings for {of.row.it.name}", link("All suppliers", to="/suppliers", class_name="button")),
-        # Figures of this supplier belong here, above its settings.
+        supplier_figures(),
         sections("Sections", of.parts, of.part),
         rx.match(
             of.part, ("deadlines", _deadlines()), ("methods", _methods()), ("products", _products()),
@@ -228,5 +229,10 @@ def supplier() -> rx.Component:
 
 PAGES = [
     Page("/suppliers", "Suppliers · Bluebook", suppliers, Suppliers.load),
-    Page("/suppliers/[supplier_code]", "Settings for a supplier · Bluebook", supplier, SupplierSettings.load),
+    Page(
+        "/suppliers/[supplier_code]",
+        "Settings for a supplier · Bluebook",
+        supplier,
+        [SupplierSettings.load, SupplierFigures.load],
+    ),
 ]
