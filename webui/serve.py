@@ -6,14 +6,20 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
+
+import structlog
 
 from engine import db
 from engine.errors import Misconfigured
 from webui import build, config
 
+STOP_SECONDS = 8.0
+"""From being told to stop until the process has ended, whoever is still connected."""
+log = structlog.get_logger("bluebook.web")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -83,8 +89,21 @@ async def serve(
     if ready is not None and not serving.done():
         ready(public_url or f"http://{'127.0.0.1' if host in LOOPBACK else host}:{port}")
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    _cut_off_after(STOP_SECONDS)
     server.stop()
     await serving
+
+
+def _cut_off_after(seconds: float) -> None:
+    """Whatever still hangs on then ends with the process: all that counts is in the database."""
+
+    def cut() -> None:
+        log.warning("the web app was slow to stop and was cut off")
+        os._exit(0)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
 
 
 async def _answering(host: str, port: int, serving: asyncio.Task[None]) -> None:

@@ -19,6 +19,8 @@ from engine.domain.addresses import Address
 from engine.domain.states import PurchaseState
 
 BOOLEAN = frozenset({"method_chosen", "superseded", "auto"})
+NOTE_LIMIT = 10_000
+"""Characters of a customer's note that are kept; the payload has all of it."""
 
 
 class Record(msgspec.Struct, kw_only=True):

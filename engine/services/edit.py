@@ -19,13 +19,12 @@ from engine import db
 from engine.domain.states import COMMITTED, OrderStatus, PurchaseState
 from engine.errors import Invalid, NotFound, Refused
 from engine.services import cancel, catalog, check, lifecycle, merge, resolve
-from engine.services.casefile import Case, LineRecord, PurchaseRecord, snapshot
+from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, PurchaseRecord, snapshot
 from engine.services.lifecycle import Actor, Work
 from engine.services.resolve import OpenIssue
 from engine.services.search import terms_of
 
 MOST_PIECES = 100_000
-_NOTE_LIMIT = 10_000
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -145,7 +144,7 @@ async def _change(work: Work, case: Case, changes: Changes, reason: str) -> list
     if changes.shipping_rate is not None:
         work.put(case, case.order, shipping_rate=changes.shipping_rate.strip()[:200])
     if changes.note is not None:
-        work.put(case, case.order, note=changes.note[:_NOTE_LIMIT])
+        work.put(case, case.order, note=changes.note[:NOTE_LIMIT])
     cancel.give_up_dead(work, case)
     # Methods are chosen for the drafts the other changes lead to, which only the check makes.
     await check.check(work, [case])

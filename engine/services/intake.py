@@ -15,7 +15,7 @@ from engine.domain import addresses
 from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState, TryLater
 from engine.ports import Channel, ChannelOrder, ChannelState, Page
 from engine.services import catalog, check, connections, inbox, lifecycle, merge
-from engine.services.casefile import LineRecord, OrderRecord
+from engine.services.casefile import NOTE_LIMIT, LineRecord, OrderRecord
 from engine.services.catalog import ChannelRow
 from engine.services.inbox import Stored
 from engine.services.lifecycle import Actor, Work
@@ -23,7 +23,6 @@ from engine.services.outbox import Done, Job, Outcome, Retry
 from engine.services.search import terms_of
 
 log = structlog.get_logger(__name__)
-NOTE_LIMIT = 10_000
 _json = msgspec.json.Encoder().encode
 RESCAN_CHUNK = 100
 MAX_PAGES = 100_000

@@ -19,7 +19,7 @@ from engine.domain.states import COMMITTED, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Channel, ChannelLine, ChannelOrder, ChannelState, Raw
 from engine.services import cancel
-from engine.services.casefile import Case, LineRecord, PurchaseRecord
+from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, PurchaseRecord
 from engine.services.lifecycle import Work
 from engine.services.search import terms_of
 
@@ -100,6 +100,10 @@ def apply(
         values["email"] = new.email[:254]
     if old is None or old.shipping_rate != new.shipping_rate:
         values["shipping_rate"] = new.shipping_rate[:200]
+    if old is None or old.note != new.note:
+        # What a person wrote here is theirs; the blue book says that the channel's changed.
+        mine = "note" in corrections if old is None else order.note != old.note[:NOTE_LIMIT]
+        values["note"] = order.note if mine else new.note[:NOTE_LIMIT]
     work.put(case, order, **values)
     if old is not None:
         if old.ship_to != new.ship_to:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -14,11 +15,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from engine import db, vault
+from engine import clock, db, vault
 from engine.domain.roles import Role
-from engine.services import tasks
+from engine.services import setup, tasks
 from tests.support import web
-from tests.support.scene import Opened, Scene, scene, scene_of_module, url_of_module
+from tests.support.scene import DANA, Opened, Scene, scene, scene_of_module, url_of_module
 from tests.support.tmux import Tmux, tmux
 from tests.support.web import Site
 
@@ -76,6 +77,7 @@ async def test_an_order_from_arrival_to_tracking_and_the_next_goes_by_itself(
     after = await scene.order(("BB-MUG-01", 1), rate=rate, who=f"Walker{next(_serial)}")
     await tasks.drain()
     assert await scene.states(after) == ["submitted"]
+    await setup.update("channels", scene.shop.channel_id, DANA, auto_process=False)
     one.clean()
     await one.page.context.close()
 
@@ -106,14 +108,14 @@ async def _resolve_and_process(page: Page, site: Site, scene: Scene, order: int,
 
 async def _let_go(order: int) -> None:
     """The undo window is over."""
-    await db.run("UPDATE purchase_orders SET release_at = 0 WHERE order_id = ?", order)
-    await db.run("UPDATE outbox SET run_at = 0 WHERE state = 'ready'")
+    at = await db.value("SELECT MAX(release_at) FROM purchase_orders WHERE order_id = ?", order)
+    await asyncio.sleep(max((int(at) - clock.micros(clock.now())) / 1e6, 0.0) + 0.1)
 
 
 async def _one_supplier_ships(page: Page, scene: Scene, order: int, number: str, at_store: int) -> None:
     """Its tracking is a link, and reaches the store; the other's part stays open."""
     acme = next(po for po in (await scene.case(order)).purchases if po.supplier_id == scene.shop.suppliers["ACME"])
-    await scene.say(acme.po_number, "shipped", (1, acme.lines[0].sku, 2), tracking_number=TRACKING)
+    await scene.say(acme.po_number, "shipped", (1, acme.lines[0].supplier_sku, 2), tracking_number=TRACKING)
     await tasks.drain()
     row = page.locator("tbody tr", has_text=number)
     await expect(row).to_contain_text("Partially shipped", timeout=SOON)

@@ -153,6 +153,17 @@ async def test_what_changed_in_part_after_sending_is_told_once(scene: Scene) -> 
     assert await scene.status(order_id) == "canceled"
 
 
+async def test_a_changed_note_is_taken_over_unless_a_person_wrote_another(scene: Scene) -> None:
+    order_id = await scene.order(("BB-MUG-01", 1))
+    scene.store.change(await scene.at_store(order_id), customer_note="ring twice")
+    await scene.reread(order_id)
+    assert (await scene.case(order_id)).order.note == "ring twice"
+    await scene.edit(order_id, note="leave at the door")
+    scene.store.change(await scene.at_store(order_id), customer_note="ring three times")
+    await scene.reread(order_id)
+    assert (await scene.case(order_id)).order.note == "leave at the door"
+
+
 async def test_an_address_changed_after_sending_is_told_and_not_taken_over(scene: Scene) -> None:
     order_id, po = await scene.sent(("BB-MUG-01", 1))
     scene.store.change(await scene.at_store(order_id), shipping={"address_1": "7 Oak Ridge Dr"})

@@ -94,7 +94,8 @@ class Site:
                     return time.monotonic() - began
             if self._process.poll() is not None:
                 assert self._process.stdout is not None
-                raise RuntimeError(self._process.stdout.read().decode())
+                with self._process.stdout as said:
+                    raise RuntimeError(said.read().decode())
             time.sleep(0.05)
         raise RuntimeError("the web app did not come up")
 

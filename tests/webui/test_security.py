@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,7 +59,7 @@ def downloads() -> list[tuple[str, str]]:
     found = []
     for route in make_routes().routes:
         if isinstance(route, Route) and route.path not in OPEN and not route.path.startswith(OPEN_BELOW):
-            path = "/".join("1" if part.startswith("{") else part for part in route.path.split("/"))
+            path = re.sub(r"\{[^}]*\}", "1", route.path)
             found += [(method, path) for method in sorted(route.methods or {"GET"}) if method != "HEAD"]
     return found
 
