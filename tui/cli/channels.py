@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from tui import options
 from tui.cli import connection
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Paper, Shown, listing, said
@@ -200,6 +199,8 @@ async def auto(
     if on is not None:
         changed["auto_process"] = on
     if limit is not None:
+        from tui import options
+
         changed |= options.limit(limit)
     if condition is not None:
         changed["auto_condition"] = condition.strip()
