@@ -68,7 +68,8 @@ async def _paged(chromium: Browser, site: Site, token: str) -> dict[str, float]:
     empty = await chromium.new_page()
     for _ in range(8):
         await empty.goto(f"{site.url}/login")
-        floors.append(float(await empty.evaluate("performance.getEntriesByType('paint')[0].startTime")))
+        painted = await empty.wait_for_function("(performance.getEntriesByType('paint')[0] || {}).startTime")
+        floors.append(float(await painted.json_value()))
     await page.goto(f"{site.url}/orders")
     await page.locator("tbody tr").first.wait_for()
     await page.evaluate(_CLOCK)
@@ -84,6 +85,9 @@ async def _paged(chromium: Browser, site: Site, token: str) -> dict[str, float]:
         searches.append(await _until(page, page.get_by_role("button", name="Filter", exact=True).click,
                                      f"location.search.includes('text={word}') && !!document.querySelector('.chip') "
                                      f"&& document.querySelector('.chip').textContent.includes('{word}')"))  # fmt: skip
+    await page.goto(f"{site.url}/orders")  # the last word may have found none
+    await page.locator("tbody tr").first.wait_for()
+    await page.evaluate(_CLOCK)
     orders = []
     for place in range(ROUNDS):
         link = page.locator("tbody a.number").nth(place % 20)
