@@ -88,6 +88,7 @@ def _general() -> rx.Component:
             definition("Orders", link("its orders", to=of.orders_href)),
             permission=MAY, pause=of.pause, resume=of.resume, enable=of.enable, noun="supplier",
         ),
+        supplier_figures(),
         class_name="columns",
     )  # fmt: skip
 
@@ -212,7 +213,6 @@ def supplier() -> rx.Component:
     of = SupplierSettings
     whole = rx.fragment(
         page_head(f"Settings for {of.row.it.name}", link("All suppliers", to="/suppliers", class_name="button")),
-        supplier_figures(),
         sections("Sections", of.parts, of.part),
         rx.match(
             of.part, ("deadlines", _deadlines()), ("methods", _methods()), ("products", _products()),
