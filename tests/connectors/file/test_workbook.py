@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from engine.connectors.channels.file import workbook
+from engine.connectors import workbook
 from engine.connectors.channels.file.connector import describe_columns
 from engine.errors import Unreadable
 from engine.ports import ChannelOrder

@@ -15,7 +15,8 @@ from typing import ClassVar
 import msgspec
 
 from engine import clock
-from engine.connectors.channels.file import columns, mapping, reading, text, tracking, workbook
+from engine.connectors import workbook
+from engine.connectors.channels.file import columns, mapping, reading, text, tracking
 from engine.connectors.channels.file.mapping import FileConfig
 from engine.errors import Misconfigured, NotAuthorised, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from engine.connectors.channels.file import columns, text, workbook
+from engine.connectors import workbook
+from engine.connectors.channels.file import columns, text
 from engine.errors import Unreadable
 from engine.ports import Raw
 

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from engine.connectors.suppliers.sftp.codec import write_csv
+from engine.connectors.supplier_rows import KINDS, Reader, content_type
 from engine.connectors.suppliers.sftp.config import Config
 from engine.connectors.suppliers.sftp.document import renderer
-from engine.connectors.suppliers.sftp.mapping import KINDS, Reader, content_type
+from engine.connectors.tables import write_csv
 from engine.errors import Misconfigured, NotAuthorised, NotFound, Refused
 from engine.ports import Accepted, CancelAnswer, Page, Purchase, Raw, SupplierUpdate
 from engine.transports.exchange import Delivery, Pickup, Source, put

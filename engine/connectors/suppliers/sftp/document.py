@@ -12,8 +12,8 @@ import msgspec
 from babel.numbers import get_currency_precision
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.connectors.suppliers.sftp.codec import guard, write_csv
 from engine.connectors.suppliers.sftp.config import Config
+from engine.connectors.tables import guard, write_csv
 from engine.errors import Misconfigured
 from engine.ports import Purchase
 

@@ -1,19 +1,19 @@
-"""What the supplier's files say: rows to updates. Nothing is guessed; what is not in the tables is Unreadable."""
+"""What a supplier's tables say, in files or mails: rows to updates. Nothing is guessed; what is unknown is Unreadable."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from babel.numbers import get_currency_precision
 
-from engine.connectors.suppliers.sftp.codec import READERS, SEVERAL, Row, normal
-from engine.connectors.suppliers.sftp.config import Config
+from engine.connectors.tables import READERS, SEVERAL, Row, normal
 from engine.errors import Misconfigured, Unreadable
 from engine.ports import Raw, SupplierUpdate, UpdateKind, UpdateLine
 
@@ -54,10 +54,38 @@ def _status(text: str) -> str:
     return normal(text).replace("_", " ") or text.strip().casefold()
 
 
-class Reader:
-    """Reads this supplier's files; raises Misconfigured for tables it could not use."""
+class Spelling(Protocol):
+    """How a supplier writes its tables, as its connector's configuration says."""
 
-    def __init__(self, config: Config) -> None:
+    @property
+    def format(self) -> str:
+        """How a file is read whose name does not tell: csv, json or xml."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Ours -> theirs."""
+
+    @property
+    def status_map(self) -> Mapping[str, str]:
+        """Theirs -> ours."""
+
+    @property
+    def date_format(self) -> str:
+        """For strptime; empty: ISO 8601."""
+
+    @property
+    def timezone(self) -> str:
+        """Of times without an offset."""
+
+    @property
+    def currency(self) -> str:
+        """Of costs."""
+
+
+class Reader:
+    """Reads this supplier's tables; raises Misconfigured for a spelling it could not use."""
+
+    def __init__(self, config: Spelling) -> None:
         self._config = config
         self._names = {**ALIASES, **{ours: (normal(theirs),) for ours, theirs in config.fields.items()}}
         if unknown := set(config.fields) - set(ALIASES):
@@ -86,6 +114,13 @@ class Reader:
         modified = _modified(raw.content_type)
         if kind == "inventory":
             return self._inventory(rows, raw, modified)
+        return self.updates(rows, kind, modified)
+
+    def updates(self, rows: list[Row], kind: str, modified: datetime | None) -> tuple[SupplierUpdate, ...]:
+        """What rows about purchase orders say; ``kind`` acks: each has a status; shipments: one without is shipped.
+
+        ``modified`` is when it was said, for rows that do not tell. Raises Unreadable naming the row's place.
+        """
         groups: dict[tuple[Any, ...], list[tuple[Row, SupplierUpdate]]] = {}
         for row in rows:
             update = self._update(row, kind, modified)
@@ -97,7 +132,8 @@ class Reader:
             groups.setdefault(told + parcel, []).append((row, update))
         return tuple(_merged(group) for group in groups.values())
 
-    def _get(self, row: Row, field: str) -> str:
+    def get(self, row: Row, field: str) -> str:
+        """The row's text for a field of ours, "" where it has none. Raises Unreadable where it has several."""
         for name in self._names[field]:
             if value := row.values.get(name, "").strip():
                 if SEVERAL in value:
@@ -106,17 +142,17 @@ class Reader:
         return ""
 
     def _need(self, row: Row, field: str) -> str:
-        if value := self._get(row, field):
+        if value := self.get(row, field):
             return value
         raise Unreadable(f"{row.place}: no {field} (looked for: {', '.join(self._names[field])})", field=field)
 
     def _update(self, row: Row, kind: str, modified: datetime | None) -> SupplierUpdate:
-        status = self._need(row, "status") if kind == "acks" else self._get(row, "status") or "shipped"
+        status = self._need(row, "status") if kind == "acks" else self.get(row, "status") or "shipped"
         if (what := self._statuses.get(_status(status))) is None or what is UpdateKind.INVENTORY:
             raise Unreadable(
                 f"{row.place}: the status {status!r} is not in the table; add it to status_map", field="status"
             )
-        tracking = self._get(row, "tracking_number")
+        tracking = self.get(row, "tracking_number")
         if what is UpdateKind.SHIPPED:
             tracking = self._need(row, "tracking_number")
         if _ROUNDED.fullmatch(tracking):
@@ -127,33 +163,33 @@ class Reader:
             )
         return SupplierUpdate(
             kind=what,
-            key=self._get(row, "id"),
+            key=self.get(row, "id"),
             po_number=self._need(row, "po_number"),
             occurred_at=self._occurred(row, modified),
             lines=self._lines(row),
-            reference=self._get(row, "reference"),
-            message=self._get(row, "message"),
-            carrier=self._get(row, "carrier"),
-            service=self._get(row, "service"),
+            reference=self.get(row, "reference"),
+            message=self.get(row, "message"),
+            carrier=self.get(row, "carrier"),
+            service=self.get(row, "service"),
             tracking_number=tracking,
         )
 
     def _lines(self, row: Row) -> tuple[UpdateLine, ...]:
-        sku, line = self._get(row, "sku"), self._get(row, "line")
+        sku, line = self.get(row, "sku"), self.get(row, "line")
         if not sku and not line:
             return ()
         number = self._number(line, row, "line") if line else 0
         quantity = self._number(self._need(row, "quantity"), row, "quantity")
         if quantity == 0:
             raise Unreadable(f"{row.place}: a quantity of 0 says nothing", field="quantity")
-        expected = self._get(row, "expected_at")
+        expected = self.get(row, "expected_at")
         when = self._time(expected, row, "expected_at") if expected else None
         return (UpdateLine(sku, quantity, number, when),)
 
     def _inventory(self, rows: list[Row], raw: Raw, modified: datetime | None) -> tuple[SupplierUpdate, ...]:
         lines, times = [], []
         for row in rows:
-            cost = self._get(row, "cost")
+            cost = self.get(row, "cost")
             lines.append(
                 UpdateLine(
                     self._need(row, "sku"),
@@ -186,7 +222,7 @@ class Reader:
         raise Unreadable(f"{row.place}: {text!r} is not an amount in {self._config.currency}", field="cost")
 
     def _occurred(self, row: Row, modified: datetime | None) -> datetime:
-        if modified is not None and not self._get(row, "occurred_at"):
+        if modified is not None and not self.get(row, "occurred_at"):
             return modified
         return self._time(self._need(row, "occurred_at"), row, "occurred_at")
 
