@@ -148,6 +148,8 @@ def _over(name: str, url: str, orders: int, folder: Path, results: dict[str, Any
             settings.force(settings.Settings(home=str(home), database_url=url))
             vault.make_key_file()
             results[part][name] = measure(url, home)
+            # Making the orders took minutes: should a later part fail, this is not lost.
+            print(f"{part}, {name}: {json.dumps(results[part][name])}", flush=True)
 
 
 def _show(results: dict[str, Any]) -> None:
