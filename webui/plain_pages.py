@@ -9,6 +9,7 @@ import jinja2
 from starlette.responses import HTMLResponse, Response
 
 from engine.errors import BluebookError, TryLater
+from webui import words
 
 _FOLDER = Path(__file__).parent / "templates"
 _pages = jinja2.Environment(loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True)
@@ -21,13 +22,8 @@ def page(template: str, status: int = 200, /, **values: Any) -> Response:
 
 def refused(template: str, error: BluebookError, status: int, /, **values: Any) -> Response:
     """The page again with what is wrong, and when to try again where that is known."""
-    answer = page(template, status, error=sentence(error), **values)
+    answer = page(template, status, error=words.sentence(error.message), **values)
     if isinstance(error, TryLater):
         answer.status_code = 429
         answer.headers["retry-after"] = str(int(error.retry_after or 60))
     return answer
-
-
-def sentence(error: BluebookError) -> str:
-    """What the error says, as a sentence."""
-    return f"{error.message[:1].upper()}{error.message[1:]}."

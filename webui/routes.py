@@ -21,7 +21,7 @@ from engine.services import invitations, passwords, sessions
 from engine.services.invitations import Invitation
 from webui import downloads, mapping_files, words
 from webui.gate import COOKIE, OPEN, OPEN_BELOW, token_of
-from webui.plain_pages import page, refused, sentence
+from webui.plain_pages import page, refused
 
 _PACKAGE = Path(__file__).parent
 COOKIE_SECONDS = int(sessions.ABSOLUTE.total_seconds())
@@ -96,7 +96,7 @@ async def invitation(request: Request) -> Response:
     try:
         found = await invitations.invitation(request.path_params["token"])
     except NotFound as error:
-        return page("invitation", 404, gone=sentence(error))
+        return page("invitation", 404, gone=words.sentence(error.message))
     return page("invitation", name=found.name, **_about(found))
 
 
@@ -110,7 +110,7 @@ async def accept_invitation(request: Request) -> Response:
         passwords.same(password, form.get("again", ""))
         made = await invitations.accept(token, name, password)
     except NotFound as error:
-        return page("invitation", 404, gone=sentence(error))
+        return page("invitation", 404, gone=words.sentence(error.message))
     except (Invalid, TryLater) as error:
         field = isinstance(error, Invalid) and error.field
         return refused("invitation", error, 422, name=name, field=field, **_about(found))

@@ -63,7 +63,7 @@ class MyAccount(Book):
         try:
             changed = await accounts.set_timezone(self.name, str(form.get("zone", "")).strip(), self.by)
         except Invalid as error:
-            self.zone_problem = _sentence(error.message)
+            self.zone_problem = words.sentence(error.message)
             return
         self.zone = changed.timezone
         await self._read()
@@ -78,12 +78,12 @@ class MyAccount(Book):
             passwords.same(new, again)
             await accounts.change_password(self.person, old, new, self.router.session.client_ip)
         except NotAuthorised as error:
-            self.password_problem, self.password_field = _sentence(error.message), "old"
+            self.password_problem, self.password_field = words.sentence(error.message), "old"
         except Invalid as error:
-            self.password_problem = _sentence(error.message)
+            self.password_problem = words.sentence(error.message)
             self.password_field = "again" if error.field == "again" else "new"
         except (TryLater, Refused) as error:
-            self.password_problem = _sentence(error.message)
+            self.password_problem = words.sentence(error.message)
         else:
             self.password_key += 1  # a fresh form: what was typed is gone from the page
             await self._read()
@@ -96,7 +96,7 @@ class MyAccount(Book):
             await sessions.revoke(session, self.by, of=self.person.id)
             self.say("That session has ended.", "good")
         except NotFound as error:
-            self.say(_sentence(error.message), "bad")
+            self.say(words.sentence(error.message), "bad")
         await self._read()
 
     @on(Permission.VIEW)
@@ -115,10 +115,6 @@ class MyAccount(Book):
 
 def _first(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
-
-
-def _sentence(message: str) -> str:
-    return f"{_first(message)}."
 
 
 PAGES["account"] = MyAccount.heard

@@ -14,6 +14,7 @@ from engine.domain.roles import Permission
 from engine.errors import BluebookError, Invalid, Misconfigured
 from engine.services import setup
 from engine.services.connections import Table
+from webui import words
 from webui.states import connection
 from webui.states.base import Book, on
 from webui.states.channels import channel_href
@@ -63,7 +64,7 @@ class Adding(Book):
             try:
                 kind = connection.kind_of(table, self.connector)
             except Misconfigured as error:
-                self.problem, self.connector = _sentence(error), ""
+                self.problem, self.connector = words.sentence(error.message), ""
             else:
                 self.title, self.docs = kind.name, kind.docs_url
                 self.fields, self.more_fields = connection.parted(connection.field_views(kind, {}, prefix=PREFIX))
@@ -104,7 +105,7 @@ class Adding(Book):
                 made = await setup.add_supplier(name, code, slug, values, by, currency=currency)
         except BluebookError as error:
             async with self:
-                self.problem = _sentence(error)
+                self.problem = words.sentence(error.message)
         finally:
             async with self:
                 self.busy = False
@@ -134,7 +135,3 @@ def _connectors(table: Table) -> list[ConnectorLink]:
 def _own(given: dict[str, str]) -> dict[str, str]:
     """The connector's own settings among the form's fields."""
     return {name.removeprefix(PREFIX): text for name, text in given.items() if name.startswith(PREFIX)}
-
-
-def _sentence(error: BluebookError) -> str:
-    return f"{error.message[:1].upper()}{error.message[1:]}"

@@ -138,7 +138,7 @@ async def _admits(state: Book, permission: Permission, handler: str, background:
             return False
         state._know(person)
         if reason:
-            state.say(f"{reason[:1].upper()}{reason[1:]}.", "bad")
+            state.say(words.sentence(reason), "bad")
     return not reason
 
 
@@ -150,7 +150,7 @@ async def _tell(state: Book, error: Exception, handler: str, background: bool) -
         return
     sentence, _ = trouble.explain(error, doing, unexpected)
     async with _locked(state, background):
-        state.say(f"{sentence[:1].upper()}{sentence[1:]}", "bad")
+        state.say(words.sentence(sentence), "bad")
 
 
 class _locked:  # noqa: N801 - reads like a keyword
@@ -181,7 +181,6 @@ class Book(rx.State):
     lost: str = ""
     logged_out: bool = False
     section: str = ""
-    loading: bool = True
     _person: Person | None = None
     _beside: int = 0
     visit: int = 0

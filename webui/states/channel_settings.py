@@ -114,7 +114,7 @@ class ChannelSettings(Book):
             }  # fmt: skip
             await setup.update("channels", view.id, self.by, **wanted)
         except BluebookError as error:
-            self.problem = _sentence(error)
+            self.problem = words.sentence(error.message)
             return
         waiting = view.orders.get("ready", 0)
         said = f"{view.name} processes by itself from now on" if wanted["auto_process"] else f"{view.name}: updated"
@@ -140,7 +140,7 @@ class ChannelSettings(Book):
                 condition=given["condition"].strip(),
             )
         except BluebookError as error:
-            self.trial, self.trial_tone = _sentence(error), "bad"
+            self.trial, self.trial_tone = words.sentence(error.message), "bad"
             return
         self.trial, self.trial_tone = _tried(found), "good"
 
@@ -156,7 +156,7 @@ class ChannelSettings(Book):
             if changed:
                 await setup.update("channels", view.id, self.by, **changed)
         except BluebookError as error:
-            self.problem = _sentence(error)
+            self.problem = words.sentence(error.message)
             return
         await self._saved(f"{view.name}: saved.")
 
@@ -168,7 +168,7 @@ class ChannelSettings(Book):
             wanted = options.typed("channels", {"alert_addresses": str(form.get("alerts", ""))})
             await setup.update("channels", view.id, self.by, **wanted)
         except BluebookError as error:
-            self.problem = _sentence(error)
+            self.problem = words.sentence(error.message)
             return
         await self._saved(f"{view.name}: {_addresses(len(wanted['alert_addresses']))} saved.")
 
@@ -180,7 +180,7 @@ class ChannelSettings(Book):
         try:
             said = await connection.save_credentials("channels", await self._view(), form, self.by)
         except BluebookError as error:
-            self.problem = _sentence(error)
+            self.problem = words.sentence(error.message)
             return
         self.tested = ""
         await self._saved(said)
@@ -222,10 +222,6 @@ def _limit(given: dict[str, str]) -> dict[str, Any]:
     """The value limit of two fields."""
     amount = given.get("limit", "").strip()
     return options.limit(f"{amount} {given.get('currency', '').strip()}" if amount else "")
-
-
-def _sentence(error: BluebookError) -> str:
-    return f"{error.message[:1].upper()}{error.message[1:]}"
 
 
 def _tried(found: auto_trial.AutoTrial) -> str:

@@ -201,7 +201,7 @@ class Dashboard(Book):
                 self._show_suppliers(await SUPPLIERS.latest(self.zone))
         except Exception as error:
             sentence, _ = trouble.explain(error, "reading the figures", unexpected)
-            self.error = f"{sentence[:1].upper()}{sentence[1:]}"
+            self.error = words.sentence(sentence)
         else:
             self.error = ""
         self.ready = True

@@ -198,7 +198,7 @@ class Mappings(Book):
         await self._read()
 
     def _tell(self, given: dict[str, str], error: BluebookError) -> None:
-        self.problem, self.problem_at = f"{error.message[:1].upper()}{error.message[1:]}", given.get("row", "")
+        self.problem, self.problem_at = words.sentence(error.message), given.get("row", "")
 
     async def _done(self, what: str, freed: int) -> None:
         self.problem = self.problem_at = ""

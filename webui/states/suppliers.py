@@ -223,7 +223,7 @@ class SupplierSettings(Book):
         await self._show(await self._view())
 
     def _told(self, error: BluebookError) -> None:
-        self.problem = f"{error.message[:1].upper()}{error.message[1:]}"
+        self.problem = words.sentence(error.message)
 
     @on(Permission.SUPPLIERS)
     async def save_deadlines(self, form: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from engine.domain.roles import Permission
-from engine.errors import BluebookError, Invalid, NotFound, Refused
+from engine.errors import Invalid, NotFound, Refused
 from engine.services import accounts, invitations, sessions
 from engine.services.accounts import Account
 from webui import links, words
@@ -125,7 +125,7 @@ class Users(Book):
             else:
                 token, title = await invitations.invite(role, self.by), f"Whoever opens this first becomes {role}"
         except Invalid as error:
-            self.problem = f"{error.message[:1].upper()}{error.message[1:]}."
+            self.problem = words.sentence(error.message)
             return None
         self._show(token, title)
         self.adding = False
@@ -186,7 +186,7 @@ class Users(Book):
         try:
             found = await doing
         except (Invalid, NotFound, Refused) as error:
-            self.problem = _sentence(error)
+            self.problem = words.sentence(error.message)
         await self._read()
         return found
 
@@ -197,10 +197,6 @@ class Users(Book):
         """People are read again when settings changed."""
         if everything and self.ready:
             await self._read()
-
-
-def _sentence(error: BluebookError) -> str:
-    return f"{error.message[:1].upper()}{error.message[1:]}."
 
 
 PAGES["users"] = Users.heard
