@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-export PYTHONDONTWRITEBYTECODE ?=
+# Hundreds of processes are started here: each would compile every module anew.
+export PYTHONDONTWRITEBYTECODE =
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

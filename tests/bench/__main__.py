@@ -58,6 +58,7 @@ def _postgres(wanted: bool) -> Iterator[str | None]:
 def main() -> int:
     """Every part was measured, printed and written down."""
     options = _arguments()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed app does not compile itself at every start
     parts = options.only or PARTS
     folder = Path(tempfile.mkdtemp(prefix="bluebook-bench-"))
     settings.force(settings.Settings(home=str(folder)))

@@ -27,7 +27,7 @@ def environment(home: Path) -> dict[str, str]:
     # Real data that the demo must leave alone: it would fail at once if it tried to use this.
     return inner | {
         "BLUEBOOK_HOME": str(home), "BLUEBOOK_DATABASE_URL": "postgres://nobody@127.0.0.1:1/real", "TERM": "xterm-256color",
-        "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100", "LINES": "30",
+        "COLUMNS": "100", "LINES": "30",
     }  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def _commands() -> list[str]:
 
 def test_the_readmes_commands_work(tmp_path: Path) -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("BLUEBOOK_")}
-    environment = plain | {"BLUEBOOK_HOME": str(tmp_path / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = plain | {"BLUEBOOK_HOME": str(tmp_path / "home")}
     commands = [command for command in _commands() if command not in BUT_STARTS_SOMETHING]
     assert set(commands) >= MAKES_SOMETHING
     for command in commands:
