@@ -264,6 +264,9 @@ class UpdateKind(StrEnum):
     CANCELED = "canceled"
     CANCEL_REFUSED = "cancel_refused"
     RECEIVED = "received"  # its system has read it; that it will ship is another matter
+    UNDELIVERED = "undelivered"  # what we sent came back: it never reached the supplier
+    DOUBTFUL = "doubtful"  # part of what we sent came back: it may have reached the supplier or not
+    NOTED = "noted"  # to be known, and no more: neither that it has arrived nor that it has not
     INVOICED = "invoiced"
     INVENTORY = "inventory"
 
@@ -390,6 +393,40 @@ class NumbersDocuments(Protocol):
 
     async def send_receipt(self, number: int, body: bytes) -> None:
         """The numbered receipt is with the supplier. Idempotent."""
+
+
+# --- Suppliers whose people read what we send -------------------------------------------------------------------------
+
+SAID = "application/vnd.bluebook.update+json"
+"""The content type of what a supplier's people said by a link of ours: a ``SupplierUpdate`` as JSON."""
+
+
+class Enclosed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine adds to a document for people: the printed purchase order (PDF) and links to answer by.
+
+    ``confirm``, ``decline`` and ``track`` are addresses that work until ``until``, "" where the site has no public address.
+    ``at`` is when it was made.
+    """
+
+    paper: bytes
+    at: datetime
+    until: datetime
+    confirm: str = ""
+    decline: str = ""
+    track: str = ""
+
+
+@runtime_checkable
+class Encloses(Protocol):
+    """A supplier whose documents are read by people, with a printed purchase order and links in them; optional.
+
+    Its ``read`` also takes payloads of the type ``SAID``. ``link_days`` is how long its links work; 0: it has none.
+    """
+
+    link_days: int
+
+    def enclose(self, body: bytes, enclosed: Enclosed) -> bytes:
+        """A rendered document with what was added: the bytes that go out. Pure."""
 
 
 class Parts(msgspec.Struct, frozen=True):

@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_done_hours: float = 24.0
     max_attempts: int = 12
     max_backoff_seconds: float = 900.0
+    public_url: str = ""
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_user: str = ""
@@ -101,13 +102,16 @@ def read(environ: Mapping[str, str], folder: Path | None = None) -> Settings:
     if unknown:
         raise Misconfigured(f"{file}: there is no setting called {', '.join(unknown)}; see README.md, Configuration")
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        found = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$.")
         name = path.rstrip("`")
         raise Misconfigured(
             f"BLUEBOOK_{name.upper()} (or {name} in {file.name}) has the wrong form: {what[:1].lower() + what[1:]}"
         ) from error
+    if found.public_url and urlsplit(found.public_url).scheme not in ("https", "http"):
+        raise Misconfigured(f"BLUEBOOK_PUBLIC_URL (or public_url in {file.name}) must begin with https:// or http://")
+    return found
 
 
 _forced: Settings | None = None

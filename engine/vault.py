@@ -8,6 +8,7 @@ under ``home``, readable by its owner only.
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -71,6 +72,22 @@ def seal(value: str, *, table: str, row: str, field: str) -> str:
     nonce = secrets.token_bytes(12)
     sealed = AESGCM(keys[name]).encrypt(nonce, value.encode(), f"{table}:{row}:{field}".encode())
     return f"{_PREFIX}:{name}:{base64.b64encode(nonce + sealed).decode()}"
+
+
+def tag(message: bytes, *, purpose: str) -> bytes:
+    """Sixteen bytes that only whoever has our first key can make of this message, for this purpose."""
+    return _tag(next(iter(_keys().values())), message, purpose)
+
+
+def is_tag(found: bytes, message: bytes, *, purpose: str) -> bool:
+    """Was this tag made of this message, by any of our keys? In constant time."""
+    return any(hmac.compare_digest(found, _tag(key, message, purpose)) for key in _keys().values())
+
+
+def _tag(key: bytes, message: bytes, purpose: str) -> bytes:
+    # A key of its own for each purpose, so that what is signed for one says nothing to another, nor to AES.
+    own = hmac.digest(key, f"bluebook tag {purpose}".encode(), "sha256")
+    return hmac.digest(own, message, "sha256")[:16]
 
 
 def open_sealed(sealed: str, *, table: str, row: str, field: str) -> str:

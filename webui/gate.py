@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
@@ -20,6 +19,7 @@ import structlog
 from starlette.exceptions import HTTPException
 
 from engine import db
+from engine.domain import proxies
 from engine.services import sessions, trouble
 from engine.services.sessions import Person
 from webui import config
@@ -266,13 +266,8 @@ def _limited(receive: Receive, most: int) -> Receive:
 def client_behind(scope: Scope, hops: int) -> Any:
     """Who asked, as the last of so many proxies of ours saw them; what stands before that in the header anybody can write."""
     told = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
-    seen = [part.strip() for part in told.split(",") if part.strip()]
-    if len(seen) < hops:
-        return scope.get("client")
-    try:
-        return str(ipaddress.ip_address(seen[-hops])), 0
-    except ValueError:
-        return scope.get("client")
+    seen = proxies.behind(told, hops)
+    return (seen, 0) if seen else scope.get("client")
 
 
 def _loggable(path: str) -> str:

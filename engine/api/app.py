@@ -1,5 +1,6 @@
 """The HTTP server for what comes in: suppliers' callbacks, channels' webhooks, and the question whether all is well.
 
+``/answer/TOKEN`` is where suppliers' people answer purchase orders, by links in mails (``answer_routes``).
 ``POST /hooks/suppliers/{id}`` and ``POST /hooks/channels/{id}`` answer 200 once what came is committed, so that whoever
 calls may forget it; jobs read it afterwards. ``GET /health`` answers 200 or 503. Errors are ``{"error": "…"}``.
 There is no TLS here: put a reverse proxy in front to be reached from outside.
@@ -16,6 +17,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from engine.api import answer_routes
 from engine.errors import Misconfigured, NotFound, Refused, TryLater, Unreachable, Unreadable
 from engine.services import health, hooks
 from engine.services.hooks import Arrived, Keeper
@@ -29,7 +31,7 @@ _KEEPER = web.AppKey("keeper", Keeper)
 _log = structlog.get_logger("bluebook.api")
 
 
-def make_app() -> web.Application:
+def make_app(proxy_hops: int = 0) -> web.Application:
     """The application with its routes; it wants the database open where it is started."""
     # aiohttp refuses what reaches its limit, we what exceeds ours.
     app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[_errors])
@@ -37,13 +39,14 @@ def make_app() -> web.Application:
     app.router.add_post("/hooks/channels/{id:[0-9]{1,9}}", _channel_hook)
     app.router.add_post("/hooks/suppliers/{id:[0-9]{1,9}}", _supplier_hook)
     app.router.add_get("/health", _health)
+    answer_routes.add(app, proxy_hops)
     return app
 
 
-async def start(host: str = "127.0.0.1", port: int = 8741) -> web.AppRunner:
+async def start(host: str = "127.0.0.1", port: int = 8741, proxy_hops: int = 0) -> web.AppRunner:
     """The application listens; end it with the runner's ``cleanup``. Raises Misconfigured where it cannot listen."""
     # Signatures are made over the bytes as they were sent, so nothing is unpacked.
-    runner = web.AppRunner(make_app(), access_log=None, auto_decompress=False, shutdown_timeout=10.0)
+    runner = web.AppRunner(make_app(proxy_hops), access_log=None, auto_decompress=False, shutdown_timeout=10.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
@@ -60,7 +63,9 @@ def address(runner: web.AppRunner) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(host: str = "127.0.0.1", port: int = 8741, ready: Callable[[str], None] | None = None) -> None:
+async def serve(
+    host: str = "127.0.0.1", port: int = 8741, ready: Callable[[str], None] | None = None, proxy_hops: int = 0
+) -> None:
     """Calls have been taken until SIGTERM or SIGINT came; what was under way is finished. The database must be open.
 
     ``ready`` is told the address once it listens.
@@ -69,7 +74,7 @@ async def serve(host: str = "127.0.0.1", port: int = 8741, ready: Callable[[str]
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    runner = await start(host, port)
+    runner = await start(host, port, proxy_hops)
     if host not in LOOPBACK:
         _log.warning("listening beyond this machine without TLS", host=host)
     url = address(runner)
@@ -128,9 +133,11 @@ async def _errors(
     except Exception as error:
         status, message = _told(error)
         if status >= 500:
-            _log.error("a call could not be answered", path=request.path, exc_info=error)
+            _log.error("a call could not be answered", path=answer_routes.loggable(request.path), exc_info=error)
         else:
-            _log.warning("a call was turned away", path=request.path, status=status, error=message)
+            _log.warning(
+                "a call was turned away", path=answer_routes.loggable(request.path), status=status, error=message
+            )
         return _error(status, message)
 
 

@@ -55,6 +55,8 @@ class _Due(msgspec.Struct):
 class X12Supplier:
     """The folder ``root`` with its ``in`` and ``out``. ``ship_after`` seconds pass between an order and its parcel."""
 
+    noun = "file"
+
     def __init__(self, root: Path, *, faults: frozenset[X12Fault] = frozenset(), ship_after: float = 5.0) -> None:
         self.root, self.faults, self.ship_after = root, faults, ship_after
         for name in ("in/taken", "out"):
@@ -68,6 +70,10 @@ class X12Supplier:
         return {
             "transport": "folder", "folder": str(self.root.absolute()), "sender_id": US, "receiver_id": THEM, "test": True,
         }  # fmt: skip
+
+    def told(self) -> str:
+        """Where it works, in a sentence."""
+        return f"It reads {self.root}/in and writes {self.root}/out."
 
     def work(self) -> int:
         """What lies in ``in`` is read, and what is due is in ``out``; how many files were read."""

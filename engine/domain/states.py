@@ -132,6 +132,8 @@ _ALL = (
               "purchases.find"),
     _purchase("not_found", {S.OUTCOME_UNKNOWN}, S.QUEUED, "asked after the attempt was over, the supplier does not "
               "have it: the next attempt, under the same number", "purchases.submit"),
+    _purchase("bounce", {S.SUBMITTED}, S.FAILED, "it came back: the supplier never had it"),
+    _purchase("doubt", {S.SUBMITTED}, S.OUTCOME_UNKNOWN, "part of it came back, or it was sent more than once: a person asks"),
     _purchase("acknowledge", {S.SUBMITTED, S.BACKORDERED}, S.ACKNOWLEDGED, "the supplier will ship"),
     _purchase("backorder", {S.SUBMITTED, S.ACKNOWLEDGED}, S.BACKORDERED, "the supplier will ship later"),
     _purchase("reject", {S.SUBMITTED, S.ACKNOWLEDGED, S.BACKORDERED, S.CANCEL_REQUESTED}, S.REJECTED,

@@ -24,6 +24,7 @@ from engine.models.purchases import (
     Shipment,
     ShipmentLine,
     Submission,
+    SupplierAnswer,
     TrackingPush,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "ShippingMethod",
     "Submission",
     "Supplier",
+    "SupplierAnswer",
     "SupplierProduct",
     "TrackingPush",
     "User",

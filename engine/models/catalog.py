@@ -66,6 +66,11 @@ class Supplier(Model):
     warehouse_country = fields.CharField(max_length=2, null=True, description="ISO 3166-1 alpha-2")
     warehouse_region = fields.CharField(max_length=80, null=True)
     warehouse_postal_code = fields.CharField(max_length=20, null=True)
+    work_hours = fields.CharField(
+        max_length=120, null=True, description="when deadlines run: Mon-Fri 09:00-17:00, null for always"
+    )
+    work_timezone = fields.CharField(max_length=64, null=True, description="IANA name, null for UTC")
+    holidays = fields.TextField(null=True, description="dates, and calendars by country or country-region")
     created_at = UtcField()
 
     class Meta:

@@ -88,6 +88,19 @@ class Submission(Model):
         unique_together = (("purchase_order", "attempt"),)
 
 
+class SupplierAnswer(Model):
+    """A link that a supplier's people have used: each works once. Only the sha256 of its token is kept."""
+
+    id = fields.BigIntField(primary_key=True)
+    digest = fields.CharField(max_length=64, unique=True)
+    purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="answers", on_delete=fields.CASCADE)
+    used_at = UtcField()
+    said = fields.CharField(max_length=300, default="", description="in a sentence, for whoever opens the link again")
+
+    class Meta:
+        table = "supplier_answers"
+
+
 class Acknowledgement(Model):
     """Something a supplier said of a purchase order. key is the supplier's, so that hearing it twice is harmless."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from datetime import timedelta
 
 from engine import clock, db
+from engine.domain import proxies
 from engine.errors import TryLater
 
 LIMITS = {"name": 5, "address": 20}
@@ -65,20 +65,9 @@ def _subjects(name: str, address: str) -> dict[str, str]:
     # Hashed, because people type their password where the name belongs.
     found = {_hash(f"name {name}"): "name"}
     if address:
-        found[_hash(f"address {_network(address)}")] = "address"
+        found[_hash(f"address {proxies.network(address)}")] = "address"
     return found
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
-
-
-def _network(address: str) -> str:
-    """Who has an IPv6 address has a /64 of them."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if known.version == 4:
-        return str(known)
-    return str(known.ipv4_mapped or ipaddress.ip_network((known, 64), strict=False))

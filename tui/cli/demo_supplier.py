@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import json
 import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from engine.demo.supplier_x12 import X12Supplier
-
-KINDS = ("x12",)
-EXAMPLES = ("bluebook demo supplier x12", "bluebook demo supplier x12 --fault reject-line --ship-after 30")
+KINDS = {
+    "x12": ("engine.demo.supplier_x12", "X12Supplier", "X12Fault"),
+    "email": ("engine.demo.supplier_email", "EmailSupplier", "EmailFault"),
+}
+"""Each kind with its module, its class and its faults."""
+EXAMPLES = (
+    "bluebook demo supplier x12",
+    "bluebook demo supplier x12 --fault reject-line --ship-after 30",
+    "bluebook demo supplier email --fault bounce",
+)
 
 
 def register(group: typer.Typer) -> None:
@@ -32,7 +38,7 @@ def register(group: typer.Typer) -> None:
 
 
 def supplier(
-    kind: Annotated[str, typer.Argument(help="Which kind: x12.")],
+    kind: Annotated[str, typer.Argument(help="Which kind: x12 or email.")],
     fault: Annotated[
         list[str] | None, typer.Option("--fault", help="What it does wrong, to every order; again for more.")
     ] = None,
@@ -41,32 +47,37 @@ def supplier(
     as_json: Annotated[bool, typer.Option("--json", help="Say as one JSON document how to connect it.")] = False,
 ) -> None:
     """Run a supplier to try yours with: it answers and ships, or does what goes wrong. Until Ctrl-C."""
-    from engine.demo.supplier_x12 import X12Fault, X12Supplier
     from engine.settings import settings
 
-    known = [one.value for one in X12Fault]
-    wrong = [one for one in fault or () if one not in known]
-    if kind not in KINDS or wrong:
-        said = f"there is no fault {wrong[0]!r}" if wrong else f"there is no demo supplier of kind {kind!r}"
-        there = ", ".join(known if wrong else KINDS)
-        print(f"Error: {said}; there are: {there}", file=sys.stderr)
-        raise typer.Exit(2)
+    if kind not in KINDS:
+        raise _nothing(f"there is no demo supplier of kind {kind!r}", KINDS)
+    module, maker, faults = KINDS[kind]
+    part = importlib.import_module(module)
+    known = [one.value for one in getattr(part, faults)]
+    if wrong := [one for one in fault or () if one not in known]:
+        raise _nothing(f"there is no fault {wrong[0]!r}", known)
     folder = (home or settings().home_path / f"demo-supplier-{kind}").expanduser().absolute()
-    made = X12Supplier(folder, faults=frozenset(X12Fault(one) for one in fault or ()), ship_after=ship_after)
-    values = {**made.config(), "test": "true"}
+    chosen = frozenset(getattr(part, faults)(one) for one in fault or ())
+    made = getattr(part, maker)(folder, faults=chosen, ship_after=ship_after)
+    values = {name: str(value).lower() if isinstance(value, bool) else value for name, value in made.config().items()}
     settings_ = " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
     with contextlib.suppress(KeyboardInterrupt):
         if as_json:
             print(json.dumps({"folder": str(folder), "connector": kind, "settings": values}), flush=True)
         else:
-            print(f"It reads {folder}/in and writes {folder}/out. Connect it from another terminal:")
+            print(f"{made.told()} Connect it from another terminal:")
             print(f"  bluebook suppliers add 'Demo {kind}' --code DEMO --connector {kind} {settings_}", flush=True)
         _serve(made, quiet=as_json)
 
 
-def _serve(made: X12Supplier, *, quiet: bool) -> None:
+def _nothing(said: str, there: Any) -> typer.Exit:
+    print(f"Error: {said}; there are: {', '.join(there)}", file=sys.stderr)
+    return typer.Exit(2)
+
+
+def _serve(made: Any, *, quiet: bool) -> None:
     """It works until it is interrupted."""
     while True:
         if (count := made.work()) and not quiet:
-            print(f"{time.strftime('%H:%M:%S')}  read {count} file{'' if count == 1 else 's'}", flush=True)
+            print(f"{time.strftime('%H:%M:%S')}  read {count} {made.noun}{'' if count == 1 else 's'}", flush=True)
         time.sleep(0.5)

@@ -165,12 +165,23 @@ async def doctor(
 async def api(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8741,
+    proxy_hops: Annotated[
+        int,
+        typer.Option(
+            "--proxy-hops",
+            min=0,
+            max=10,
+            help="How many proxies of yours add people's addresses to X-Forwarded-For. Default: the header is not read.",
+        ),
+    ] = 0,
 ) -> None:
-    """Take suppliers' callbacks and channels' webhooks by HTTP until told to stop; GET /health says how things are."""
+    """Take suppliers' callbacks and answers, and channels' webhooks, by HTTP until told to stop; GET /health tells how it is."""
     from engine.api import app
 
     async with opened():
-        await app.serve(host, port, lambda url: print(f"listening on {url}", file=sys.stderr, flush=True))
+        await app.serve(
+            host, port, lambda url: print(f"listening on {url}", file=sys.stderr, flush=True), proxy_hops=proxy_hops
+        )
 
 
 @db.command("upgrade", "bluebook db upgrade", database=False)
