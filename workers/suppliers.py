@@ -20,3 +20,8 @@ async def read(ids: list[int], token: str) -> None:
 @actor("suppliers.receipt")
 async def receipt(ids: list[int], token: str) -> None:
     await tasks.run(await load(ids, token))
+
+
+@actor("suppliers.mdn")
+async def mdn(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))

@@ -2,7 +2,8 @@
 
 ``/answer/TOKEN`` is where suppliers' people answer purchase orders, by links in mails (``answer_routes``).
 ``POST /hooks/suppliers/{id}`` and ``POST /hooks/channels/{id}`` answer 200 once what came is committed, so that whoever
-calls may forget it; jobs read it afterwards. ``GET /health`` answers 200 or 503. Errors are ``{"error": "…"}``.
+calls may forget it; jobs read it afterwards. ``POST /as2/{id}`` takes a supplier's AS2 messages and MDNs (``as2``).
+``GET /health`` answers 200 or 503. Errors are ``{"error": "…"}``.
 There is no TLS here: put a reverse proxy in front to be reached from outside.
 """
 
@@ -17,7 +18,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from engine.api import answer_routes
+from engine.api import answer_routes, as2
 from engine.errors import Misconfigured, NotFound, Refused, TryLater, Unreachable, Unreadable
 from engine.services import health, hooks
 from engine.services.hooks import Arrived, Keeper
@@ -38,6 +39,7 @@ def make_app(proxy_hops: int = 0) -> web.Application:
     app[_KEEPER] = Keeper()
     app.router.add_post("/hooks/channels/{id:[0-9]{1,9}}", _channel_hook)
     app.router.add_post("/hooks/suppliers/{id:[0-9]{1,9}}", _supplier_hook)
+    as2.add_routes(app)
     app.router.add_get("/health", _health)
     answer_routes.add(app, proxy_hops)
     return app

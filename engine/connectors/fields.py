@@ -50,7 +50,9 @@ def _own(connector: type[Channel] | type[Supplier]) -> tuple[inspect.Field, ...]
 def _field(field: inspect.Field, secret: bool) -> ConfigField:
     default = "" if field.required or secret else written(_default(field))
     kind, choices = _kind(field.type)
-    if kind == "text" and (len(default) > _LONG or "\n" in default or "private_key" in field.name):
+    if kind == "text" and (
+        len(default) > _LONG or "\n" in default or field.name.endswith(("private_key", "certificate"))
+    ):
         kind = "long"  # a key in PEM has lines, which a field of one line would lose
     return ConfigField(
         name=field.name, label=field.name.replace("_", " "), kind=kind, required=field.required, secret=secret,

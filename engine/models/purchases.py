@@ -230,3 +230,32 @@ class ControlCounter(Model):
 
     class Meta:
         table = "control_counters"
+
+
+class PostedMessage(Model):
+    """A message exchanged with a supplier by AS2: ours with what became of it, theirs with the receipt they were given.
+
+    digest is of the document inside, mics (JSON) what a right receipt for ours may repeat. receipt and receipt_body are the
+    headers (JSON) and the bytes that answered theirs, so that the same message is answered the same when it comes again.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    supplier = fields.ForeignKeyField("models.Supplier", related_name="posted_messages", on_delete=fields.RESTRICT)
+    direction = fields.CharField(max_length=3, description="out, in")
+    message_id = fields.CharField(max_length=1000)
+    kind = fields.CharField(max_length=8, default="", description="850, 860, 997")
+    subject = fields.CharField(max_length=90, default="", description="the purchase order's number")
+    digest = fields.CharField(max_length=64, default="")
+    mics = fields.TextField(default="[]")
+    state = fields.CharField(max_length=12)
+    words = fields.TextField(default="")
+    posted_at = UtcField()
+    settled_at = UtcField(null=True)
+    receipt = fields.TextField(default="")
+    receipt_body = fields.BinaryField(null=True)
+    inbound_id = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "posted_messages"
+        unique_together = (("supplier", "direction", "message_id"),)
+        indexes = (("supplier_id", "kind", "subject"),)

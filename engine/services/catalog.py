@@ -14,6 +14,8 @@ from engine.domain.distance import Place
 from engine.domain.routing import Offer
 from engine.errors import Misconfigured, NotFound
 from engine.ports import Channel, Supplier
+from engine.services.ledger import MessageLedger
+from engine.transports.messages import post_of
 
 
 class ChannelRow(msgspec.Struct, frozen=True, array_like=True):
@@ -255,6 +257,9 @@ async def _connector(table: str, row_id: int) -> Any:
     for name, sealed in msgspec.json.decode(secrets, type=dict[str, str]).items():
         values[name] = vault.open_sealed(sealed, table=table, row=str(row_id), field=name)
     connector = kind(registry.configure(kind, values))
+    post = post_of(connector)
+    if post is not None:
+        post.ledger = MessageLedger(row_id)
     _open[table, row_id] = (fingerprint, connector)
     if known is not None:
         await known[1].close()

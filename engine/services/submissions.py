@@ -20,6 +20,7 @@ CAME_BACK = "came back:"
 MOST_ROUNDS = 3
 """After so many attempts in a row of which the supplier gave no answer and then did not know, a person decides."""
 BLIND = "{po} may have reached {supplier} or not, and {supplier} cannot be asked by machine"
+UNTOLD = "{po} may have reached {supplier} or not: {said}. Call {supplier}, then mark it accepted or refused"
 UNHEARD = (
     "{po} was sent {rounds} times or more without an answer, and each time {supplier} said it does not have it. Its look-up "
     "may ask at a wrong address (`bluebook suppliers test`): call them, then mark it accepted or refused"
@@ -104,9 +105,9 @@ async def unheard(po_ids: Sequence[int]) -> dict[int, int]:
     return counts
 
 
-def ask_a_person(work: Work, case: Case, po: PurchaseRecord, why: str, supplier: str) -> None:
-    """The Issue about a purchase order that may have arrived or not says why (BLIND, UNHEARD); said before, nothing is added."""
-    said = why.format(po=po.po_number, supplier=supplier, rounds=MOST_ROUNDS)
+def ask_a_person(work: Work, case: Case, po: PurchaseRecord, why: str, supplier: str, heard: str = "") -> None:
+    """The Issue about a purchase order that may have arrived or not says why (BLIND, UNTOLD, UNHEARD), once."""
+    said = why.format(po=po.po_number, supplier=supplier, rounds=MOST_ROUNDS, said=heard)
     open_ = [i for i in case.issues if i.purchase is po and i.code == IssueCode.SUBMISSION_UNKNOWN]
     if any(issue.message == said or issue.cause.startswith(CAME_BACK) for issue in open_):
         return  # the sweep asks every few minutes; and a mail server's words say more than that nobody can be asked

@@ -459,6 +459,11 @@ async def _record_found(answers: Sequence[tuple[Attempt, bool]], by: Actor) -> d
                     for issue in [i for i in case.issues if i.purchase is po and i.code in _SENDING]:
                         work.close_issue(case, issue, "the supplier does not have it")
                 elif not isinstance(answer, NotAuthorised):
+                    if isinstance(answer, OutcomeUnknown):
+                        # Asked, and it cannot be told: who waits for a better answer may wait for ever.
+                        submissions.ask_a_person(
+                            work, case, po, submissions.UNTOLD, known[po.supplier_id].name, answer.message
+                        )
                     wait = answer.retry_after if isinstance(answer, TryLater) else None
                     retries[po.id] = Retry(wait, answer.message)
     return retries

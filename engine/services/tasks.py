@@ -46,6 +46,7 @@ TASKS: dict[str, str] = {
     "channels.refresh": "engine.services.intake:run_refresh_jobs",
     "suppliers.poll": "engine.services.receive:run_poll_jobs",
     "suppliers.receipt": "engine.services.receipts:run_jobs",
+    "suppliers.mdn": "engine.services.messages:run_jobs",
     "inbound.read": "engine.services.receive:run_inbound_jobs",
     "notify.send": "engine.services.notify:run_jobs",
     "system.sweep": "engine.services.sweep:run_jobs",

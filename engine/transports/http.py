@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ssl import SSLContext
 from typing import Any
 
 import aiohttp
@@ -68,14 +69,19 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
 
 
 class HttpClient:
-    """One keep-alive session to one peer. ``peer`` is the name people know it by; it opens every message."""
+    """One keep-alive session to one peer. ``peer`` is the name people know it by; it opens every message.
+
+    ``ssl`` says whom to trust for https, instead of the system's authorities.
+    """
 
     def __init__(
-        self, peer: str, *, timeout: float = 30.0, connections: int = 64, headers: Mapping[str, str] | None = None
-    ) -> None:
+        self, peer: str, *, timeout: float = 30.0, connections: int = 64, headers: Mapping[str, str] | None = None,
+        ssl: SSLContext | None = None,
+    ) -> None:  # fmt: skip
         self.peer = peer
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 10.0))
         self._connections = connections
+        self._ssl = ssl
         self._headers = dict(headers or {})
         self._session: aiohttp.ClientSession | None = None
 
@@ -84,7 +90,7 @@ class HttpClient:
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout,
                 headers=self._headers,
-                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=30),
+                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=30, ssl=self._ssl or True),
                 auto_decompress=True,
             )
             # By itself aiohttp sends a GET, PUT or DELETE a second time when a kept connection breaks: the caller would

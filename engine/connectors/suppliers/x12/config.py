@@ -17,10 +17,11 @@ from engine.transports.sftp import Login, Sftp
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How files travel, who we are to each other, and what the supplier's guide asks for.
 
-    ``transport`` sftp needs host, username, host_key and a password or private_key; folder needs ``folder``.
+    ``transport`` sftp needs host, username, host_key and a password or private_key; folder needs ``folder``; as2 needs
+    ``as2_url``, ``as2_from``, ``as2_to`` and the certificates that what it asks for takes.
     """
 
-    transport: Literal["sftp", "folder"] = "sftp"
+    transport: Literal["sftp", "folder", "as2"] = "sftp"
     host: str = ""
     port: int = 22
     username: str = ""
@@ -36,6 +37,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     answers_dir: str = "out"  # where it writes
     answers_pattern: str = "*"
     extension: str = "edi"
+
+    as2_url: str = ""  # where the partner takes messages
+    as2_from: str = ""  # our AS2 name
+    as2_to: str = ""  # the partner's
+    as2_certificate: str = ""  # ours, in PEM
+    as2_private_key: str = ""
+    as2_passphrase: str = ""
+    as2_next_certificate: str = ""  # what follows it
+    as2_next_private_key: str = ""
+    as2_next_from: str = ""  # from when it is used for what we send; empty: when the first ends
+    as2_partner_certificate: str = ""
+    as2_partner_next_certificate: str = ""
+    as2_partner_next_from: str = ""
+    as2_sign: Literal["sha256", "sha384", "sha512", "sha1", "none"] = "sha256"
+    as2_encrypt: Literal["aes256", "aes128", "3des", "none"] = "aes256"
+    as2_compress: bool = False
+    as2_mdn: Literal["sync", "async"] = "sync"
+    as2_signed_mdn: bool = True
+    as2_answer_url: str = ""  # for async: where we are reached from outside, https://we.example/as2/3
+    as2_mdn_seconds: float = 30.0  # for async: how long an MDN is awaited before the outcome is called unknown
+    as2_receipt_hosts: str = ""  # hosts, besides that of as2_url, that may ask for our MDNs to be posted to them
+    as2_tls_certificate: str = ""  # whom to trust for https, in PEM; empty: the system's authorities
 
     sender_id: str
     sender_qualifier: str = "ZZ"
@@ -76,11 +99,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if not self.folder:
                 raise ValueError("folder is missing: the absolute path of a directory on this machine")
             return
+        if self.transport == "as2":
+            self._needs_as2()
+            return
         for name in ("host", "username", "host_key"):
             if not getattr(self, name):
                 raise ValueError(f"{name} is missing: it is needed to connect by SFTP")
         if not self.password and not self.private_key:
             raise ValueError("password and private_key are both missing: one of them is needed to log in")
+
+    def _needs_as2(self) -> None:
+        secured = self.as2_sign != "none" or self.as2_encrypt != "none"
+        needed = ["as2_url", "as2_from", "as2_to"]
+        needed += ["as2_certificate", "as2_private_key"] if secured else []
+        needed += ["as2_partner_certificate"] if secured or self.as2_signed_mdn else []
+        needed += ["as2_answer_url"] if self.as2_mdn == "async" else []
+        for name in needed:
+            if not getattr(self, name):
+                raise ValueError(
+                    f"{name} is missing: it is needed to exchange messages by AS2 as the other settings say"
+                )
 
 
 def transport(config: Config) -> FileTransport:
@@ -118,9 +156,16 @@ def envelope(config: Config) -> Envelope:
         sender_qualifier=config.sender_qualifier, sender=config.sender_id, receiver_qualifier=config.receiver_qualifier,
         receiver=config.receiver_id, group_sender=config.group_sender, group_receiver=config.group_receiver,
         version=config.version, usage="T" if config.test else "P", delimiters=marks,
-        newline="\n" if config.newline and config.segment_terminator not in "\r\n" else "", charset=config.charset,
+        newline=_newline(config), charset=config.charset,
     )  # fmt: skip
 
 
 def _marks(config: Config) -> tuple[str, str, str]:
     return config.element_separator, config.component_separator, config.segment_terminator
+
+
+def _newline(config: Config) -> str:
+    if not config.newline or config.segment_terminator in "\r\n":
+        return ""
+    # Much that handles AS2 takes what is signed for text, and text has CRLF.
+    return "\r\n" if config.transport == "as2" else "\n"

@@ -1,8 +1,8 @@
-"""EDI X12 with a supplier over files: an 850 delivered once, and its 997, 855, 865, 856, 810 and 846 read.
+"""EDI X12 with a supplier over files or AS2: an 850 delivered once, and its 997, 855, 865, 856, 810 and 846 read.
 
 ``engine.transports.exchange`` says how a file is delivered once and why ``find`` is exact. Files cannot be looked up at the
 supplier; what ``find`` knows is whether ours was put where the supplier reads. That it was read, its 997 says; that it
-will be shipped, its 855.
+will be shipped, its 855. Over AS2 ``find`` knows what the MDN said; see ``engine.transports.as2.partner``.
 
 Numbers: ``render`` leaves the control numbers open, so that it is pure. The engine gives each document one, keeps it with
 the document, and has it stamped in by ``number`` before anything is sent, so that every attempt is the same bytes.
@@ -10,24 +10,23 @@ the document, and has it stamped in by ``number`` before anything is sent, so th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
-from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from engine.connectors.suppliers.x12 import document
-from engine.connectors.suppliers.x12.config import Config, envelope, transport
+from engine.connectors.suppliers.x12 import as2, document
+from engine.connectors.suppliers.x12.config import Config, envelope
 from engine.connectors.suppliers.x12.mapping import Reader
+from engine.connectors.suppliers.x12.ways import Files, Messages, Way
 from engine.domain.x12.receipt import receipts
 from engine.domain.x12.scan import Interchange, scan
 from engine.domain.x12.writing import Control, Envelope, interchange, stamp
-from engine.errors import Misconfigured, NotAuthorised, NotFound, Refused, Unreadable
+from engine.errors import Misconfigured, Refused, Unreadable
 from engine.ports import Accepted, CancelAnswer, Page, Parts, Purchase, Raw, SupplierUpdate
-from engine.transports.exchange import Delivery, Pickup, Source, put
+from engine.transports.messages import MessagePost
 
 
 class Connector:
@@ -37,7 +36,9 @@ class Connector:
     name: ClassVar[str] = "EDI X12"
     docs_url: ClassVar[str] = "https://x12.org/products/transaction-sets"
     config_type: ClassVar[type[msgspec.Struct]] = Config
-    secret_fields: ClassVar[frozenset[str]] = frozenset({"password", "private_key", "passphrase"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset(
+        {"password", "private_key", "passphrase", "as2_private_key", "as2_next_private_key", "as2_passphrase"}
+    )
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
     stages: ClassVar[bool] = True
@@ -50,21 +51,9 @@ class Connector:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise Misconfigured(f"timezone: there is no {config.timezone!r}") from error
         self._reader = Reader(config, self._zone)
-        self._files = transport(config)
-        self._delivery = Delivery(
-            self._files,
-            orders_dir=config.orders_dir,
-            staging_dir=config.staging_dir,
-            extension=config.extension,
-        )
-        self._pickup = Pickup(
-            self._files,
-            [Source("x12", config.answers_dir, config.answers_pattern)] if config.answers_dir else [],
-            lambda name, mtime: f"application/edi-x12; modified={mtime}",
-            settle_seconds=config.settle_seconds,
-            max_file_bytes=config.max_file_bytes,
-            files_per_poll=config.files_per_poll,
-        )
+        partner = as2.partner(config) if config.transport == "as2" else None
+        self.post: MessagePost | None = partner
+        self._way: Way = Messages(config, partner) if partner is not None else Files(config)
         us, them = self._envelope, self._envelope
         self.partner = f"{us.sender_qualifier}:{us.sender}>{them.receiver_qualifier}:{them.receiver}:{us.usage}"
         self.first_number = config.first_control_number
@@ -83,15 +72,15 @@ class Connector:
 
     async def stage(self, po_number: str, body: bytes) -> None:
         """The bytes lie at the supplier under a name it ignores. Nothing is staged over an order already delivered."""
-        await self._delivery.stage(po_number, body)
+        await self._way.stage(po_number, body)
 
     async def submit(self, po_number: str, body: bytes) -> Accepted:
-        """The staged file has the name the supplier acts on."""
-        return await self._delivery.submit(po_number, body)
+        """The supplier has it: the staged file has the name it acts on, or its MDN says so."""
+        return await self._way.submit(po_number, body)
 
     async def find(self, po_number: str) -> Accepted | None:
-        """Was it delivered? Exact for attempts that were begun. OutcomeUnknown when the staging directory is gone."""
-        return await self._delivery.find(po_number)
+        """Was it delivered? Exact for attempts that were begun. OutcomeUnknown where that cannot be told."""
+        return await self._way.find(po_number)
 
     def render_cancel(self, purchase: Purchase) -> bytes:
         """The 860 that cancels all of it, without its control numbers. Raises Refused where the supplier takes none."""
@@ -100,12 +89,8 @@ class Connector:
         return document.render_cancel(purchase, self._config, self._envelope, self._zone)
 
     async def send_cancel(self, po_number: str, body: bytes) -> CancelAnswer:
-        """The 860 lies where the supplier reads, once while it is not taken; the answer comes in an 865."""
-        name = f"860-{quote(po_number, safe='')}.{self._config.extension}"
-        try:
-            await put(self._files, self._config.orders_dir, name, body)
-        except NotFound as error:
-            raise NotAuthorised(f"the cancel request for {po_number} was not delivered. {error.message}") from error
+        """The 860 lies where the supplier reads, once while it is not taken, or its MDN says so; the answer comes in an 865."""
+        await self._way.send("860", po_number, body)
         return CancelAnswer.PENDING
 
     async def request_cancel(self, po_number: str) -> CancelAnswer:
@@ -116,7 +101,7 @@ class Connector:
 
     async def poll(self, cursor: str | None) -> Page:
         """The files that have stopped growing. The cursor carries those that had not, as they were seen last."""
-        return await self._pickup.poll(cursor)
+        return await self._way.poll(cursor)
 
     def read_parts(self, raw: Raw) -> Parts:
         """What each set in the file says, and which could not be read."""
@@ -156,28 +141,21 @@ class Connector:
         return msgspec.structs.replace(self._envelope, **clean)
 
     async def send_receipt(self, number: int, body: bytes) -> None:
-        """The 997 lies where the supplier reads, under a name of its own."""
-        digest = hashlib.sha256(body).hexdigest()[:8]
-        name = f"997-{number:09d}-{digest}.{self._config.extension}"
-        try:
-            await put(self._files, self._config.orders_dir, name, body)
-        except NotFound as error:
-            raise NotAuthorised(f"the 997 was not delivered. {error.message}") from error
+        """The 997 lies where the supplier reads, under a name of its own, or its MDN says that it has it."""
+        await self._way.send("997", f"{number:09d}", body)
 
     async def finish(self, done: Sequence[str]) -> None:
         """The files lie in ``processed/`` beside where they were. One replaced meanwhile stays for the next poll."""
-        await self._pickup.finish(done)
+        await self._way.finish(done)
 
     # --- both ---------------------------------------------------------------------------------------------------------
 
     async def check(self) -> str:
         """The other side lets us in, and every configured directory is there; returns who and where."""
-        who = await self._files.check()
-        for directory in (self._config.orders_dir, *(source.directory for source in self._pickup.sources)):
-            await self._pickup.listing(directory)
+        who = await self._way.check()
         usage = "test" if self._config.test else "production"
         return f"{who}; we are {self._config.sender_id}, they are {self._config.receiver_id}, {usage}"
 
     async def close(self) -> None:
         """The connection is closed."""
-        await self._files.close()
+        await self._way.close()
