@@ -121,32 +121,35 @@ async def trade(
     """mock-edi on ``root``, and a supplier connected to it by ``connection``. Needs an open database."""
     (root / "in").mkdir(parents=True, exist_ok=True)
     (root / "out").mkdir(exist_ok=True)
-    channel = ScriptedChannel()
     with Mock.start(
         drop_dir=str(root / "in"), pickup_dir=str(root / "out"), drop_settle_ms=0, drop_interval_ms=3_600_000, **delays
     ) as mock:
         mock.behaviour(US, behaviour)
-        woo = {"url": "http://127.0.0.1:9", "consumer_key": "k", "consumer_secret": "s"}
-        shop = await setup.add_channel("Shop", "woocommerce", woo, PERSON, poll_seconds=0, rescan_seconds=0)
-        supplier = await setup.add_supplier(
-            "MOCK", "Mock EDI", "x12", {**SETTINGS, **connection}, PERSON, poll_seconds=0
-        )
-        for theirs, (ours, cost, _) in PRODUCTS.items():
-            await setup.add_product(ours, f"A {ours.lower()}", PERSON)
-            await setup.add_offer(supplier.id, ours, theirs, cost, PERSON, stock=100_000)
-            await setup.map_sku(shop.id, ours, {ours: 1}, PERSON, title=ours, recheck=False)
-        await setup.add_method(supplier.id, "UPSN-GND", "UPS Ground", PERSON)
-        await setup.map_shipping(shop.id, "Free Shipping", supplier.id, "UPSN-GND", PERSON, recheck=False)
-        await at_once()
-
-        async def _channel(_: int) -> Any:
-            return channel
-
-        monkeypatch.setattr(catalog, "channel", _channel)
         try:
-            yield Trade(mock, root, supplier.id, shop.id, channel)
+            yield await connected(monkeypatch, mock, root, {**SETTINGS, **connection})
         finally:
             await catalog.close_connectors()
+
+
+async def connected(monkeypatch: pytest.MonkeyPatch, mock: Mock, root: Path, settings: dict[str, Any]) -> Trade:
+    """A shop whose one supplier is connected by these settings, with the products mock-edi has."""
+    channel = ScriptedChannel()
+    woo = {"url": "http://127.0.0.1:9", "consumer_key": "k", "consumer_secret": "s"}
+    shop = await setup.add_channel("Shop", "woocommerce", woo, PERSON, poll_seconds=0, rescan_seconds=0)
+    supplier = await setup.add_supplier("MOCK", "Mock EDI", "x12", settings, PERSON, poll_seconds=0)
+    for theirs, (ours, cost, _) in PRODUCTS.items():
+        await setup.add_product(ours, f"A {ours.lower()}", PERSON)
+        await setup.add_offer(supplier.id, ours, theirs, cost, PERSON, stock=100_000)
+        await setup.map_sku(shop.id, ours, {ours: 1}, PERSON, title=ours, recheck=False)
+    await setup.add_method(supplier.id, "UPSN-GND", "UPS Ground", PERSON)
+    await setup.map_shipping(shop.id, "Free Shipping", supplier.id, "UPSN-GND", PERSON, recheck=False)
+    await at_once()
+
+    async def _channel(_: int) -> Any:
+        return channel
+
+    monkeypatch.setattr(catalog, "channel", _channel)
+    return Trade(mock, root, supplier.id, shop.id, channel)
 
 
 def sets(root: Path, *places: str) -> Sequence[str]:
