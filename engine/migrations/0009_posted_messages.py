@@ -11,7 +11,7 @@ from engine.models.fields import UtcField
 class Migration(migrations.Migration):
     """A new table only."""
 
-    dependencies = [("models", "0007_control_numbers")]
+    dependencies = [("models", "0008_supplier_answers")]
     initial = False
     operations = [
         ops.CreateModel(
