@@ -17,7 +17,11 @@ def _load(kind: str, slug: str) -> Any:
     if slug in slugs(kind):
         return importlib.import_module(f"engine.connectors.{kind}.{slug}.connector").Connector
     for point in entry_points(group=f"bluebook.{kind}", name=slug):
-        return point.load()
+        try:
+            return point.load()
+        except Exception as error:  # whatever a stranger's module raises while it is imported
+            package = point.dist.name if point.dist else point.value
+            raise Misconfigured(f"the connector {slug} of {package} cannot be loaded: {error!r}") from error
     raise Misconfigured(f"there is no {kind[:-1]} connector called {slug!r}; there are: {', '.join(slugs(kind))}")
 
 

@@ -5,7 +5,8 @@
 - the connection was never made: ``TryLater``, whatever the method
 - a request that changes something (``effect=True``) left and no whole answer came, or a 5xx: ``OutcomeUnknown``
 - the same for a request that only reads: ``TryLater``
-- 429: ``TryLater`` with the time the server asked for · 401, 403: ``NotAuthorised`` · any other 4xx: ``Refused``
+- a redirect or a 408 to a request that changes something: ``OutcomeUnknown``
+- 429: ``TryLater`` with the time the server asked for · 401, 403: ``NotAuthorised`` · any other: ``Refused``
 """
 
 from __future__ import annotations
@@ -140,6 +141,9 @@ class HttpClient:
             if effect:
                 return OutcomeUnknown(message)
             return TryLater(message, retry_after(answer.headers))
+        if effect and (answer.status < 400 or answer.status == 408):
+            # A redirect may follow a deed (303), and a 408 does not tell how much was read: neither is a definite no.
+            return OutcomeUnknown(message)
         return Refused(message, code=str(answer.status))
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from tui.cli import (
     orders_act,
     orders_print,
     orders_resolve,
+    plugins,
     products,
     rules,
     suppliers,
@@ -63,7 +64,7 @@ system.register(root)
 backup.register(root)
 terminal.register(root)
 web.register(root)
-for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit, edi, users):
+for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit, edi, users, plugins):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
 app.add_typer(system.db.app, name="db")
 app.add_typer(system.config.app, name="config")

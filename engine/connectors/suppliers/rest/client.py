@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from engine.connectors.suppliers.rest.mapping import Config, Expression
-from engine.errors import Misconfigured, Refused
+from engine.errors import Misconfigured, Refused, TryLater
 from engine.transports.http import Answer, HttpClient
 
 
@@ -54,8 +54,7 @@ class SupplierClient(HttpClient):
         if not isinstance(error, Refused):
             return error
         if answer.status < 400 or answer.status == 408:
-            # A redirect may follow a deed (303), and a 408 does not tell how much was read: neither is a definite no.
-            return self._lost(error.message, effect)
+            return TryLater(error.message)  # of a question: the answer is elsewhere, or was not heard
         try:
             decoded = msgspec.json.decode(answer.body)
         except msgspec.DecodeError:

@@ -1,0 +1,106 @@
+"""Connectors in packages of their own: one is begun, its tests pass, it is installed, seen and used; a broken one is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import Invalid, Misconfigured
+from engine.services import plugins
+
+ROOT = Path(__file__).parents[2]
+CLI = [sys.executable, "-c", "from tui.cli import main; main()"]
+
+
+def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in the folder, on a database of its own."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("BLUEBOOK_", "PYTEST_"))}
+    environ = plain | {"BLUEBOOK_HOME": str(folder / "home"), "COLUMNS": "100", "PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=110)
+
+
+def test_a_new_supplier_passes_its_tests_and_is_added_once_it_is_installed(tmp_path: Path) -> None:
+    written = run([*CLI, "plugins", "new", "supplier", "acme_supply", "--title", "Acme & Sons"], tmp_path)
+    assert written.returncode == 0, written.stderr
+    package = tmp_path / "bluebook-acme-supply"
+    tested = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], package)
+    assert tested.returncode == 0, tested.stdout
+    looked = run([sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,B,UP,SIM", "--line-length", "130", "."],
+                 package)  # fmt: skip
+    assert looked.returncode == 0, looked.stdout
+    site = tmp_path / "site"
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        str(site),
+    ]
+    installed = run([*pip, "."], package)
+    assert installed.returncode == 0, installed.stderr
+    path = os.pathsep.join([str(ROOT), str(site)])
+    found = json.loads(run([*CLI, "plugins", "ls", "--json"], tmp_path, PYTHONPATH=path).stdout)
+    mine = next(one for one in found["plugins"] if one["slug"] == "acme_supply")
+    assert (mine["name"], mine["package"], mine["problem"]) == ("Acme & Sons", "bluebook-acme-supply 0.1.0", "")
+    made = run([*CLI, "init"], tmp_path, PYTHONPATH=path)
+    assert made.returncode == 0, made.stderr
+    added = run(
+        [*CLI, "suppliers", "add", "Acme", "--code", "ACME", "--connector", "acme_supply",
+         "--set", "base_url=http://127.0.0.1:9", "--secret-from-env", "api_key=KEY"],
+        tmp_path, PYTHONPATH=path, KEY="secret",
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
+    asked = run([*CLI, "suppliers", "test", "ACME"], tmp_path, PYTHONPATH=path)
+    assert asked.returncode != 0
+    assert "Acme & Sons cannot be reached" in asked.stdout + asked.stderr
+
+
+def test_a_broken_package_is_named_and_the_others_are_there(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    info = site / "broken_supply-2.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-supply\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[bluebook.suppliers]\nbroken = broken_supply:Connector\n")
+    (site / "broken_supply.py").write_text("import not_there_at_all\n")
+    path = os.pathsep.join([str(ROOT), str(site)])
+    done = run([*CLI, "plugins", "ls", "--json"], tmp_path, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    by_slug = {one["slug"]: one for one in json.loads(done.stdout)["plugins"]}
+    assert "not_there_at_all" in by_slug["broken"]["problem"]
+    assert by_slug["broken"]["package"] == "broken-supply 2.0"
+    assert by_slug["rest"]["problem"] == ""
+    run([*CLI, "init"], tmp_path)
+    added = run([*CLI, "suppliers", "add", "B", "--code", "B", "--connector", "broken"], tmp_path, PYTHONPATH=path)
+    assert added.returncode == Misconfigured.exit_code
+    assert "broken-supply" in added.stderr
+    assert "Traceback" not in added.stderr
+
+
+@pytest.mark.parametrize("name", ["", "Acme", "1acme", "a", "../x", "a-b", "rest", "a" * 40])
+def test_a_name_that_cannot_be_used_is_refused_and_nothing_is_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Invalid):
+        plugins.new_supplier(name, "", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("title", ['Say "hi"', "two\nlines", "{x}", "back\\slash"])
+def test_a_title_that_would_break_the_source_is_refused(tmp_path: Path, title: str) -> None:
+    with pytest.raises(Invalid):
+        plugins.new_supplier("acme", title, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "bluebook-acme").mkdir()
+    with pytest.raises(Invalid, match="already"):
+        plugins.new_supplier("acme", "", tmp_path)
+    assert not list((tmp_path / "bluebook-acme").iterdir())
