@@ -22,12 +22,16 @@ from engine.errors import BluebookError
 
 
 class Raw(msgspec.Struct, frozen=True):
-    """One payload exactly as received. ``external_id`` names the order or document; ``delivery_id`` makes receipt idempotent."""
+    """One payload exactly as received. ``external_id`` names the order or document; ``delivery_id`` makes receipt idempotent.
+
+    The same bytes of the same ``document`` are the same payload; where it is empty, the external_id says what they are of.
+    """
 
     external_id: str
     body: bytes
     content_type: str = "application/json"
     delivery_id: str | None = None
+    document: str = ""
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -281,11 +285,35 @@ class UpdateLine(msgspec.Struct, frozen=True):
     unit_cost: int | None = None  # in INVENTORY updates: the supplier's present cost
 
 
+class InvoiceLine(msgspec.Struct, frozen=True):
+    """What is charged for one line: pieces, and the cost of one in minor units, None where the invoice does not say."""
+
+    supplier_sku: str
+    quantity: int
+    unit_cost: int | None = None
+    line: int = 0
+
+
+class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+    """A supplier's invoice for one purchase order, or its credit note. Amounts are minor units of ``currency``.
+
+    ``total`` None: not said. ``charges`` are freight, taxes and allowances together, as far as it says them.
+    """
+
+    number: str
+    currency: str
+    lines: tuple[InvoiceLine, ...]
+    total: int | None = None
+    charges: int = 0
+    credit: bool = False
+
+
 class SupplierUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a supplier says. ``key`` identifies it at the supplier, so that hearing it twice changes nothing twice.
 
     No ``lines`` means all that is still open of the purchase order. For INVENTORY, lines are stock and po_number is "".
     ``control`` instead of a po_number: it speaks of the document we sent under that number (``NumbersDocuments``).
+    ``invoice`` is what an INVOICED update says, where it says more than its message.
     """
 
     kind: UpdateKind
@@ -299,6 +327,7 @@ class SupplierUpdate(msgspec.Struct, frozen=True, kw_only=True):
     service: str = ""
     tracking_number: str = ""
     control: int = 0
+    invoice: Invoice | None = None
 
 
 class CancelAnswer(StrEnum):
@@ -443,3 +472,24 @@ class ReadsInParts(Protocol):
 
     def read_parts(self, raw: Raw) -> Parts:
         """``read``, document by document. Pure, never raises."""
+
+
+# --- Suppliers whose files look as templates say ----------------------------------------------------------------------
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """A sample as it would be read. ``rows`` are (place, what it says), ``problems`` name place and reason of what is not."""
+
+    rows: tuple[tuple[str, dict[str, str]], ...]
+    updates: tuple[SupplierUpdate, ...]
+    problems: tuple[str, ...]
+
+
+@runtime_checkable
+class HasTemplates(Protocol):
+    """A supplier whose documents have a layout that people set, under ``layouts`` in its configuration; optional."""
+
+    template_kinds: ClassVar[tuple[str, ...]]
+
+    def try_file(self, kind: str, name: str, body: bytes) -> Tried:
+        """What a file of this kind says, row by row, with all that is wrong with it. Pure, raises Invalid for the kind."""

@@ -12,8 +12,12 @@ import msgspec
 from engine.errors import Misconfigured
 from engine.ports import Channel, Supplier
 
+# What a connector was called when connections were made by it; they keep the name and go on working.
+_FORMER = {("suppliers", "sftp"): "files"}
+
 
 def _load(kind: str, slug: str) -> Any:
+    slug = _FORMER.get((kind, slug), slug)
     if slug in slugs(kind):
         return importlib.import_module(f"engine.connectors.{kind}.{slug}.connector").Connector
     for point in entry_points(group=f"bluebook.{kind}", name=slug):

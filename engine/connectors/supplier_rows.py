@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Literal, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from babel.numbers import get_currency_precision
 
-from engine.connectors.tables import READERS, SEVERAL, Row, normal
+from engine.connectors.tables import SEVERAL, Row, normal
 from engine.errors import Misconfigured, Unreadable
-from engine.ports import Raw, SupplierUpdate, UpdateKind, UpdateLine
+from engine.ports import Invoice, InvoiceLine, SupplierUpdate, UpdateKind, UpdateLine
 
-KINDS = ("acks", "shipments", "inventory")
 STATUSES: dict[str, UpdateKind] = {
     "acknowledged": UpdateKind.ACKNOWLEDGED,
     "accepted": UpdateKind.ACKNOWLEDGED,
@@ -45,8 +44,19 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "carrier": ("carrier", "carrier_name", "carrier_code", "shipper"),
     "service": ("service", "service_level", "ship_method", "method"),
     "tracking_number": ("tracking_number", "tracking", "tracking_no", "trackingnumber", "waybill"),
-    "cost": ("unit_cost", "cost", "price"),
+    "cost": ("unit_cost", "cost", "price", "unit_price"),
+    "invoice_number": ("invoice_number", "invoice", "invoice_no", "document_number"),
+    "total": ("total", "invoice_total", "total_amount", "amount_due"),
+    "charges": ("charges", "freight", "shipping", "shipping_amount"),
+    "tax": ("tax", "tax_amount", "vat"),
+    "currency": ("currency", "currency_code"),
+    "type": ("type", "document_type", "invoice_type"),
 }
+_CREDITS = frozenset({"credit", "credit note", "credit memo", "cn", "cr", "refund"})
+_DEBITS = frozenset({"", "invoice", "debit", "di", "dr"})
+T = TypeVar("T")
+_SAID = frozenset(STATUSES.values())
+_AMOUNT = re.compile(r"\d{1,15}(?:\.\d{0,10})?", re.ASCII)
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 
@@ -56,10 +66,6 @@ def _status(text: str) -> str:
 
 class Spelling(Protocol):
     """How a supplier writes its tables, as its connector's configuration says."""
-
-    @property
-    def format(self) -> str:
-        """How a file is read whose name does not tell: csv, json or xml."""
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -79,58 +85,51 @@ class Spelling(Protocol):
 
     @property
     def currency(self) -> str:
-        """Of costs."""
+        """Of amounts that name none."""
 
 
 class Reader:
     """Reads this supplier's tables; raises Misconfigured for a spelling it could not use."""
 
-    def __init__(self, config: Spelling) -> None:
-        self._config = config
+    def __init__(self, config: Spelling, decimal: Literal[".", ","] = ".") -> None:
+        self._form, self._currency, self._decimal = config.date_format, config.currency, decimal
         self._names = {**ALIASES, **{ours: (normal(theirs),) for ours, theirs in config.fields.items()}}
         if unknown := set(config.fields) - set(ALIASES):
             raise Misconfigured(f"fields: there is no {sorted(unknown)[0]!r}; there are: {', '.join(sorted(ALIASES))}")
         self._statuses = dict(STATUSES)
         for theirs, ours in config.status_map.items():
-            try:
-                self._statuses[_status(theirs)] = UpdateKind(ours.lower())
-            except ValueError as error:
-                raise Misconfigured(
-                    f"status_map: {theirs!r} is mapped to {ours!r}, which is none of: {', '.join(UpdateKind)}"
-                ) from error
+            if ours.lower() not in _SAID:
+                said = ", ".join(sorted(_SAID))
+                raise Misconfigured(f"status_map: {theirs!r} is mapped to {ours!r}, which is none of: {said}")
+            self._statuses[_status(theirs)] = UpdateKind(ours.lower())
         try:
             self._zone = ZoneInfo(config.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise Misconfigured(f"timezone: there is no {config.timezone!r}") from error
-        self._places = get_currency_precision(config.currency)
 
-    def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
-        """The updates in a file, in its order. Raises Unreadable naming the file and the line."""
-        kind, _, name = raw.external_id.partition("/")
-        if kind not in KINDS or not name:
-            raise Unreadable(f"{raw.external_id!r} does not say what kind of file it is ({', '.join(KINDS)})")
-        ending = name.rpartition(".")[2].lower()
-        rows = READERS.get(ending, READERS[self._config.format])(raw.body, raw.external_id)
-        modified = _modified(raw.content_type)
-        if kind == "inventory":
-            return self._inventory(rows, raw, modified)
-        return self.updates(rows, kind, modified)
-
-    def updates(self, rows: list[Row], kind: str, modified: datetime | None) -> tuple[SupplierUpdate, ...]:
+    def updates(self, rows: Sequence[Row], kind: str, modified: datetime | None) -> tuple[SupplierUpdate, ...]:
         """What rows about purchase orders say; ``kind`` acks: each has a status; shipments: one without is shipped.
 
-        ``modified`` is when it was said, for rows that do not tell. Raises Unreadable naming the row's place.
+        ``modified`` is when it was said, for rows that do not tell. Raises Unreadable naming the first row that is wrong.
         """
+        found, problems = self.orders(rows, kind, modified)
+        if problems:
+            raise problems[0]
+        return tuple(found)
+
+    def orders(
+        self, rows: Sequence[Row], kind: str, modified: datetime | None
+    ) -> tuple[list[SupplierUpdate], list[Unreadable]]:
+        """The same, with every row that is wrong."""
+        told, problems = _each(rows, lambda row: self._update(row, kind, modified))
         groups: dict[tuple[Any, ...], list[tuple[Row, SupplierUpdate]]] = {}
-        for row in rows:
-            update = self._update(row, kind, modified)
-            when = (
-                None if update.kind is UpdateKind.SHIPPED else update.occurred_at
-            )  # one parcel, whatever its rows say
-            told = (update.po_number, update.kind, update.key, update.reference, update.message, when)
+        for row, update in told:
+            # One parcel, whatever its rows say of the time.
+            when = None if update.kind is UpdateKind.SHIPPED else update.occurred_at
+            said = (update.po_number, update.kind, update.key, update.reference, update.message, when)
             parcel = (update.carrier, update.service, update.tracking_number, bool(update.lines))
-            groups.setdefault(told + parcel, []).append((row, update))
-        return tuple(_merged(group) for group in groups.values())
+            groups.setdefault(said + parcel, []).append((row, update))
+        return [_merged(group) for group in groups.values()], problems
 
     def get(self, row: Row, field: str) -> str:
         """The row's text for a field of ours, "" where it has none. Raises Unreadable where it has several."""
@@ -148,7 +147,7 @@ class Reader:
 
     def _update(self, row: Row, kind: str, modified: datetime | None) -> SupplierUpdate:
         status = self._need(row, "status") if kind == "acks" else self.get(row, "status") or "shipped"
-        if (what := self._statuses.get(_status(status))) is None or what is UpdateKind.INVENTORY:
+        if (what := self._statuses.get(_status(status))) is None or what not in _SAID:
             raise Unreadable(
                 f"{row.place}: the status {status!r} is not in the table; add it to status_map", field="status"
             )
@@ -186,40 +185,92 @@ class Reader:
         when = self._time(expected, row, "expected_at") if expected else None
         return (UpdateLine(sku, quantity, number, when),)
 
-    def _inventory(self, rows: list[Row], raw: Raw, modified: datetime | None) -> tuple[SupplierUpdate, ...]:
-        lines, times = [], []
-        for row in rows:
-            cost = self.get(row, "cost")
-            lines.append(
-                UpdateLine(
-                    self._need(row, "sku"),
-                    self._number(self._need(row, "quantity"), row, "quantity"),
-                    unit_cost=self._minor(cost, row) if cost else None,
-                )
-            )
-            times.append(self._occurred(row, modified))
-        if not lines:
-            return ()
-        key = f"{raw.external_id}#{hashlib.sha256(raw.body).hexdigest()[:16]}"
-        return (
-            SupplierUpdate(
-                kind=UpdateKind.INVENTORY, key=key, po_number="", occurred_at=max(times), lines=tuple(lines)
-            ),
+    def inventory(
+        self, rows: Sequence[Row], key: str, modified: datetime | None
+    ) -> tuple[list[SupplierUpdate], list[Unreadable]]:
+        """The stock and costs of all rows as one update under this key, and every row that is wrong."""
+        told, problems = _each(rows, lambda row: (self._stock(row), self._occurred(row, modified)))
+        if not told:
+            return [], problems
+        when = max(moment for _, (_, moment) in told)
+        lines = tuple(line for _, (line, _) in told)
+        update = SupplierUpdate(kind=UpdateKind.INVENTORY, key=key, po_number="", occurred_at=when, lines=lines)
+        return [update], problems
+
+    def _stock(self, row: Row) -> UpdateLine:
+        cost = self.get(row, "cost")
+        quantity = self._number(self._need(row, "quantity"), row, "quantity")
+        currency = self.get(row, "currency") or self._currency
+        return UpdateLine(
+            self._need(row, "sku"), quantity, unit_cost=self._minor(cost, row, "cost", currency) if cost else None
         )
+
+    def invoices(self, rows: Sequence[Row], modified: datetime | None) -> tuple[list[SupplierUpdate], list[Unreadable]]:
+        """An update for each invoice and purchase order; of an invoice with a row that cannot be read, nothing."""
+        groups: dict[tuple[str, str], list[Row]] = {}
+        named, problems = _each(rows, lambda row: (self._need(row, "invoice_number"), self._need(row, "po_number")))
+        for row, key in named:
+            groups.setdefault(key, []).append(row)
+        updates = []
+        for (number, po_number), group in groups.items():
+            try:
+                updates.append(self._invoice(number, po_number, group, modified))
+            except Unreadable as error:
+                problems.append(error)
+        return updates, problems
+
+    def _invoice(self, number: str, po_number: str, rows: list[Row], modified: datetime | None) -> SupplierUpdate:
+        first = rows[0]
+        currency = (self.get(first, "currency") or self._currency).upper()
+        kind = normal(self.get(first, "type")).replace("_", " ")
+        if kind not in _CREDITS | _DEBITS:
+            raise Unreadable(f"{first.place}: {kind!r} is neither an invoice nor a credit note", field="type")
+        total = self._once(rows, "total")
+        charges = [
+            self._minor(text, first, name, currency) for name in ("charges", "tax") if (text := self._once(rows, name))
+        ]
+        invoice = Invoice(
+            number=number, currency=currency, lines=tuple(self._charged(row, currency) for row in rows),
+            total=self._minor(total, first, "total", currency) if total else None, charges=sum(charges),
+            credit=kind in _CREDITS,
+        )  # fmt: skip
+        digest = hashlib.sha256(msgspec.json.encode(invoice)).hexdigest()[:16]
+        return SupplierUpdate(
+            kind=UpdateKind.INVOICED, key=f"invoice/{number[:80]}/{digest}", po_number=po_number,
+            occurred_at=self._occurred(first, modified), reference="", message="", invoice=invoice,
+        )  # fmt: skip
+
+    def _once(self, rows: Sequence[Row], field: str) -> str:
+        """What the rows of one document say of all of it: the same in each, or only in some."""
+        told = {value: row for row in rows if (value := self.get(row, field))}
+        if len(told) > 1:
+            raise Unreadable(
+                f"{list(told.values())[-1].place}: the {field} of one invoice is {' and '.join(told)}", field=field
+            )
+        return next(iter(told), "")
+
+    def _charged(self, row: Row, currency: str) -> InvoiceLine:
+        cost, line = self.get(row, "cost"), self.get(row, "line")
+        sku = self.get(row, "sku") if line else self._need(row, "sku")
+        return InvoiceLine(
+            sku, self._number(self._need(row, "quantity"), row, "quantity"),
+            self._minor(cost, row, "cost", currency) if cost else None, self._number(line, row, "line") if line else 0,
+        )  # fmt: skip
 
     def _number(self, text: str, row: Row, field: str) -> int:
         if re.fullmatch(r"\d{1,9}(?:[.,]0+)?", text):
             return int(re.split(r"[.,]", text)[0])
         raise Unreadable(f"{row.place}: the {field} {text!r} is not a whole number", field=field)
 
-    def _minor(self, text: str, row: Row) -> int:
-        try:
-            value = Decimal(text).scaleb(self._places)
-            if value.is_finite() and value >= 0 and value == value.to_integral_value() and value < 10**15:
+    def _minor(self, text: str, row: Row, field: str, currency: str) -> int:
+        plain = text
+        if self._decimal == ",":
+            plain = text.replace(".", "").replace(",", ".")
+        if _AMOUNT.fullmatch(plain):
+            value = Decimal(plain).scaleb(get_currency_precision(currency))
+            if value == value.to_integral_value() and value < 10**15:
                 return int(value)
-        except InvalidOperation:
-            pass
-        raise Unreadable(f"{row.place}: {text!r} is not an amount in {self._config.currency}", field="cost")
+        raise Unreadable(f"{row.place}: {text!r} is not an amount in {currency}", field=field)
 
     def _occurred(self, row: Row, modified: datetime | None) -> datetime:
         if modified is not None and not self.get(row, "occurred_at"):
@@ -227,7 +278,7 @@ class Reader:
         return self._time(self._need(row, "occurred_at"), row, "occurred_at")
 
     def _time(self, text: str, row: Row, field: str) -> datetime:
-        form = self._config.date_format
+        form = self._form
         try:
             moment = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007
             return (moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC)
@@ -238,16 +289,16 @@ class Reader:
             ) from error
 
 
-def _modified(content_type: str) -> datetime | None:
-    """When the file was last changed, as ``poll`` noted it beside the type, so that reading stays pure."""
-    found = re.search(r"modified=(\d+)", content_type)
-    return datetime.fromtimestamp(int(found[1]), UTC) if found else None
-
-
-def content_type(name: str, mtime: int, default: str) -> str:
-    """The type by the file's ending, with the time it was last changed."""
-    types = {"csv": "text/csv", "json": "application/json", "xml": "application/xml"}
-    return f"{types.get(name.rpartition('.')[2].lower(), types[default])}; modified={mtime}"
+def _each(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[tuple[Row, T]], list[Unreadable]]:
+    """What each row says, and the reasons of those that could not be read."""
+    told: list[tuple[Row, T]] = []
+    problems: list[Unreadable] = []
+    for row in rows:
+        try:
+            told.append((row, read(row)))
+        except Unreadable as error:
+            problems.append(error)
+    return told, problems
 
 
 def _merged(group: list[tuple[Row, SupplierUpdate]]) -> SupplierUpdate:

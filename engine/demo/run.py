@@ -172,7 +172,7 @@ class Demo:
         fast = {"poll_seconds": 1}
         self._shop = await furnish(
             Connection("woocommerce", self.opened.store, {**fast, "rescan_seconds": 60}),
-            {"ACME": Connection("rest", self.opened.acme, fast), "NOVA": Connection("sftp", self.opened.nova, fast)},
+            {"ACME": Connection("rest", self.opened.acme, fast), "NOVA": Connection("files", self.opened.nova, fast)},
             DANA,
         )
 

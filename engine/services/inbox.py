@@ -31,7 +31,7 @@ class Stored(msgspec.Struct, frozen=True):
 
 def digest(raw: Raw) -> str:
     """What makes two payloads the same: the document they are of, and their bytes."""
-    return hashlib.sha256(raw.external_id.encode() + b"\0" + raw.body).hexdigest()
+    return hashlib.sha256((raw.document or raw.external_id).encode() + b"\0" + raw.body).hexdigest()
 
 
 async def store(kind: Kind, source_id: int, page: Page) -> list[Stored]:

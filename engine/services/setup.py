@@ -144,7 +144,7 @@ async def update(
     kind: Any = registry.channel_type(row.connector) if table == "channels" else registry.supplier_type(row.connector)
     before = {key: getattr(row, key) for key in options}
     if table == "suppliers" and ("settle_seconds" in options or "timeout" in (values or {})):
-        config = registry.configure(kind, {**_present(table, row), **(values or {})})
+        config = registry.configure(kind, {**present(table, row), **(values or {})})
         _settles(config, options.get("settle_seconds", row.settle_seconds))
     async with db.transaction():
         for key, value in options.items():
@@ -164,11 +164,11 @@ async def update(
 
 
 def _merged(table: Table, row: Any, kind: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    return catalog.sealed_secrets(table, row.id, kind, {**_present(table, row), **values})
+    return catalog.sealed_secrets(table, row.id, kind, {**present(table, row), **values})
 
 
-def _present(table: Table, row: Any) -> dict[str, Any]:
-    """The connector's settings as they are, secrets opened."""
+def present(table: Table, row: Any) -> dict[str, Any]:
+    """The connector's settings as they are, secrets opened: for making one, not for showing."""
     from engine import vault
 
     opened = {

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import quote, unquote
@@ -33,17 +34,18 @@ from engine.transports.files import Entry, FileTransport
 
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 PROCESSED = "processed"
+NUMBER = "{po_number}"
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
-def file_name(po_number: str, extension: str) -> str:
+def file_name(po_number: str, extension: str, pattern: str = NUMBER) -> str:
     """The purchase order's file: ``#1001/2-1`` stays one name, and no two numbers share one. Raises Refused."""
-    name = quote(po_number, safe="")
+    name = pattern.replace(NUMBER, quote(po_number, safe=""))
     if name.startswith("."):
         name = "%2E" + name[1:]
-    if not name or len(name) > 200:
+    if not po_number or len(name) > 200:
         raise Refused(f"the purchase order number {po_number!r} cannot be a file name")
     return f"{name}.{extension}"
 
@@ -51,22 +53,33 @@ def file_name(po_number: str, extension: str) -> str:
 class Delivery:
     """Purchase orders, each as one file that appears in ``orders_dir`` in one rename; see the module.
 
-    ``staging_dir`` is on the same file system; empty: a dot name inside ``orders_dir``.
+    ``staging_dir`` is on the same file system; empty: a dot name inside ``orders_dir``. ``pattern`` is the file's name before
+    its ending and has ``{po_number}`` in it, and nothing else that varies: by its name alone an order is found again.
     """
 
-    def __init__(self, files: FileTransport, *, orders_dir: str, staging_dir: str, extension: str) -> None:
+    def __init__(
+        self, files: FileTransport, *, orders_dir: str, staging_dir: str, extension: str, pattern: str = NUMBER
+    ) -> None:
+        if pattern.count(NUMBER) != 1 or re.search(r"[{}/\\\x00-\x1f]", pattern.replace(NUMBER, "")):
+            raise Misconfigured(
+                f"orders_name must have {NUMBER} in it once, and neither other braces nor slashes: {pattern!r}"
+            )
         self._files = files
         self._orders_dir = orders_dir
         self._staging_dir = staging_dir
         self._staging = staging_dir or orders_dir
         self._extension = extension
+        self._pattern = pattern
+
+    def _name(self, po_number: str) -> str:
+        return file_name(po_number, self._extension, self._pattern)
 
     def _staged(self, po_number: str) -> str:
         hidden = "" if self._staging_dir else "."
-        return posixpath.join(self._staging, f"{hidden}{file_name(po_number, self._extension)}.part")
+        return posixpath.join(self._staging, f"{hidden}{self._name(po_number)}.part")
 
     def _final(self, po_number: str) -> str:
-        return posixpath.join(self._orders_dir, file_name(po_number, self._extension))
+        return posixpath.join(self._orders_dir, self._name(po_number))
 
     async def stage(self, po_number: str, body: bytes) -> None:
         """The bytes lie at the supplier under a name it ignores. Nothing is staged over an order already delivered."""
@@ -137,7 +150,8 @@ async def put(files: FileTransport, directory: str, name: str, body: bytes) -> b
 class Source(msgspec.Struct, frozen=True):
     """A directory to read. ``kind`` becomes the first part of what is read from it.
 
-    ``repeats``: the same bytes under the same name are news when the file's time differs.
+    The same bytes are the same document under whatever name; ``repeats``: they are news when the name or the file's time
+    differs.
     """
 
     kind: str
@@ -155,11 +169,14 @@ class _Seen(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pickup:
-    """The files in some directories, each read whole and once. ``typed`` gives the content type of a file by name and time."""
+    """The files in some directories, each read whole and once. ``typed`` gives the content type of a file by name and time.
+
+    ``twice``: the other side's times prove nothing, so a file counts as settled only once we saw it unchanged for a while.
+    """
 
     def __init__(
         self, files: FileTransport, sources: Sequence[Source], typed: Callable[[str, int], str], *, settle_seconds: float,
-        max_file_bytes: int, files_per_poll: int,
+        max_file_bytes: int, files_per_poll: int, twice: bool = False,
     ) -> None:  # fmt: skip
         self._files = files
         self.sources = tuple(sources)
@@ -167,6 +184,7 @@ class Pickup:
         self._settle = settle_seconds
         self._most_bytes = max_file_bytes
         self._most_files = files_per_poll
+        self._twice = twice
 
     async def poll(self, cursor: str | None) -> Page:
         """The files that have stopped growing. The cursor carries those that had not, as they were seen last."""
@@ -204,7 +222,7 @@ class Pickup:
                 return False
             if now - seen.at >= wait:  # unchanged by our own clock: theirs may be wrong
                 return True
-        return now - entry.mtime >= wait if wait > 0 else True
+        return wait <= 0 or (not self._twice and now - entry.mtime >= wait)
 
     async def _take(
         self, settled: list[tuple[Source, Entry]], watched: dict[str, _Seen]
@@ -235,8 +253,10 @@ class Pickup:
                 continue
             size += len(body)
             if source.repeats:
-                place = f"{source.kind}/{entry.mtime}/{name}"
-            items.append(Raw(place, body, kind_of, f"{place}#{hashlib.sha256(body).hexdigest()}"))
+                place = document = f"{source.kind}/{entry.mtime}/{name}"
+            else:
+                document = source.kind  # under whatever name: the same bytes say the same
+            items.append(Raw(place, body, kind_of, f"{document}#{hashlib.sha256(body).hexdigest()}", document))
             done.append(token)
         return items, rejected, done
 

@@ -1,4 +1,4 @@
-"""What a way for files to travel offers, whatever protocol carries them: ``sftp.Sftp`` and ``folder.Folder`` are two.
+"""What a way for files to travel offers, whatever protocol carries them: ``sftp.Sftp``, ``ftp.Ftp`` and ``folder.Folder``.
 
 Errors are those of ``engine.errors``: ``TryLater`` while nothing happened, ``OutcomeUnknown`` for a rename without an answer
 and for that alone, ``NotAuthorised``, ``NotFound`` and ``Refused`` where the other side answered no.

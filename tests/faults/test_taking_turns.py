@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine import clock, db
-from engine.connectors.suppliers.sftp.connector import Connector
+from engine.connectors.suppliers.files.connector import Connector
 from engine.services import outbox, process, submit, tasks
 from engine.services.outbox import Job, NewJob, Retry
 from tests.support import jobs as support

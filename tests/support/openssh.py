@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,8 @@ class OpenSsh:
     def cut(self) -> None:
         """The sessions that are open now end at once; the server goes on."""
         for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.kill(int(child), signal.SIGKILL)
 
 
 def install() -> None:

@@ -24,6 +24,7 @@ from tui.cli import (
     products,
     rules,
     suppliers,
+    suppliers_template,
     system,
     terminal,
     users,
@@ -34,6 +35,7 @@ from tui.cli.command import HELP, Noun, report
 assert orders_act
 assert orders_print
 assert orders_resolve  # they add verbs to the noun ``orders``
+assert suppliers_template  # and this one to ``suppliers``
 
 app = typer.Typer(
     name="bluebook", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=HELP,

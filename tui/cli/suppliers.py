@@ -82,7 +82,7 @@ METHODS = [
 async def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
     code: Annotated[str, typer.Option(help="Its short code, as lists show it.")],
-    connector: Annotated[str, typer.Option(help="Which connector: rest, sftp …")],
+    connector: Annotated[str, typer.Option(help="Which connector: rest, files, x12 …")],
     set: connection.Set = None,
     secret_from_env: connection.Secret = None,
     option: connection.Option = None,

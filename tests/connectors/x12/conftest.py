@@ -1,4 +1,4 @@
-"""The same trade over a folder and over Debian's OpenSSH."""
+"""The same trade over a folder, over Debian's OpenSSH, and over its vsftpd with TLS."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 
 from tests.connectors.x12.partner import Trade, trade
 from tests.support.openssh import openssh
+from tests.support.vsftpd import vsftpd
 
 
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where sshd's keys are kept from test to test."""
+    """Where the servers' keys are kept from test to test."""
     return tmp_path_factory.mktemp("sshd")
 
 
@@ -27,7 +28,7 @@ async def strict(sqlite_database: str, tmp_path: Path, monkeypatch: pytest.Monke
         yield found
 
 
-@pytest.fixture(params=["folder", "sftp"])
+@pytest.fixture(params=["folder", "sftp", "ftps"])
 async def anyhow(
     request: pytest.FixtureRequest, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: Path
 ) -> AsyncIterator[Trade]:
@@ -37,6 +38,11 @@ async def anyhow(
     if request.param == "folder":
         async with trade(monkeypatch, root, {"transport": "folder", "folder": str(root)}) as found:
             yield found
+        return
+    if request.param == "ftps":
+        with vsftpd(keys, root=root) as ftp:
+            async with trade(monkeypatch, root, ftp.settings()) as found:
+                yield found
         return
     with openssh(keys, root=root) as server:
         connection: dict[str, Any] = {

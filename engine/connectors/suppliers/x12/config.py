@@ -4,36 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from engine.domain.x12.scan import Delimiters
 from engine.domain.x12.writing import Envelope
 from engine.errors import Misconfigured
-from engine.transports.files import FileTransport
-from engine.transports.folder import Folder
-from engine.transports.sftp import Login, Sftp
+from engine.transports.ways import Files
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How files travel, who we are to each other, and what the supplier's guide asks for.
+class Config(Files, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How files or messages travel, who we are to each other, and what the supplier's guide asks for.
 
-    ``transport`` sftp needs host, username, host_key and a password or private_key; folder needs ``folder``; as2 needs
-    ``as2_url``, ``as2_from``, ``as2_to`` and the certificates that what it asks for takes.
+    ``engine.transports.ways`` says what each way for files needs; as2 needs ``as2_url``, ``as2_from``, ``as2_to`` and the
+    certificates that what it asks for takes.
     """
 
-    transport: Literal["sftp", "folder", "as2"] = "sftp"
-    host: str = ""
-    port: int = 22
-    username: str = ""
-    password: str = ""
-    private_key: str = ""
-    passphrase: str = ""
-    host_key: str = ""
-    timeout: float = 60.0
-    folder: str = ""  # an absolute path on this machine
+    transport: Literal["sftp", "ftps", "ftp", "folder", "as2"] = "sftp"  # type: ignore[assignment]
 
     orders_dir: str = "in"  # where the supplier reads
-    staging_dir: str = ""  # same file system as orders_dir; empty: a dot name inside orders_dir
     answers_dir: str = "out"  # where it writes
     answers_pattern: str = "*"
     extension: str = "edi"
@@ -89,24 +75,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timezone: str = "UTC"  # of its dates and times
     currency: str = "USD"  # of costs in an 846 that names none
 
-    settle_seconds: float = 2.0
-    max_file_bytes: int = 32 * 1024 * 1024
-    files_per_poll: int = 200
-
     def __post_init__(self) -> None:
         """What one transport needs and another does not is missed when the supplier is added, not when it is first used."""
-        if self.transport == "folder":
-            if not self.folder:
-                raise ValueError("folder is missing: the absolute path of a directory on this machine")
-            return
         if self.transport == "as2":
             self._needs_as2()
-            return
-        for name in ("host", "username", "host_key"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: it is needed to connect by SFTP")
-        if not self.password and not self.private_key:
-            raise ValueError("password and private_key are both missing: one of them is needed to log in")
+        else:
+            Files.__post_init__(self)
 
     def _needs_as2(self) -> None:
         secured = self.as2_sign != "none" or self.as2_encrypt != "none"
@@ -119,17 +93,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(
                     f"{name} is missing: it is needed to exchange messages by AS2 as the other settings say"
                 )
-
-
-def transport(config: Config) -> FileTransport:
-    """How files travel to this supplier."""
-    if config.transport == "folder":
-        return Folder(config.folder)
-    login = Login(
-        host=config.host, port=config.port, username=config.username, password=config.password,
-        private_key=config.private_key, passphrase=config.passphrase, host_key=config.host_key,
-    )  # fmt: skip
-    return Sftp(login, timeout=config.timeout)
 
 
 def envelope(config: Config) -> Envelope:

@@ -27,6 +27,7 @@ from engine.domain.x12.writing import Control, Envelope, interchange, stamp
 from engine.errors import Misconfigured, Refused, Unreadable
 from engine.ports import Accepted, CancelAnswer, Page, Parts, Purchase, Raw, SupplierUpdate
 from engine.transports.messages import MessagePost
+from engine.transports.ways import SECRETS
 
 
 class Connector:
@@ -36,9 +37,9 @@ class Connector:
     name: ClassVar[str] = "EDI X12"
     docs_url: ClassVar[str] = "https://x12.org/products/transaction-sets"
     config_type: ClassVar[type[msgspec.Struct]] = Config
-    secret_fields: ClassVar[frozenset[str]] = frozenset(
-        {"password", "private_key", "passphrase", "as2_private_key", "as2_next_private_key", "as2_passphrase"}
-    )
+    secret_fields: ClassVar[frozenset[str]] = SECRETS | {
+        "as2_private_key", "as2_next_private_key", "as2_passphrase",
+    }  # fmt: skip
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
     stages: ClassVar[bool] = True

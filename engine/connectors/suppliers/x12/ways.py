@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import quote
 
-from engine.connectors.suppliers.x12.config import Config, transport
+from engine.connectors.suppliers.x12.config import Config
 from engine.errors import NotAuthorised, NotFound, OutcomeUnknown, TryLater
 from engine.ports import Accepted, Page
+from engine.transports import ways
 from engine.transports.as2.partner import Partner
-from engine.transports.exchange import Delivery, Pickup, Source, file_name, put
+from engine.transports.exchange import Source, file_name, put
 
 
 class Way(Protocol):
@@ -47,17 +48,13 @@ class Files:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._files = transport(config)
-        self._delivery = Delivery(
-            self._files, orders_dir=config.orders_dir, staging_dir=config.staging_dir, extension=config.extension
-        )
-        self._pickup = Pickup(
+        self._files = ways.transport(config)
+        self._delivery = ways.delivery(config, self._files, orders_dir=config.orders_dir, extension=config.extension)
+        self._pickup = ways.pickup(
+            config,
             self._files,
             [Source("x12", config.answers_dir, config.answers_pattern)] if config.answers_dir else [],
             lambda name, mtime: f"application/edi-x12; modified={mtime}",
-            settle_seconds=config.settle_seconds,
-            max_file_bytes=config.max_file_bytes,
-            files_per_poll=config.files_per_poll,
         )
 
     async def stage(self, po_number: str, body: bytes) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncssh
 import pytest
 
 from engine.errors import Misconfigured, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
-from tests.connectors.sftp.conftest import Settings, sftp
+from tests.connectors.files.conftest import Settings, served, sftp
 from tests.support.openssh import free_port, openssh
+
+
+@pytest.fixture(params=["embedded", "openssh"])
+async def settings(request: pytest.FixtureRequest, tmp_path: Path, keys: Path) -> AsyncIterator[Settings]:
+    """The connection by SFTP."""
+    async with served(request.param, tmp_path, keys) as found:
+        yield found
 
 
 async def test_a_file_is_written_read_listed_renamed_and_moved(settings: Settings, tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.connectors.suppliers.sftp.config import Config
-from engine.connectors.suppliers.sftp.connector import Connector
+from engine.connectors.suppliers.files.config import Config
+from engine.connectors.suppliers.files.connector import Connector
 from engine.domain.addresses import Address
 from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater
 from engine.ports import CancelAnswer, Purchase, PurchaseLine, UpdateKind
-from tests.connectors.sftp.conftest import Settings
+from tests.connectors.files.conftest import Settings
 from tests.support.openssh import free_port, openssh
 
 Make = Callable[..., Connector]
@@ -148,16 +148,16 @@ async def test_a_connection_cut_during_the_rename_is_unknown_until_find_decides(
             config = Config(**settings, port=proxy.port, host_key=server.host_key, timeout=5)
             supplier, number = Connector(config), f"cut-{when}"
             await supplier.stage(number, BODY)
-            for message in await supplier._sftp.listing("orders"):  # the connection is open and in use
+            for message in await supplier._files.listing("orders"):  # the connection is open and in use
                 assert message.name
-            rename = supplier._sftp.rename
+            rename = supplier._files.rename
 
             async def cut(source: str, target: str, when: str = when, proxy: Cutter = proxy, rename=rename) -> None:
                 proxy.cut_requests = when == "before"
                 proxy.cut_answers = True
                 await rename(source, target)
 
-            supplier._sftp.rename = cut  # type: ignore[method-assign]
+            supplier._files.rename = cut  # type: ignore[method-assign]
             with pytest.raises(OutcomeUnknown, match="while asked to rename"):
                 await supplier.submit(number, BODY)
             proxy.cut_requests = proxy.cut_answers = False

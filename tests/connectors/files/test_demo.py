@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from engine.connectors.suppliers.sftp.config import Config
-from engine.connectors.suppliers.sftp.connector import Connector
+from engine.connectors.suppliers.files.config import Config
+from engine.connectors.suppliers.files.connector import Connector
 from engine.demo.supplier_sftp import DemoSftpSupplier, Warehouse, ups_number
 from engine.ports import SupplierUpdate, UpdateKind
-from tests.connectors.sftp.test_delivery import purchase
+from tests.connectors.files.test_delivery import purchase
 
 
 async def _collect(supplier: Connector, want: int, kind: UpdateKind) -> list[SupplierUpdate]:

@@ -12,14 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.connectors import tables
 from engine.connectors.registry import configure, supplier_type
-from engine.connectors.suppliers.sftp import codec
-from engine.connectors.suppliers.sftp.config import Config
-from engine.connectors.suppliers.sftp.connector import Connector
-from engine.connectors.suppliers.sftp.document import money
-from engine.errors import Misconfigured, Unreadable
+from engine.connectors.suppliers.files.connector import Connector
+from engine.connectors.suppliers.files.document import money
+from engine.errors import Invalid, Misconfigured, Unreadable
 from engine.ports import Purchase, Raw, SupplierUpdate, UpdateKind
-from tests.connectors.sftp.test_delivery import purchase
+from tests.connectors.files.test_delivery import purchase
 
 LOGIN = {"host": "127.0.0.1", "username": "u", "password": "p"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB+OrVsvwF6ZQ8wmHf8XCpZdX3kR1lm7eF2YtG4nBvJw"
@@ -35,7 +34,7 @@ NASTY = st.one_of(
 
 
 def make(**changes: Any) -> Connector:
-    return Connector(msgspec.convert({**LOGIN, "host_key": KEY, **changes}, Config))
+    return Connector(configure(Connector, {**LOGIN, "host_key": KEY, **changes}))
 
 
 def read(name: str, body: bytes, content_type: str = "text/csv; modified=1767225600", **changes: Any):
@@ -52,7 +51,7 @@ def nasty(title: str, note: str, name: str) -> Purchase:
 @given(NASTY, NASTY, NASTY)
 def test_csv_carries_any_text(title: str, note: str, name: str) -> None:
     body = make().render(nasty(title, note, name))
-    rows = codec.read_csv(body, "x.csv")
+    rows = tables.read_csv(body, "x.csv")
     assert [(r.values["title"], r.values["note"], r.values["ship_to_name"]) for r in rows] == [(title, note, name)] * 2
     assert [r.values["unit_cost"] for r in rows] == ["12.34", "12.34"]
     for fields in csv.reader(io.StringIO(body.decode(), newline="")):
@@ -63,7 +62,7 @@ def test_csv_carries_any_text(title: str, note: str, name: str) -> None:
 @given(NASTY, NASTY, NASTY)
 def test_json_carries_any_text(title: str, note: str, name: str) -> None:
     body = make(format="json").render(nasty(title, note, name))
-    rows = codec.read_json(body, "x.json")
+    rows = tables.read_json(body, "x.json")
     assert [(r.values["title"], r.values["note"], r.values["ship_to_name"]) for r in rows] == [(title, note, name)] * 2
 
 
@@ -77,7 +76,7 @@ def test_xml_carries_any_text_it_can(title: str, note: str, name: str) -> None:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     body = make(format="xml").render(nasty(title, note, name))
-    rows = codec.read_xml(body, "x.xml")
+    rows = tables.read_xml(body, "x.xml")
     told = [(r.values["title"], r.values["note"], r.values["ship_to_name"]) for r in rows]
     assert told == [(carried(title), carried(note), carried(name))] * 2
 
@@ -137,7 +136,7 @@ def test_a_bad_setting_is_named_at_once(changes: dict[str, Any], told: str) -> N
     ],
 )
 def test_a_template_that_goes_wrong_is_a_setting_to_correct(template: str) -> None:
-    with pytest.raises(Misconfigured, match="1001-1"):
+    with pytest.raises(Invalid, match="1001-1"):
         make(template=template).render(purchase("1001-1"))
 
 
@@ -271,7 +270,7 @@ def test_times_follow_the_settings() -> None:
 
 
 def test_the_registry_finds_and_configures_it() -> None:
-    kind = supplier_type("sftp")
-    assert kind is Connector
+    kind = supplier_type("files")
+    assert kind is supplier_type("sftp") is Connector  # as connections of before are called
     with pytest.raises(Misconfigured, match="host_key"):
         configure(kind, LOGIN)

@@ -6,19 +6,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import jinja2
 import jmespath
 import msgspec
 from babel.numbers import get_currency_precision
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.connectors.suppliers.sftp.config import Config
-from engine.connectors.tables import guard, write_csv
-from engine.errors import Misconfigured
+from engine.connectors.suppliers.files.config import Config
+from engine.connectors.tables import Layout, guard, write_csv, write_fixed
+from engine.domain.sandbox import Template, fitted
+from engine.errors import Invalid, Misconfigured
 from engine.ports import Purchase
 
-MAX_TEMPLATE = 64 * 1024
-MAX_DOCUMENT = 8 * 1024 * 1024
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _PURCHASE = ("po_number", "order_number", "currency", "method_code", "method_name", "placed_at", "note")
@@ -89,17 +86,44 @@ def _csv_field(value: Any) -> str:
     return '"' + guard(_text(value)).replace('"', '""') + '"'
 
 
+def _fixed(value: Any, width: int, align: str = "left", fill: str = " ", cut: bool = False) -> str:
+    """For templates: the value in exactly so many characters."""
+    return fitted(_text(value), width, align, fill, cut=cut)
+
+
 def renderer(config: Config) -> Callable[[Purchase], bytes]:
     """How this supplier's documents are made; raises Misconfigured for a template or column that cannot be compiled."""
-    if config.template or config.format == "xml":
-        return _templated(config)
-    if config.format == "json":
-        return lambda purchase: msgspec.json.format(msgspec.json.encode(context(purchase)), indent=2) + b"\n"
-    return _tabular(config)
+    layout = config.layout("orders")
+    try:
+        write = _templated(layout) if layout.template or layout.format == "xml" else _untemplated(layout)
+    except Misconfigured as error:
+        raise Misconfigured(f"orders: {error.message}") from error
+
+    def render(purchase: Purchase) -> bytes:
+        text = write(purchase)
+        try:
+            return text.encode(layout.charset)
+        except UnicodeEncodeError as error:
+            raise Invalid(
+                f"{purchase.po_number} cannot be written in {layout.charset}: it has no {error.object[error.start]!r}. "
+                "Correct the order, or choose utf-8 in the template if the supplier reads it"
+            ) from error
+
+    return render
 
 
-def _tabular(config: Config) -> Callable[[Purchase], bytes]:
-    columns = [(column.header, column.value) for column in config.columns] or list(COLUMNS)
+def _untemplated(layout: Layout) -> Callable[[Purchase], str]:
+    if layout.format == "json":
+        return lambda purchase: msgspec.json.format(msgspec.json.encode(context(purchase)), indent=2).decode() + "\n"
+    return _tabular(layout)
+
+
+def _tabular(layout: Layout) -> Callable[[Purchase], str]:
+    columns = [(column.header, column.value) for column in layout.columns] or list(COLUMNS)
+    if layout.format == "fixed":
+        if not layout.columns:
+            raise Misconfigured("fixed width needs columns with their widths, or a template")
+        write_fixed(layout.columns, ())
     compiled = []
     for header, path in columns:
         try:
@@ -107,39 +131,29 @@ def _tabular(config: Config) -> Callable[[Purchase], bytes]:
         except jmespath.exceptions.JMESPathError as error:
             raise Misconfigured(f"column {header!r}: {path!r} is not JMESPath: {error}") from error
 
-    def render(purchase: Purchase) -> bytes:
+    def render(purchase: Purchase) -> str:
         plain = context(purchase)
-        rows = [[_text(path.search({"purchase": plain, "line": line})) for path in compiled] for line in plain["lines"]]
-        return write_csv([header for header, _ in columns], rows)
+        try:
+            rows = [
+                [_text(path.search({"purchase": plain, "line": line})) for path in compiled] for line in plain["lines"]
+            ]
+            if layout.format == "fixed":
+                return write_fixed(layout.columns, rows)
+        except (jmespath.exceptions.JMESPathError, ValueError) as error:
+            raise Invalid(f"{purchase.po_number} does not fit the supplier's template: {error}") from error
+        header = [header for header, _ in columns] if layout.header else []
+        return write_csv(header, rows, layout.delimiter or ",").decode()
 
     return render
 
 
-def _templated(config: Config) -> Callable[[Purchase], bytes]:
-    source = config.template or _XML
-    if len(source) > MAX_TEMPLATE:
-        raise Misconfigured(f"the template is longer than {MAX_TEMPLATE} characters")
-    sandbox = ImmutableSandboxedEnvironment(
-        autoescape=config.format == "xml", undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
-    sandbox.filters["csv"] = _csv_field
-    try:
-        template = sandbox.from_string(source)
-    except jinja2.TemplateSyntaxError as error:
-        raise Misconfigured(f"the template, line {error.lineno}: {error.message}") from error
+def _templated(layout: Layout) -> Callable[[Purchase], str]:
+    xml = layout.format == "xml"
+    template = Template(layout.template or _XML, autoescape=xml, filters={"csv": _csv_field, "fixed": _fixed})
     names = {"purchase_fields": _PURCHASE, "address_fields": _ADDRESS, "line_fields": _LINE}
 
-    def render(purchase: Purchase) -> bytes:
+    def render(purchase: Purchase) -> str:
         plain = context(purchase)
-        parts, size = [], 0
-        try:
-            for part in template.generate(purchase=_cleaned(plain) if config.format == "xml" else plain, **names):
-                size += len(part)
-                if size > MAX_DOCUMENT:
-                    raise Misconfigured(f"the document of {purchase.po_number} is over {MAX_DOCUMENT} characters long")
-                parts.append(part)
-        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            raise Misconfigured(f"the template cannot be filled in for {purchase.po_number}: {error}") from error
-        return "".join(parts).encode()
+        return template.fill({"purchase": _cleaned(plain) if xml else plain, **names}, purchase.po_number)
 
     return render

@@ -1,0 +1,91 @@
+"""``bluebook suppliers template`` as people use it: tried, then saved, and used from then on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.integration.test_cli import Run, home, office_home, run, said
+
+__all__ = ["home", "office_home", "run"]
+ORDERS: dict[str, Any] = {
+    "format": "fixed",
+    "columns": [
+        {"header": "po", "value": "purchase.po_number", "width": 16},
+        {"header": "sku", "value": "line.supplier_sku", "width": 12},
+        {"header": "pieces", "value": "line.quantity", "width": 5, "align": "right", "fill": "0"},
+    ],
+}
+ACKS = {"header": False, "columns": [{"header": "po"}, {"header": "status"}, {"header": "date"}]}
+SAMPLE = "1001-1;ok;2026-01-02\n1002-1;teleported;2026-01-02\n"
+
+
+def file(folder: Path, name: str, content: Any) -> str:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+def template(run: Run, *args: str, code: int = 0) -> Any:
+    return run("suppliers", "template", "NOVA", *args, code=code)
+
+
+def test_an_orders_template_is_shown_and_saved(run: Run, tmp_path: Path) -> None:
+    assert "as the connection's settings say" in template(run).stdout
+    assert "po_number,order_number" in template(run, "orders").stdout  # the sample, as it leaves today
+    layout = file(tmp_path, "orders.json", ORDERS)
+    assert template(run, "orders", "--layout", layout).stdout.splitlines() == [
+        "1001-1          W-1         00002", "1001-1          G-100       00010",
+    ]  # fmt: skip
+    assert said(template(run, "--json"))["layouts"] == {}  # nothing was saved by looking
+    template(run, "orders", "--layout", layout, "--save")
+    assert said(template(run, "--json"))["layouts"] == {"orders": ORDERS}
+    assert "W-1         00002" in template(run, "orders").stdout
+    narrow = ORDERS | {"columns": [{"header": "po", "value": "purchase.po_number", "width": 3}]}
+    assert "'1001-1' has 6 characters where 3 fit" in template(
+        run, "orders", "--layout", file(tmp_path, "narrow.json", narrow), "--save", code=2
+    ).stderr  # fmt: skip
+    assert said(template(run, "--json"))["layouts"] == {"orders": ORDERS}
+
+
+def test_one_of_our_purchase_orders_is_shown(run: Run) -> None:
+    (number, *_) = [
+        po["po_number"]
+        for order in said(run("orders", "ls", "--json"))["orders"]
+        for po in said(run("orders", "show", order["number"], "--json"))["purchase_orders"]
+    ]
+    assert f"{number}," in template(run, "orders", "--po", number).stdout
+    assert "there is no purchase order nope-1" in template(run, "orders", "--po", "nope-1", code=2).stderr
+
+
+def test_a_sample_shows_its_rows_and_what_is_wrong_and_only_a_good_one_saves(run: Run, tmp_path: Path) -> None:
+    layout, sample = file(tmp_path, "acks.json", ACKS), file(tmp_path, "ack.csv", SAMPLE)
+    shown = template(run, "acks", "--layout", layout, "--read", sample, code=3).stdout
+    for words in ("teleported", "acks/ack.csv, line 1: the status 'ok' is not in the table; add it to status_map",
+                  "acks/ack.csv, line 2: the status 'teleported'", "2 rows, 0 updates, 2 problems"):  # fmt: skip
+        assert words in shown
+    refused = template(run, "acks", "--layout", layout, "--read", sample, "--save", code=2).stderr
+    assert "was not saved: acks/ack.csv, line 1" in refused
+    mapped = file(tmp_path, "acks2.json", ACKS | {"status_map": {"ok": "acknowledged", "teleported": "rejected"}})
+    told = said(template(run, "acks", "--layout", mapped, "--read", sample, "--json"))
+    assert [(update["kind"], update["po_number"]) for update in told["updates"]] == [
+        ("acknowledged", "1001-1"), ("rejected", "1002-1"),
+    ]  # fmt: skip
+    assert "acks look so from now on" in template(run, "acks", "--layout", mapped, "--read", sample, "--save").stdout
+    assert "2 rows, 2 updates, 0 problems" in template(run, "acks", "--read", sample).stdout
+
+
+def test_what_is_wrong_is_said(run: Run, tmp_path: Path) -> None:
+    bad = file(tmp_path, "bad.json", "{")
+    for args, told in (
+        (["acks"], "give a sample of the acks: --read FILE"),
+        (["acks", "--save"], "give the layout to save"),
+        (["orders", "--layout", bad], "is not a layout in JSON"),
+        (["orders", "--layout", str(tmp_path / "none")], "there is no file"),
+        (["parcels", "--read", bad], "there is no kind of document 'parcels'"),
+    ):
+        assert told in template(run, *args, code=2).stderr
+    unknown = file(tmp_path, "unknown.json", {"colour": "red"})
+    assert "unknown field `colour`" in template(run, "orders", "--layout", unknown, code=4).stderr
+    assert "documents of a fixed form" in run("suppliers", "template", "ACME", code=2).stderr
