@@ -142,10 +142,11 @@ async def asked(token: str) -> Asked:
     link = _opened(token)
     case, po = await _about(link)
     supplier = (await catalog.suppliers())[po.supplier_id]
+    left = await _open(po)
     return Asked(
         kind=link.kind, po_number=po.po_number, supplier=supplier.name,
         until=clock.moment(link.made) + timedelta(days=link.days),
-        lines=tuple(Line(x.position, x.supplier_sku, x.title, x.quantity, x.open) for x in po.lines),
+        lines=tuple(Line(x.position, x.supplier_sku, x.title, x.quantity, left[x.position]) for x in po.lines),
         closed=await _used(link) or await _changed(link, case, po) or _pointless(link.kind, po),
         cancel_requested=po.state == S.CANCEL_REQUESTED,
     )  # fmt: skip
@@ -160,6 +161,22 @@ async def _about(link: _Link) -> tuple[Case, PurchaseRecord]:
     if not isinstance(await catalog.supplier(po.supplier_id), Encloses):
         raise NotFound(GONE)  # the supplier is connected in another way by now
     return case, po
+
+
+async def _open(po: PurchaseRecord) -> dict[int, int]:
+    """Pieces by line that are neither shipped nor canceled, nor in a parcel that was told by a link and not read yet."""
+    left = {line.position: line.open for line in po.lines}
+    waiting = await db.rows(
+        "SELECT body FROM inbound_messages WHERE state IN ('stored', 'parked') AND state = 'stored' AND source = 'supplier' "
+        "AND source_id = ? AND content_type = ? AND external_id LIKE 'link/%'",
+        po.supplier_id, SAID,
+    )  # fmt: skip
+    for row in waiting:
+        update = msgspec.json.decode(bytes(row[0]), type=SupplierUpdate)
+        if update.po_number == po.po_number and update.kind == UpdateKind.SHIPPED:
+            for line in update.lines:
+                left[line.line] = max(0, left[line.line] - line.quantity)
+    return left
 
 
 async def _used(link: _Link) -> str:
@@ -202,11 +219,12 @@ async def say(used: str, answer: Answer) -> Taken:
     """
     link = _opened(used)
     case, po = await _about(link)
+    left = await _open(po)  # before it is looked whether the link was used: who finds its parcel told finds it used
     closed = await _used(link) or await _changed(link, case, po) or _pointless(link.kind, po)
     if closed:
         raise Refused(closed)
     now = clock.now()
-    said, update = _MAKERS[link.kind](po, _cleaned(answer), now, link.digest)
+    said, update = _MAKERS[link.kind](po, left, _cleaned(answer), now, link.digest)
     raw = Raw(f"link/{po.po_number}/{link.digest[:16]}", msgspec.json.encode(update), SAID)
     async with db.transaction():
         first = await db.run(
@@ -218,8 +236,7 @@ async def say(used: str, answer: Answer) -> Taken:
             raise Refused(await _used(link))
         stored = await inbox.store("supplier", po.supplier_id, Page((raw,)))
         await outbox.put([NewJob(f"inbound:{item.id}", "inbound.read", item.id) for item in stored])
-    left = po.open - sum(line.quantity for line in update.lines)
-    if link.kind is Kind.TRACK and left > 0:
+    if link.kind is Kind.TRACK and sum(left.values()) > sum(line.quantity for line in update.lines):
         spent = (now - clock.moment(link.made)).days
         return Taken(said, token(po.id, Kind.TRACK, now, max(1, link.days - spent)))
     return Taken(said)
@@ -235,7 +252,9 @@ def _cleaned(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, **found)
 
 
-def _confirmed(po: PurchaseRecord, answer: Answer, at: datetime, digest: str) -> tuple[str, SupplierUpdate]:
+def _confirmed(
+    po: PurchaseRecord, left: Mapping[int, int], answer: Answer, at: datetime, digest: str
+) -> tuple[str, SupplierUpdate]:
     told = "; ".join(filter(None, (f"their number {answer.reference}" if answer.reference else "", answer.message)))
     update = SupplierUpdate(
         kind=UpdateKind.ACKNOWLEDGED, key=f"link/{digest[:32]}", po_number=po.po_number, occurred_at=at,
@@ -244,7 +263,9 @@ def _confirmed(po: PurchaseRecord, answer: Answer, at: datetime, digest: str) ->
     return "you will ship the order", update
 
 
-def _declined(po: PurchaseRecord, answer: Answer, at: datetime, digest: str) -> tuple[str, SupplierUpdate]:
+def _declined(
+    po: PurchaseRecord, left: Mapping[int, int], answer: Answer, at: datetime, digest: str
+) -> tuple[str, SupplierUpdate]:
     if not answer.message:
         raise Invalid("Say why, so that we can tell the customer.", "message")
     update = SupplierUpdate(
@@ -257,16 +278,19 @@ def _declined(po: PurchaseRecord, answer: Answer, at: datetime, digest: str) -> 
     return f"you cannot fulfil the order ({answer.message})", update
 
 
-def _shipped(po: PurchaseRecord, answer: Answer, at: datetime, digest: str) -> tuple[str, SupplierUpdate]:
+def _shipped(
+    po: PurchaseRecord, left: Mapping[int, int], answer: Answer, at: datetime, digest: str
+) -> tuple[str, SupplierUpdate]:
     if not answer.carrier:
         raise Invalid("Say who carries it: UPS, FedEx, DHL …", "carrier")
     if sum(c.isalnum() for c in answer.tracking_number) < 4:
         raise Invalid("Give the tracking number as it stands on the label.", "tracking_number")
     lines = []
     for line in po.lines:
-        pieces = answer.quantities.get(line.position, 0) if answer.quantities else line.open
-        if not 0 <= pieces <= line.open:
-            raise Invalid(f"Of {line.supplier_sku} between 0 and {line.open} pieces are open.", f"line{line.position}")
+        most = left[line.position]
+        pieces = answer.quantities.get(line.position, 0) if answer.quantities else most
+        if not 0 <= pieces <= most:
+            raise Invalid(f"Of {line.supplier_sku} between 0 and {most} pieces are open.", f"line{line.position}")
         if pieces:
             lines.append(UpdateLine(line.supplier_sku, pieces, line.position))
     if not lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -65,10 +66,11 @@ class Dovecot:
         """The sessions that are open now are killed; how many there were. The server goes on."""
         count = 0
         for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
-            if command.endswith((b"/imap", b"imap-login")) or command == b"dovecot/imap":
-                os.kill(int(child), signal.SIGKILL)
-                count += 1
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # some end by themselves meanwhile
+                command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
+                if command in (b"dovecot/imap", b"dovecot/imap-login"):
+                    os.kill(int(child), signal.SIGKILL)
+                    count += 1
         return count
 
 

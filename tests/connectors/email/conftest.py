@@ -33,13 +33,26 @@ def server(tmp_path: Path, certificate: tuple[Path, Path]) -> Iterator[MailServe
         yield running
 
 
-@pytest.fixture
-async def by_mail(
-    database: str, monkeypatch: pytest.MonkeyPatch, server: MailServer, box: Dovecot
-) -> AsyncIterator[Post]:
-    """The shop and its supplier, on each database, with an empty mailbox."""
+def _emptied(box: Dovecot) -> Dovecot:
     for part in ("new", "cur"):
         for letter in (box.box / part).iterdir():
             letter.unlink()
-    async with post(monkeypatch, server, box) as found:
+    return box
+
+
+@pytest.fixture
+async def by_mail(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch, server: MailServer, box: Dovecot
+) -> AsyncIterator[Post]:
+    """The shop and its supplier, with an empty mailbox."""
+    async with post(monkeypatch, server, _emptied(box)) as found:
+        yield found
+
+
+@pytest.fixture
+async def on_each(
+    database: str, monkeypatch: pytest.MonkeyPatch, server: MailServer, box: Dovecot
+) -> AsyncIterator[Post]:
+    """The same on each database."""
+    async with post(monkeypatch, server, _emptied(box)) as found:
         yield found

@@ -60,7 +60,7 @@ def po_number_in(subject: str) -> str:
 
 def render(purchase: Purchase) -> bytes:
     """The purchase order, not yet a mail. Raises Refused for a number that would not come back in a reply."""
-    if po_number_in(f"[{purchase.po_number}]") != purchase.po_number:
+    if po_number_in(_one_line(f"[{purchase.po_number}]")) != purchase.po_number:
         raise Refused(f"the purchase order number {purchase.po_number!r} cannot stand in the subject of a mail")
     return msgspec.json.encode(purchase)
 
