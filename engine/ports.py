@@ -458,6 +458,29 @@ class Encloses(Protocol):
         """A rendered document with what was added: the bytes that go out. Pure."""
 
 
+class Reminder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a supplier owes: an acknowledgement, or else the tracking number. ``track`` and the like are as in ``Enclosed``."""
+
+    po_number: str
+    acknowledge: bool
+    sent_at: datetime
+    at: datetime
+    until: datetime
+    confirm: str = ""
+    decline: str = ""
+    track: str = ""
+
+
+@runtime_checkable
+class Reminds(Protocol):
+    """A supplier who can be reminded of what is overdue by the way it is connected; optional. ``link_days``: ``Encloses``."""
+
+    link_days: int
+
+    async def remind(self, reminder: Reminder) -> str:
+        """The supplier was reminded; how, in a few words. Twice does no harm. Raises as ``Supplier.submit`` does."""
+
+
 class Parts(msgspec.Struct, frozen=True):
     """What could be read of a payload, and why the rest could not: it is parked, and what could be read counts."""
 

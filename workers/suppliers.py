@@ -17,6 +17,11 @@ async def read(ids: list[int], token: str) -> None:
     await tasks.run(await load(ids, token))
 
 
+@actor("suppliers.remind")
+async def remind(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))
+
+
 @actor("suppliers.receipt")
 async def receipt(ids: list[int], token: str) -> None:
     await tasks.run(await load(ids, token))

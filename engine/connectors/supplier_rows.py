@@ -135,6 +135,8 @@ class Reader:
         """The row's text for a field of ours, "" where it has none. Raises Unreadable where it has several."""
         for name in self._names[field]:
             if value := row.values.get(name, "").strip():
+                if "\0" in value:
+                    raise Unreadable(f"{row.place}: the {field} holds a NUL, so the file is damaged", field=field)
                 if SEVERAL in value:
                     raise Unreadable(f"{row.place}: several values for {name!r} where one is wanted", field=field)
                 return value

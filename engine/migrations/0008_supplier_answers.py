@@ -51,7 +51,9 @@ class Migration(migrations.Migration):
             model_name="Supplier",
             name="holidays",
             field=fields.TextField(
-                null=True, description="dates, and calendars by country or country-region", unique=False
+                null=True,
+                description="days off: 2026-12-24, 12-25 for every year, 2026-07-27..2026-08-07",
+                unique=False,
             ),
         ),
         ops.AddField(

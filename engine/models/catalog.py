@@ -70,7 +70,9 @@ class Supplier(Model):
         max_length=120, null=True, description="when deadlines run: Mon-Fri 09:00-17:00, null for always"
     )
     work_timezone = fields.CharField(max_length=64, null=True, description="IANA name, null for UTC")
-    holidays = fields.TextField(null=True, description="dates, and calendars by country or country-region")
+    holidays = fields.TextField(
+        null=True, description="days off: 2026-12-24, 12-25 for every year, 2026-07-27..2026-08-07"
+    )
     created_at = UtcField()
 
     class Meta:

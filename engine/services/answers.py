@@ -227,12 +227,12 @@ async def say(used: str, answer: Answer) -> Taken:
     said, update = _MAKERS[link.kind](po, left, _cleaned(answer), now, link.digest)
     raw = Raw(f"link/{po.po_number}/{link.digest[:16]}", msgspec.json.encode(update), SAID)
     async with db.transaction():
-        first = await db.run(
+        first = await db.value(
             "INSERT INTO supplier_answers (digest, purchase_order_id, used_at, said) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (digest) DO NOTHING",
+            "ON CONFLICT (digest) DO NOTHING RETURNING id",
             link.digest, po.id, clock.micros(now), said[:300],
         )  # fmt: skip
-        if not first:
+        if first is None:
             raise Refused(await _used(link))
         stored = await inbox.store("supplier", po.supplier_id, Page((raw,)))
         await outbox.put([NewJob(f"inbound:{item.id}", "inbound.read", item.id) for item in stored])

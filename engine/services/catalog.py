@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from engine import db, vault
+from engine import clock, db, vault
 from engine.connectors import registry
+from engine.domain import deadlines
 from engine.domain.distance import Place
 from engine.domain.routing import Offer
 from engine.errors import Misconfigured, NotFound
@@ -60,6 +61,14 @@ class SupplierRow(msgspec.Struct, frozen=True, array_like=True):
     warehouse_region: str | None
     warehouse_postal_code: str | None
     last_error: str
+    work_hours: str | None
+    work_timezone: str | None
+    holidays: str | None
+
+    def due(self, start: int, hours: int) -> int:
+        """When so many hours of its working time have passed since ``start``; both in microseconds."""
+        known = deadlines.calendar(self.work_hours or "", self.work_timezone or "", self.holidays or "")
+        return clock.micros(deadlines.due(known, clock.moment(start), hours))
 
     @property
     def denied(self) -> bool:
@@ -132,7 +141,7 @@ async def suppliers() -> dict[int, SupplierRow]:
     found = await db.rows(
         "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
         "ack_hours, tracking_hours, po_box_allowed, cursor, warehouse_country, warehouse_region, warehouse_postal_code, "
-        "last_error FROM suppliers ORDER BY id"
+        "last_error, work_hours, work_timezone, holidays FROM suppliers ORDER BY id"
     )
     return {r[0]: msgspec.convert(list(r), SupplierRow, strict=False) for r in found}
 

@@ -72,6 +72,9 @@ class SupplierView(_Connection, frozen=True, kw_only=True):
     warehouse_country: str | None
     warehouse_region: str | None
     warehouse_postal_code: str | None
+    work_hours: str | None
+    work_timezone: str | None
+    holidays: str | None
     methods: int = 0
     offers: int = 0
 

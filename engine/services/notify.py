@@ -36,7 +36,10 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
 async def _one(job: Job) -> Outcome:
     now = clock.micros(clock.now())
     alert = job.args.get("kind") == "auto_failed"
-    mail = await (_auto_failed(job.subject_id) if alert else _paused(job.subject_id, job.args))
+    if job.args.get("kind") == "late":
+        mail = await _late(job.subject_id, IssueCode(job.args["code"]))
+    else:
+        mail = await (_auto_failed(job.subject_id) if alert else _paused(job.subject_id, job.args))
     if mail is None:
         return Done()
     try:
@@ -98,3 +101,22 @@ async def _paused(row_id: int, args: dict[str, Any]) -> Mail | None:
         f"`bluebook {table} set {name} …`, then `bluebook {table} resume {name}`.\n"
     )
     return Mail(addresses, f"{name}: credentials not accepted, connection paused", text)
+
+
+async def _late(po_id: int, code: IssueCode) -> Mail | None:
+    """A supplier owes something: the people of the order's channel are told to ask it."""
+    found = await db.row(
+        "SELECT p.po_number, o.number, o.channel_id, s.name FROM purchase_orders p JOIN orders o ON o.id = p.order_id "
+        "JOIN suppliers s ON s.id = p.supplier_id WHERE p.id = ?",
+        po_id,
+    )
+    channel = (await catalog.channels()).get(int(found[2])) if found is not None else None
+    if found is None or channel is None or not channel.alert_addresses:
+        return None
+    po_number, order, _, supplier = found
+    kind = ISSUES[code]
+    text = (
+        f"{kind.title}: {supplier} has had purchase order {po_number} of order {order} and is late.\n\n{kind.todo}\n\n"
+        f"It is in the queue under Resolve; `bluebook orders resolve {order}` shows it.\n"
+    )
+    return Mail(channel.alert_addresses, f"{supplier}: {po_number} is late ({kind.title.lower()})", text)

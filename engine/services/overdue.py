@@ -6,6 +6,7 @@ from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.services import lifecycle
 from engine.services.lifecycle import Actor
+from engine.services.outbox import NewJob
 
 LIMIT = 200
 _OWED = (
@@ -15,7 +16,8 @@ _OWED = (
 
 
 async def raise_issues() -> int:
-    """Each purchase order whose supplier is late has an Issue that says so; how many are new. Called by the sweep."""
+    """Each purchase order whose supplier is late has an Issue that says so, and a job that reminds the supplier; how many are
+    new. Called by the sweep."""
     count = 0
     now = clock.micros(clock.now())
     by = Actor("worker", "worker", "overdue")
@@ -31,6 +33,9 @@ async def raise_issues() -> int:
                     if due is None or due > work.now:
                         continue
                     work.event(case, f"purchase:{code}", said, record=po)
+                    work.plain_job(
+                        NewJob(f"remind:{po.id}:{code}", "suppliers.remind", po.id, None, {"code": code.value})
+                    )
                     work.open_issue(case, code, f"{po.po_number}: {said}", purchase=po, cause=f"{code}:{po.po_number}")
                     # Said once; the supplier's word or a person's clears it.
                     work.put(case, po, **{column: None})

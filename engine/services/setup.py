@@ -10,7 +10,7 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock, db
 from engine.connectors import registry
-from engine.domain import address_rules, conditions, distance
+from engine.domain import address_rules, conditions, deadlines, distance
 from engine.domain.routing import Policy
 from engine.errors import Invalid, NotFound
 from engine.models import (
@@ -60,6 +60,8 @@ async def _add(
 ) -> Any:  # fmt: skip
     _known_columns(model, options)
     options = options | _warehouse(options, distance.Place())
+    if table == "suppliers":
+        _works(*(str(options.get(name) or "") for name in _WORKING))
     try:
         async with db.transaction():
             row = await model.create(name=name, connector=connector, created_at=clock.now(), **options)
@@ -112,6 +114,16 @@ def _warehouse(options: Mapping[str, Any], known: distance.Place) -> dict[str, s
     return given
 
 
+_WORKING = ("work_hours", "work_timezone", "holidays")
+
+
+def _works(hours: str, zone: str, holidays: str) -> None:
+    """The supplier's working time can be read, and in the zone's name there is no slip of the pen; raises Invalid."""
+    deadlines.calendar(hours, zone, holidays)
+    if zone and not hours:
+        raise Invalid("say the working hours too: work_hours='Mon-Fri 09:00-17:00', for example", "work_hours")
+
+
 def _settles(config: Any, settle_seconds: int) -> None:
     """A supplier is asked what became of an attempt only when the attempt is surely over; raises Invalid."""
     within = getattr(config, "answers_within", None)
@@ -135,6 +147,8 @@ async def update(
     if table == "suppliers":
         known = (row.warehouse_country, row.warehouse_region, row.warehouse_postal_code)
         options |= _warehouse(options, distance.Place(*(value or "" for value in known)))
+        if set(_WORKING) & set(options):
+            _works(*(str(options.get(name, getattr(row, name)) or "") for name in _WORKING))
     if options.get("auto_condition"):
         conditions.check(options["auto_condition"], "order")
     for address in options.get("alert_addresses", ()):

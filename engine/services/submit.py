@@ -33,7 +33,6 @@ from engine.services.submissions import Attempt, turn
 from engine.settings import settings
 
 log = structlog.get_logger(__name__)
-_HOUR = 3_600_000_000
 _BUSY = "another worker is preparing it"
 _STOPPED = "the worker stopped before the answer"
 _TOO_EARLY = "the supplier does not show it yet, and it may still arrive; asked again in a moment, and not sent before"
@@ -307,8 +306,8 @@ def accepted(
     work.move(
         case, po, name, message, source="supplier", data={"detail": answer.detail} if answer.detail else None,
         reference=answer.reference[:120], message="", sent_at=work.now, lease_until=None, lease_token="",
-        release_at=None, ack_due_at=work.now + supplier.ack_hours * _HOUR,
-        tracking_due_at=work.now + supplier.tracking_hours * _HOUR,
+        release_at=None, ack_due_at=supplier.due(work.now, supplier.ack_hours),
+        tracking_due_at=supplier.due(work.now, supplier.tracking_hours),
     )  # fmt: skip
     for issue in [i for i in case.issues if i.purchase is po and i.code in _SENDING]:
         work.close_issue(case, issue, "the supplier has it")

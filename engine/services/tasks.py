@@ -45,6 +45,7 @@ TASKS: dict[str, str] = {
     "channels.rescan": "engine.services.intake:run_rescan_jobs",
     "channels.refresh": "engine.services.intake:run_refresh_jobs",
     "suppliers.poll": "engine.services.receive:run_poll_jobs",
+    "suppliers.remind": "engine.services.reminders:run_jobs",
     "suppliers.receipt": "engine.services.receipts:run_jobs",
     "suppliers.mdn": "engine.services.messages:run_jobs",
     "inbound.read": "engine.services.receive:run_inbound_jobs",

@@ -70,6 +70,18 @@ async def test_deadlines_and_methods_are_set(tab: OpenTab, scene: Scene) -> None
     await one.page.get_by_role("button", name="Save").click()
     await expect(one.page.get_by_role("status").filter(has_text="saved")).to_be_visible()
     assert await db.value("SELECT ack_hours FROM suppliers WHERE id = ?", acme) == 12
+    await one.page.get_by_label("Its hours are those of").fill("nine to five")
+    await one.page.get_by_role("button", name="Save").click()
+    await expect(one.page.get_by_role("alert")).to_contain_text("is not written like Mon-Fri 09:00-17:00")
+    await one.page.get_by_label("Its hours are those of").fill("Mon-Fri 09:00-17:00")
+    await one.page.get_by_label("In the time zone").fill("America/New_York")
+    await one.page.get_by_label("Without these days").fill("12-25")
+    await one.page.get_by_role("button", name="Save").click()
+    await expect(one.page.get_by_role("alert")).to_have_count(0)
+    assert tuple(await db.row("SELECT work_hours, work_timezone, holidays FROM suppliers WHERE id = ?", acme) or ()) == (
+        "Mon-Fri 09:00-17:00", "America/New_York", "12-25",
+    )  # fmt: skip
+    await setup.update("suppliers", acme, DANA, work_hours="", work_timezone="", holidays="")
     await section(one, "methods").click()
     await one.page.get_by_label("Code").fill("ZZ-1")
     await one.page.get_by_label("Name", exact=False).last.fill("Zeppelin")

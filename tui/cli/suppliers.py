@@ -50,6 +50,7 @@ async def show(supplier: Name) -> Shown:
             [
                 ("currency", view.currency), ("priority", f"{view.priority} (the lowest comes first)"),
                 ("acknowledges within", f"{view.ack_hours} h"), ("ships within", f"{view.tracking_hours} h"),
+                ("works", _works(view)),
                 ("to post boxes", "yes" if view.po_box_allowed else "no"), ("warehouse", _warehouse(view)),
                 ("at once", f"{view.concurrency} requests"), ("last heard", connection.long_ago(view.polled_at)),
             ]
@@ -63,6 +64,13 @@ async def show(supplier: Name) -> Shown:
 def _warehouse(view: Any) -> str:
     places = (view.warehouse_postal_code, view.warehouse_region, view.warehouse_country)
     return " ".join(place for place in places if place) or "not told (`--option warehouse_country=US`)"
+
+
+def _works(view: Any) -> str:
+    if not view.work_hours:
+        return "around the clock (`--option work_hours='Mon-Fri 09:00-17:00'`)"
+    off = f", not on {view.holidays}" if view.holidays else ""
+    return f"{view.work_hours} {view.work_timezone or 'UTC'}{off}"
 
 
 METHODS = [
@@ -111,7 +119,8 @@ async def set_(
 ) -> Shown:  # fmt: skip
     """Change a supplier: what is given is changed, the rest stays.
 
-    Options of ours: poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, po_box_allowed, enabled,
+    Options of ours: poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, po_box_allowed, enabled;
+    when those hours run: work_hours='Mon-Fri 09:00-17:00', work_timezone and holidays='12-25, 2026-07-27..2026-08-07';
     and for the policy "nearest" warehouse_country, warehouse_postal_code and warehouse_region …
     """
     return await change("suppliers", supplier, set, secret_from_env, option)

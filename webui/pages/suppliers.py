@@ -20,7 +20,7 @@ from webui.components.settings import (
 )
 from webui.pages import Page
 from webui.states.figures import SupplierFigures
-from webui.states.suppliers import NUMBERS, MethodRow, OfferRow, SupplierRow, Suppliers, SupplierSettings
+from webui.states.suppliers import NUMBERS, WORKING, MethodRow, OfferRow, SupplierRow, Suppliers, SupplierSettings
 
 MAY = Permission.SUPPLIERS
 
@@ -104,10 +104,16 @@ def _deadlines() -> rx.Component:
         text_field(label, name, of.values[name], hints.get(name, ""), input_mode="numeric", required=True)
         for name, label in NUMBERS.items()
     ]
+    about = {
+        "work_hours": "Such as Mon-Fri 09:00-17:00, Sat 10:00-13:00. Empty: around the clock.",
+        "work_timezone": "Such as America/New_York. Empty: UTC.",
+        "holidays": "Such as 2026-11-26, 12-25 (every year), 2026-07-27..2026-08-07.",
+    }
+    working = [text_field(label, name, of.values[name], about[name]) for name, label in WORKING.items()]
     return rx.el.section(
         rx.el.h2("Deadlines"),
         form(
-            rx.el.div(*numbers, class_name="fields"),
+            rx.el.div(*numbers, *working, class_name="fields"),
             flag("Ships to PO boxes", "po_box", of.po_box),
             permission=MAY, submit="Save", on_submit=of.save_deadlines, key=f"deadlines-{of.version}", problem=of.problem,
             label="Deadlines",

@@ -30,6 +30,11 @@ NUMBERS = {
     "priority": "Priority, lower first",
 }
 LEAST = {"concurrency": 1}
+WORKING = {
+    "work_hours": "Its hours are those of",
+    "work_timezone": "In the time zone",
+    "holidays": "Without these days",
+}
 PAGE = 50
 FINDS = "It can be asked whether it has a purchase order, so an unclear answer is settled by itself."
 FINDS_NOT = "It cannot be asked whether it has a purchase order: after an unclear answer a person decides."
@@ -176,7 +181,8 @@ class SupplierSettings(Book):
     async def _show(self, view: SupplierView) -> None:
         kind = connection.kind_of("suppliers", view.connector)
         self.row, self.connector_name, self.docs = row_of(view), kind.name, kind.docs_url
-        self.values = {name: str(getattr(view, name)) for name in NUMBERS}
+        self.values = {name: str(getattr(view, name) or "") for name in WORKING}
+        self.values |= {name: str(getattr(view, name)) for name in NUMBERS}
         self.po_box = view.po_box_allowed
         fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
         self.fields, self.more_fields = connection.parted(fields)
@@ -235,6 +241,8 @@ class SupplierSettings(Book):
             }
             wanted["po_box_allowed"] = "po_box" in form
             changed = {name: value for name, value in wanted.items() if value != getattr(view, name)}
+            texts = {name: str(form.get(name, "")).strip() for name in WORKING}
+            changed |= {name: text for name, text in texts.items() if text != (getattr(view, name) or "")}
             if changed:
                 await setup.update("suppliers", view.id, self.by, **changed)
         except BluebookError as error:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.message import Message
 from pathlib import Path
@@ -55,18 +56,34 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> object:
         yield running
 
 
-@pytest.fixture
-async def desk(
-    sqlite_database: str, monkeypatch: pytest.MonkeyPatch, plain: MailServer, tmp_path: Path
-) -> AsyncIterator[Desk]:
-    """The shop, its API, and the supplier."""
+@asynccontextmanager
+async def opened(monkeypatch: pytest.MonkeyPatch, plain: MailServer, folder: Path) -> AsyncIterator[Desk]:
+    """The shop, its API, and the supplier. Needs an open database."""
     for part in ("new", "cur", "tmp"):
-        (tmp_path / "inbox" / part).mkdir(parents=True)
-    async with post(monkeypatch, plain, None, inbox="maildir", maildir=str(tmp_path / "inbox")) as office:
+        (folder / "inbox" / part).mkdir(parents=True)
+    async with post(monkeypatch, plain, None, inbox="maildir", maildir=str(folder / "inbox")) as office:
         runner = await app.start(port=0, proxy_hops=1)
         async with httpx.AsyncClient(base_url=app.address(runner)) as http:
             yield Desk(office, http)
         await runner.cleanup()
+
+
+@pytest.fixture
+async def desk(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch, plain: MailServer, tmp_path: Path
+) -> AsyncIterator[Desk]:
+    """The supplier's desk, for what does not depend on the database."""
+    async with opened(monkeypatch, plain, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def each(
+    database: str, monkeypatch: pytest.MonkeyPatch, plain: MailServer, tmp_path: Path
+) -> AsyncIterator[Desk]:
+    """The same on each database."""
+    async with opened(monkeypatch, plain, tmp_path) as found:
+        yield found
 
 
 def links(mail: Message) -> tuple[str, str, str]:
@@ -107,45 +124,45 @@ async def test_looking_changes_nothing_and_confirming_is_an_update_of_that_suppl
     assert await db.value("SELECT COUNT(*) FROM supplier_answers WHERE digest = ? OR said = ?", token, token) == 0
 
 
-async def test_a_link_works_once_however_many_use_it_at_once(desk: Desk) -> None:
-    confirm, _, track = links(await desk.office.sent("1001", ("BLUE", 2)))
-    found = await asyncio.gather(*(desk.post(confirm, reference=f"A-{n}") for n in range(8)))
+async def test_a_link_works_once_however_many_use_it_at_once(each: Desk) -> None:
+    confirm, _, track = links(await each.office.sent("1001", ("BLUE", 2)))
+    found = await asyncio.gather(*(each.post(confirm, reference=f"A-{n}") for n in range(8)))
     assert sorted(page.status_code for page in found) == [200, *[409] * 7]
-    assert await desk.said() == 1
-    again = await desk.get(confirm)
+    assert await each.said() == 1
+    again = await each.get(confirm)
     assert re.search(r"This link was used on .* UTC: you will ship the order\.", again.text)
     assert "<form" not in again.text
     await tasks.drain()
     form = {"carrier": "UPS", "tracking_number": UPS}
-    found = await asyncio.gather(*(desk.post(track, **form) for _ in range(5)))
+    found = await asyncio.gather(*(each.post(track, **form) for _ in range(5)))
     assert sorted(page.status_code for page in found) == [200, *[409] * 4]
     await tasks.drain()
-    assert await desk.office.parcels() == [("ups", UPS, 2)]
-    assert await desk.office.state("1001-1") == "closed"
+    assert await each.office.parcels() == [("ups", UPS, 2)]
+    assert await each.office.state("1001-1") == "closed"
 
 
-async def test_parcels_one_by_one_and_the_same_parcel_told_in_two_ways_counts_once(desk: Desk, tmp_path: Path) -> None:
-    mail = await desk.office.sent("1001", ("BLUE", 2), ("RED", 3))
+async def test_parcels_one_by_one_and_the_same_parcel_told_in_two_ways_counts_once(each: Desk, tmp_path: Path) -> None:
+    mail = await each.office.sent("1001", ("BLUE", 2), ("RED", 3))
     track = links(mail)[2]
-    page = await desk.post(track, carrier="UPS", tracking_number=UPS, line1="2", line2="0")
+    page = await each.post(track, carrier="UPS", tracking_number=UPS, line1="2", line2="0")
     another = re.search(r'href="([^"]+)">Add another parcel', page.text)
     assert another is not None
     await tasks.drain()
-    assert await desk.office.state("1001-1") == "partially_shipped"
+    assert await each.office.state("1001-1") == "partially_shipped"
     answer = reply(mail)
     rows = [{**table_of(mail)[0], "carrier": "UPS", "tracking_number": UPS}]
     answer.add_attachment(written(rows), "text", "csv", filename="a.csv")
     (tmp_path / "inbox" / "new" / "1.a").write_bytes(answer.as_bytes())
-    assert (await desk.office.hear()).known == 1
+    assert (await each.office.hear()).known == 1
     rest = f"/answer/{another[1]}"
-    assert '<input type="number" inputmode="numeric" id="line1"' not in (await desk.get(rest)).text  # all of it is gone
-    too_many = await desk.post(rest, carrier="UPS", tracking_number="1Z11", line2="4")
+    assert '<input type="number" inputmode="numeric" id="line1"' not in (await each.get(rest)).text  # all of it is gone
+    too_many = await each.post(rest, carrier="UPS", tracking_number="1Z11", line2="4")
     assert (too_many.status_code, "Of W-2 between 0 and 3 pieces are open." in too_many.text) == (422, True)
-    last = await desk.post(rest, carrier="FedEx", tracking_number="986578788855", line2="3")
+    last = await each.post(rest, carrier="FedEx", tracking_number="986578788855", line2="3")
     assert (last.status_code, "another parcel" in last.text) == (200, False)
     await tasks.drain()
-    assert await desk.office.parcels() == [("ups", UPS, 2), ("fedex", "986578788855", 3)]
-    assert await desk.office.state("1001-1") == "closed"
+    assert await each.office.parcels() == [("ups", UPS, 2), ("fedex", "986578788855", 3)]
+    assert await each.office.state("1001-1") == "closed"
 
 
 async def test_declining_needs_a_reason_and_becomes_an_issue(desk: Desk) -> None:
@@ -214,19 +231,19 @@ async def test_links_that_were_not_made_here_or_are_too_old_do_nothing(desk: Des
     settings.force(conf)
 
 
-async def test_the_links_of_an_older_mail_say_so(desk: Desk, tmp_path: Path) -> None:
-    mail = await desk.office.sent("1001", ("BLUE", 2))
+async def test_the_links_of_an_older_mail_say_so(each: Desk, tmp_path: Path) -> None:
+    mail = await each.office.sent("1001", ("BLUE", 2))
     confirm, _, _ = links(mail)
     (tmp_path / "inbox" / "new" / "1.a").write_bytes(bounce(mail, TO))
-    await desk.office.hear()
-    await resolve.resolve(await desk.office.issue_id("supplier_failed"), "retry", {}, PERSON)
-    page = await desk.post(confirm, reference="A")
+    await each.office.hear()
+    await resolve.resolve(await each.office.issue_id("supplier_failed"), "retry", {}, PERSON)
+    page = await each.post(confirm, reference="A")
     assert (page.status_code, "changed after this mail was sent" in page.text) == (409, True)
-    await desk.office.release()
-    newest = links(desk.office.out.mails()[-1])[0]
+    await each.office.release()
+    newest = links(each.office.out.mails()[-1])[0]
     assert newest != confirm
-    assert (await desk.get(confirm)).text.count("Use the links in the newest mail") == 1
-    assert (await desk.post(newest, reference="A")).status_code == 200
+    assert (await each.get(confirm)).text.count("Use the links in the newest mail") == 1
+    assert (await each.post(newest, reference="A")).status_code == 200
 
 
 async def test_visits_are_limited_by_visitor_and_answers_by_link(desk: Desk) -> None:

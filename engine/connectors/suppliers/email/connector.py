@@ -19,7 +19,7 @@ from engine.connectors.suppliers.email.config import Config, mailbox, server
 from engine.connectors.suppliers.email.reading import LetterReader
 from engine.domain import letters
 from engine.errors import Misconfigured, NotAuthorised, OutcomeUnknown, Unreadable
-from engine.ports import Accepted, CancelAnswer, Enclosed, Page, Purchase, Raw, Rejected, SupplierUpdate
+from engine.ports import Accepted, CancelAnswer, Enclosed, Page, Purchase, Raw, Rejected, Reminder, SupplierUpdate
 from engine.transports import smtp
 from engine.transports.mailbox import Received
 
@@ -68,6 +68,11 @@ class Connector:
         """The supplier is asked by mail; the answer comes as a reply or by a link."""
         await self._send(document.cancel_mail(po_number, clock.now(), self._config))
         return CancelAnswer.PENDING
+
+    async def remind(self, reminder: Reminder) -> str:
+        """The supplier has a mail that asks what became of the order."""
+        await self._send(document.reminder_mail(reminder, self._config))
+        return f"reminded by mail to {', '.join(self._config.recipients)}"
 
     async def _send(self, body: bytes) -> str:
         try:

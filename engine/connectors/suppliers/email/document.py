@@ -22,7 +22,7 @@ from engine.connectors.tables import write_csv
 from engine.domain import money
 from engine.domain.letters import addresses
 from engine.errors import Refused
-from engine.ports import Enclosed, Purchase
+from engine.ports import Enclosed, Purchase, Reminder
 from engine.settings import settings
 
 # Long ids must not be folded, so no line is; bodies are encoded into short ones.
@@ -94,6 +94,26 @@ def cancel_mail(po_number: str, at: datetime, config: Config) -> bytes:
             "to this mail with its table, and canceled as the status. If it has shipped, please send the tracking number.",
         ],
     )
+    return letter.as_bytes(policy=_POLICY)
+
+
+def reminder_mail(reminder: Reminder, config: Config) -> bytes:
+    """The mail that asks what became of a purchase order."""
+    us = _one_line(config.our_name)
+    number, at = reminder.po_number, reminder.at
+    owed = "whether you will ship it" if reminder.acknowledge else "the tracking number"
+    letter = _letter(f"[{number}] Reminder: we wait for {owed}", at, config)
+    letter["Message-ID"] = message_id(number, f"remind{at:%Y%m%d%H}", config)
+    words = [
+        f"On {reminder.sent_at:%d %B %Y} we sent you purchase order {number}{f' from {us}' if us else ''}.",
+        f"We have not heard {owed} yet. If the mail did not reach you, please tell us by a reply.", "",
+    ]  # fmt: skip
+    links = ("We will ship it", reminder.confirm), ("We cannot fulfil it", reminder.decline)
+    wanted = [*(links if reminder.acknowledge else ()), ("Add a tracking number", reminder.track)]
+    for told, link in wanted:
+        if link:
+            words += [told, f"  {link}"]
+    _text(letter, words)
     return letter.as_bytes(policy=_POLICY)
 
 
