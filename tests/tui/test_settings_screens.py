@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine import db
+from engine.connectors import registry
 from engine.services import inbox, listings, outbox, setup
 from engine.services.outbox import NewJob
 from tests.support.scene import DANA, Scene
@@ -194,7 +195,7 @@ async def test_a_channel_is_tried_and_added_and_what_does_not_work_is_told_first
 async def test_a_supplier_that_cannot_be_reached_is_added_only_when_that_is_said_twice(scene: Scene) -> None:
     name = f"FAR{next(serial)}"
     async with at_desk(start="suppliers", size=(100, 50)) as desk:
-        await desk.press("A", "1")
+        await desk.press("A", str(registry.available("suppliers").index("rest") + 1))
         await field(desk, "call it", *name)
         await field(desk, "code", *name)
         await field(desk, "base url", *"http://127.0.0.1:9")

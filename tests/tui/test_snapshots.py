@@ -16,6 +16,7 @@ from textual.widgets import Input
 from tortoise.context import _current_context
 
 from engine import clock, db, settings
+from engine.connectors import registry
 from tests.support import databases
 from tests.support.scene import Scene
 from tests.support.terminal import at_desk
@@ -39,7 +40,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "edit_left": ("3", "e", "q", "1", "escape"),
     "snooze": ("1", "z"),
     "add": ("g", "s", "A"),
-    "add_supplier": ("g", "s", "A", "1", "enter"),
+    "add_supplier": ("g", "s", "A", str(registry.available("suppliers").index("rest") + 1), "enter"),
     "filter": ("/", *"err:sk"),
     "command": (":", *"vi"),
     "palette": ("ctrl+p", *"hist"),
