@@ -47,7 +47,7 @@ async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
     wanted: dict[str, dict[int, list[int]]] = {}
     found: dict[int, Subject] = {job.id: Subject() for job in jobs}
     for job in jobs:
-        if job.task == "inbound.read":
+        if job.task in ("inbound.read", "suppliers.receipt", "suppliers.mdn"):
             found[job.id] = Subject("payload", f"payload {job.subject_id}", str(job.subject_id))
         elif record := _record(job):
             wanted.setdefault(record, {}).setdefault(job.subject_id, []).append(job.id)
@@ -63,5 +63,5 @@ async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
 def _record(job: JobView) -> str:
     """Which kind of record the job's subject is. A message is about what its key begins with."""
     if job.task == "notify.send":
-        return "supplier" if job.key.startswith("paused:suppliers:") else "channel"
+        return "supplier" if job.key.startswith(("paused:suppliers:", "ending:")) else "channel"
     return _RECORDS.get(job.task, "")

@@ -174,6 +174,23 @@ async def endings() -> list[Ending]:
     return sorted(found, key=lambda one: one.days)
 
 
+TELL_AT = (30, 14, 7, 3, 2, 1, 0, -1)
+"""With so many days left people are told by mail; looked at once a day."""
+
+
+async def run_certificate_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """People are told which certificates end soon, once a day at most and on some days only."""
+    told = [one for one in await endings() if one.days in TELL_AT]
+    if told:
+        async with db.transaction():
+            for one in told:
+                args = {"kind": "ending", "text": one.text}
+                await outbox.put(
+                    [NewJob(f"ending:{one.supplier_id}:{one.text[:60]}", "notify.send", one.supplier_id, None, args)]
+                )
+    return None
+
+
 def _said(one: Any, days: int) -> str:
     whose = "our certificate" if one.mine else "the partner's certificate"
     when = f"ends in {days} day{'s' if days != 1 else ''}" if days >= 0 else "has ended"

@@ -1,4 +1,4 @@
-"""Notify: people are told by e-mail of orders that wait for them and of connections that are paused."""
+"""Notify: people are told by e-mail of orders that wait for them, of connections that are paused and of certificates that end."""
 
 from __future__ import annotations
 
@@ -36,10 +36,15 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
 async def _one(job: Job) -> Outcome:
     now = clock.micros(clock.now())
     alert = job.args.get("kind") == "auto_failed"
-    if job.args.get("kind") == "late":
-        mail = await _late(job.subject_id, IssueCode(job.args["code"]))
-    else:
-        mail = await (_auto_failed(job.subject_id) if alert else _paused(job.subject_id, job.args))
+    match job.args.get("kind"):
+        case "auto_failed":
+            mail = await _auto_failed(job.subject_id)
+        case "late":
+            mail = await _late(job.subject_id, IssueCode(job.args["code"]))
+        case "ending":
+            mail = await _ending(job.subject_id, job.args)
+        case _:
+            mail = await _paused(job.subject_id, job.args)
     if mail is None:
         return Done()
     try:
@@ -120,3 +125,16 @@ async def _late(po_id: int, code: IssueCode) -> Mail | None:
         f"It is in the queue under Resolve; `bluebook orders resolve {order}` shows it.\n"
     )
     return Mail(channel.alert_addresses, f"{supplier}: {po_number} is late ({kind.title.lower()})", text)
+
+
+async def _ending(row_id: int, args: dict[str, Any]) -> Mail | None:
+    """A certificate of a supplier's connection ends soon: everyone who gets alerts is told."""
+    name = await db.value("SELECT name FROM suppliers WHERE id = ?", row_id)
+    addresses = sorted({a for channel in (await catalog.channels()).values() for a in channel.alert_addresses})
+    if name is None or not addresses:
+        return None
+    text = (
+        f"{name}: {args.get('text', '')}.\n\nWhen it has ended, nothing is sent to {name} and nothing of theirs is accepted. "
+        f"`bluebook suppliers set {name} …` takes the next one beside the present; both count while they are valid.\n"
+    )
+    return Mail(addresses, f"{name}: a certificate ends soon", text)

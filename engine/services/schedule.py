@@ -1,4 +1,5 @@
-"""What is done again and again: polling channels and suppliers, and the sweep. Rows say when, workers only look.
+"""What is done again and again: polling channels and suppliers, looking at certificates, and
+the sweep. Rows say when, workers only look.
 
 A schedule's key is its job's key too, so a poll that still runs is not queued twice.
 """
@@ -17,6 +18,8 @@ from engine.services.outbox import NewJob
 
 SWEEP = "system.sweep"
 SWEEP_SECONDS = 5.0
+CERTIFICATES = "system.certificates"
+HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -56,7 +59,10 @@ def _differs(want: Wanted, row: db.Row | None) -> bool:
 
 
 async def _wanted() -> list[Wanted]:
-    found = [Wanted(key(SWEEP, 0), SWEEP, 0, SWEEP_SECONDS, True)]
+    found = [
+        Wanted(key(SWEEP, 0), SWEEP, 0, SWEEP_SECONDS, True),
+        Wanted(key(CERTIFICATES, 0), CERTIFICATES, 0, DAY_SECONDS, True, first_after=HOUR_SECONDS),
+    ]
     for row in await db.rows("SELECT id, poll_seconds, rescan_seconds, enabled, paused_reason FROM channels"):
         on = bool(row[3]) and not row[4]
         found.append(_of("channels.poll", row[0], row[1], on))

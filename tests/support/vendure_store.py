@@ -54,30 +54,30 @@ class Product(msgspec.Struct, frozen=True):
     price: int
 
 
-def install(cache: Path = DEFAULT_CACHE) -> Path:
-    """The folder that holds Vendure's node_modules; the second call is instant. Raises StoreUnavailableError."""
+def install(cache: Path = DEFAULT_CACHE, source: Path = SOURCE) -> Path:
+    """The folder that holds the node_modules of ``source``; the second call is instant. Raises StoreUnavailableError."""
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             raise StoreUnavailableError(f"{tool} is not on the PATH: install Node.js 20 or later to run the real store")
     cache.mkdir(parents=True, exist_ok=True)
     marker = cache / ".installed"
-    wanted = hashlib.sha256(b"".join((SOURCE / name).read_bytes() for name in MANIFESTS)).hexdigest()
+    wanted = hashlib.sha256(b"".join((source / name).read_bytes() for name in MANIFESTS)).hexdigest()
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may want it at once
         if marker.exists() and marker.read_text() == wanted:
             return cache
         marker.unlink(missing_ok=True)
         for name in MANIFESTS:
-            shutil.copyfile(SOURCE / name, cache / name)
+            shutil.copyfile(source / name, cache / name)
         _npm_ci(cache)
         marker.write_text(wanted)
     return cache
 
 
-def installed_or_skip(cache: Path = DEFAULT_CACHE) -> Path:
+def installed_or_skip(cache: Path = DEFAULT_CACHE, source: Path = SOURCE) -> Path:
     """As ``install``; where npm is missing or out of reach the test is skipped, but in CI it fails."""
     try:
-        return install(cache)
+        return install(cache, source)
     except StoreUnavailableError as error:
         if os.environ.get("CI"):
             raise
@@ -93,7 +93,7 @@ def _npm_ci(cache: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise StoreUnavailableError(f"npm did not finish within {INSTALL_SECONDS} s") from error
     if done.returncode != 0:
-        raise StoreUnavailableError(f"npm could not install Vendure: {done.stderr.strip()[:800]}")
+        raise StoreUnavailableError(f"npm could not install what {cache.name} needs: {done.stderr.strip()[:800]}")
 
 
 class VendureStore:

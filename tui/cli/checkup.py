@@ -152,7 +152,7 @@ async def schema_fits() -> Finding:
 
 async def inside(quick: bool) -> AsyncIterator[Finding]:
     """What the database tells."""
-    for look in (workers, connections, jobs, parked, lambda: orders(quick)):
+    for look in (workers, connections, certificates, jobs, parked, lambda: orders(quick)):
         found: Callable[[], Awaitable[list[Finding]]] = look
         try:
             for finding in await found():
@@ -204,6 +204,18 @@ async def connections() -> list[Finding]:
     if not views:
         return [warn("channels", "no channel and no supplier yet", "bluebook channels add --help")]
     return [ok("channels", f"{many(len(views), 'connection')}, none paused, none failing")]
+
+
+async def certificates() -> list[Finding]:
+    """Does a certificate of an AS2 partner or ours end soon?"""
+    from engine.services import messages
+
+    return [
+        (fail if one.days < 0 else warn)(
+            "certificate", f"{one.supplier}: {one.text}", f"bluebook suppliers set {one.supplier!r}"
+        )
+        for one in await messages.endings()
+    ]
 
 
 async def jobs() -> list[Finding]:

@@ -123,7 +123,7 @@ def read(entity: Entity) -> Report:
                 words.append(part.decoded().decode("utf-8", "replace"))
     if machine is None:
         raise Unreadable(f"the answer is no MDN: it is {mime.clean(entity.content_type)[:80]}")
-    block = machine.decoded()
+    block = machine.decoded()[: mime.MAX_HEADER]
     told = mime.fields(block)
     if "disposition" not in told and machine.headers.get("disposition"):
         told = machine.headers  # some forget the blank line

@@ -25,11 +25,12 @@ _WANTED = re.compile(r"signed-receipt-micalg\s*=\s*\"?(?:optional|required)\"?\s
 
 
 class Security(msgspec.Struct, frozen=True):
-    """What is done to a message before it leaves."""
+    """What is done to a message before it leaves. ``text``: as base64, for partners that take whatever comes for text."""
 
     sign: cms.Digest | Literal["none"] = "sha256"
     encrypt: cms.CipherName | Literal["none"] = "aes256"
     compress: bool = False
+    text: bool = False
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -82,7 +83,7 @@ def build(
     mics = mdn.mics(raw)
     now = mime.parse(raw)
     if security.compress:
-        now = _pkcs7("compressed-data", "smime.p7z", cms.compress(raw), text=security.sign != "none")
+        now = _pkcs7("compressed-data", "smime.p7z", cms.compress(raw), text=security.text or security.sign != "none")
     if security.sign != "none":
         assert signer is not None
         mics = mdn.mics(now.raw)
@@ -90,7 +91,7 @@ def build(
     if security.encrypt != "none":
         assert to is not None
         inner = now.raw or b"Content-Type: " + now.headers["content-type"].encode() + b"\r\n\r\n" + now.body
-        now = _pkcs7("enveloped-data", "smime.p7m", cms.encrypt(inner, to, security.encrypt))
+        now = _pkcs7("enveloped-data", "smime.p7m", cms.encrypt(inner, to, security.encrypt), text=security.text)
     return Outgoing(now.headers["content-type"], now.body, mics)
 
 

@@ -110,25 +110,19 @@ def parts(body: bytes, boundary: str) -> list[tuple[bytes, bytes]]:
 
     Raises Unreadable where there are none, or too many.
     """
-    mark = b"--" + boundary.encode("utf-8", "replace")
     if not 1 <= len(boundary) <= 200:
         raise Unreadable("a multipart message does not say its boundary")
+    mark = re.escape(b"--" + boundary.encode("utf-8", "replace"))
     found: list[tuple[bytes, bytes]] = []
     begin = -1  # where the present part begins
-    at = 0
-    while (at := body.find(mark, at)) >= 0:
-        line_end = body.find(b"\n", at)
-        rest = body[at + len(mark) : line_end if line_end >= 0 else len(body)].strip()
-        if (at and body[at - 1 : at] != b"\n") or rest not in (b"", b"--"):
-            at += len(mark)
-            continue
+    for line in re.finditer(rb"^" + mark + rb"(--)?[ \t]{0,80}\r?(?:\n|\Z)", body, re.MULTILINE):
         if begin >= 0:
-            part = body[begin:at]
+            part = body[begin : line.start()]
             newline = b"\r\n" if part.endswith(b"\r\n") else b"\n" if part.endswith(b"\n") else b""
             found.append((part[: len(part) - len(newline)], newline))
-        if rest == b"--" or line_end < 0 or len(found) > MAX_PARTS:
+        if line[1] or len(found) > MAX_PARTS:
             break
-        begin = at = line_end + 1
+        begin = line.end()
     if not found or len(found) > MAX_PARTS:
         raise Unreadable(f"a multipart message has {len(found)} parts between its boundaries")
     return found

@@ -144,8 +144,10 @@ class Partner:
             )
         if terms.answer_url:
             headers["Receipt-Delivery-Option"] = terms.answer_url
-        if terms.security.encrypt != "none" or terms.security.compress:
-            headers["Content-Transfer-Encoding"] = "binary"
+        if content_type.startswith("application/pkcs7-mime"):
+            headers["Content-Transfer-Encoding"] = "base64" if terms.security.text else "binary"
+            # Some take what is no attachment for text.
+            headers["Content-Disposition"] = 'attachment; filename="smime.p7m"'
         return headers
 
     def _judge(self, posted: Posted, answer: Answer) -> Judged:

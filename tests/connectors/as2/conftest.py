@@ -15,7 +15,9 @@ from tests.support.pki import Pair, make
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
     """Certificates by name: ours, theirs, and a stranger's."""
     folder = tmp_path_factory.mktemp("pki")
-    return {name: make(folder, name) for name in ("ours", "theirs", "stranger", "ours2", "theirs2")}
+    return {name: make(folder, name) for name in ("ours", "theirs", "stranger", "ours2", "theirs2")} | {
+        "later": make(folder, "later", ends="20591231235959Z")
+    }
 
 
 @pytest.fixture

@@ -19,7 +19,10 @@ def partner(config: Config) -> Partner:
     """The partner, its certificates read and checked. Raises Misconfigured naming the setting."""
     terms = Terms(
         url=_url(config.as2_url, "as2_url"), ours=_name(config.as2_from, "as2_from"), theirs=_name(config.as2_to, "as2_to"),
-        security=Security(config.as2_sign, config.as2_encrypt, config.as2_compress), signed_mdn=config.as2_signed_mdn,
+        security=Security(
+            config.as2_sign, config.as2_encrypt, config.as2_compress, text=config.as2_transfer == "base64"
+        ),
+        signed_mdn=config.as2_signed_mdn,
         answer_url=_url(config.as2_answer_url, "as2_answer_url") if config.as2_mdn == "async" else "",
         receipt_hosts=host_list(config.as2_receipt_hosts), wait=config.as2_mdn_seconds, timeout=config.timeout,
         tls=_tls(config.as2_tls_certificate),

@@ -39,6 +39,7 @@ class Config(Files, frozen=True, kw_only=True, forbid_unknown_fields=True):
     as2_sign: Literal["sha256", "sha384", "sha512", "sha1", "none"] = "sha256"
     as2_encrypt: Literal["aes256", "aes128", "3des", "none"] = "aes256"
     as2_compress: bool = False
+    as2_transfer: Literal["binary", "base64"] = "binary"  # base64 for partners that take what is encrypted for text
     as2_mdn: Literal["sync", "async"] = "sync"
     as2_signed_mdn: bool = True
     as2_answer_url: str = ""  # for async: where we are reached from outside, https://we.example/as2/3
