@@ -58,7 +58,10 @@ def row(attempt: Attempt, now: int) -> tuple[Any, ...]:
     answer = attempt.answer
     if isinstance(answer, Accepted):
         return ("accepted", answer.reference, now, attempt.po_id, attempt.attempt)
-    outcome = {TryLater: "deferred", NotAuthorised: "deferred", Refused: "refused"}.get(type(answer), "unknown")
+    # By kind and not by exact type: connectors raise errors of their own that are one of these.
+    outcome = "deferred" if isinstance(answer, (TryLater, NotAuthorised)) else "unknown"
+    if isinstance(answer, Refused):
+        outcome = "refused"
     return (outcome, getattr(answer, "message", ""), now, attempt.po_id, attempt.attempt)
 
 

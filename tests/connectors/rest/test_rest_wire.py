@@ -18,7 +18,7 @@ def test_the_registry_finds_a_supplier() -> None:
     made: Supplier = connector(URL)
     assert supplier_type("rest") is Connector
     assert (made.can_find, made.can_cancel) == (True, True)
-    assert {"api_key", "callback_secret"} == Connector.secret_fields
+    assert {"api_key", "password", "client_secret", "callback_secret"} == Connector.secret_fields
 
 
 def test_the_config_narrows_what_this_supplier_can_do() -> None:

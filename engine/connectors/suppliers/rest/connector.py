@@ -28,7 +28,7 @@ class Connector:
     name: ClassVar[str] = "REST/JSON"
     docs_url: ClassVar[str] = "https://jmespath.org/specification.html"
     config_type: ClassVar[type[msgspec.Struct]] = Config
-    secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key", "callback_secret"})
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key", "password", "client_secret", "callback_secret"})
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
     stages: ClassVar[bool] = False

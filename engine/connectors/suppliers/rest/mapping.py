@@ -51,6 +51,7 @@ STATUSES: dict[str, UpdateKind | None] = {
     "inventory": UpdateKind.INVENTORY,
 }
 WHOLE_ORDER = frozenset({UpdateKind.ACKNOWLEDGED, UpdateKind.REJECTED, UpdateKind.CANCELED, UpdateKind.CANCEL_REFUSED})
+_OURS = frozenset({"accept", "content-type", "content-length", "host", "idempotency-key"})
 Path = Annotated[str, msgspec.Meta(pattern="^/")]
 
 
@@ -58,10 +59,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How to reach one supplier and how it spells things, the latter as JMESPath expressions."""
 
     base_url: Annotated[str, msgspec.Meta(pattern="^https?://[^/]+")]
-    api_key: str
     name: str = "Supplier"
-    auth_header: str = "Authorization"
-    auth_scheme: str = "Bearer"  # "" sends the bare key, as X-API-Key wants it
+    auth: Literal["header", "basic", "oauth2"] = "header"
+    auth_header: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]+$")] = "Authorization"
+    auth_scheme: str = "Bearer"  # "" sends the bare key or token, as X-API-Key wants it
+    api_key: str = ""  # header
+    username: str = ""  # basic
+    password: str = ""
+    token_url: Annotated[str, msgspec.Meta(pattern="^(https?://[^/]+.*)?$")] = ""  # oauth2: client credentials
+    client_id: str = ""
+    client_secret: str = ""
+    scope: str = ""
+    client_auth: Literal["basic", "body"] = "basic"
     method: Literal["POST", "PUT"] = "POST"
     submit_path: Path = "/orders"
     find_path: Path = "/orders/{po_number}"
@@ -95,6 +104,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     callback_signature_header: str = "X-Signature"
 
     def __post_init__(self) -> None:
+        self._authorised()
         asked = {
             "find_path": self.find_path if self.can_find else "",
             "cancel_path": self.cancel_path if self.can_cancel else "",
@@ -102,6 +112,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for setting, path in asked.items():
             if path and "{po_number}" not in path:
                 raise ValueError(f"{setting}: {path} does not say where the number goes: write {{po_number}} into it")
+
+    def _authorised(self) -> None:
+        needed = {"header": ("api_key",), "basic": ("username",), "oauth2": ("token_url", "client_id", "client_secret")}
+        for setting in needed[self.auth]:
+            if not getattr(self, setting):
+                raise ValueError(f"{setting}: auth is {self.auth}, which needs it, and it is empty")
+        if self.auth_header.lower() in _OURS:
+            raise ValueError(f"auth_header: {self.auth_header} says something else in every request; name another")
+        if not f"{self.auth_scheme} {self.api_key if self.auth == 'header' else ''}".isprintable():
+            raise ValueError("api_key or auth_scheme: there are characters in it that a header cannot carry")
+        if self.auth == "basic" and ":" in self.username:
+            raise ValueError("username: HTTP basic ends the name at the first colon, so it cannot have one")
 
     @property
     def answers_within(self) -> float | None:
