@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,13 @@ from argon2 import PasswordHasher
 from engine import clock, db, settings
 from engine.services import passwords
 from tests.support import databases
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """Children can be interrupted by a signal, also where the tests run behind ``nohup`` or ``&``, which would spare them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

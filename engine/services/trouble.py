@@ -38,7 +38,7 @@ def explain(error: Exception, doing: str, logged: Callable[[BaseException, str],
         return "the database is busy with another writer; nothing was changed, try again", 75
     if known and ("readonly" in said or "read-only" in said):
         return f"the database cannot be written ({said}); check the rights of its file and folder", 4
-    if known and type(error).__name__ in ("DBConnectionError", "ConnectionDoesNotExistError", "InterfaceError"):
+    if known and type(error).__name__ in LOST:
         return f"the database went away: {said}", 5
     if isinstance(error, OSError) and error.filename is not None:
         return _about_file(error), 4

@@ -72,8 +72,7 @@ class Serving(Server):
         return await super().handle_websocket(request)
 
     async def on_startup(self, app: web.Application) -> None:
-        """Where it is, on stdout."""
-        print(f"Bluebook is at {self.address}\nWhoever opens it acts as you. Ctrl+C ends it.", flush=True)
+        """Nothing yet: where it is, is said once it can be reached."""
 
 
 async def serve(port: int, *, readonly: bool, screen: str) -> int:
@@ -84,6 +83,7 @@ async def serve(port: int, *, readonly: bool, screen: str) -> int:
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
+        print(f"Bluebook is at {serving.address}\nWhoever opens it acts as you. Ctrl+C ends it.", flush=True)
         await asyncio.Event().wait()
     except OSError as error:
         raise Misconfigured(f"port {port} cannot be used ({error.strerror}); give another --port") from error
