@@ -26,6 +26,8 @@ _SECRET_PAIR = re.compile(
     r"""[\w-]{0,40}["']?\s{0,9}[:=>]\s{0,9}["']?(?:(?:bearer|basic|digest|token)\s{1,9})?)[^"'\s,;&<]+""",
     re.IGNORECASE,
 )
+# A link by which a supplier answers, also parted by the soft line breaks of a mail: whoever reads it could use it.
+_LINK = re.compile(r"(/answer/)(?:[A-Za-z0-9_-]|=\r?\n){20,200}")
 # Amounts stay as they were written: 10.50 is not 10.5.
 _READ = msgspec.json.Decoder(float_hook=Decimal)
 _WRITE = msgspec.json.Encoder(decimal_format="number")
@@ -143,7 +145,11 @@ def _masked(body: bytes, known: Iterable[str]) -> tuple[str, str, bool]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Not JSON, or nested so deeply that nobody meant it.
         was = body.decode("utf-8", "replace")
-        return "text", (text := _without(_SECRET_PAIR.sub(rf"\1{MASK}", was), secrets)), text != was
+        return (
+            "text",
+            (text := _without(_LINK.sub(rf"\1{MASK}", _SECRET_PAIR.sub(rf"\1{MASK}", was)), secrets)),
+            text != was,
+        )
 
 
 def _without(text: str, secrets: tuple[str, ...]) -> str:

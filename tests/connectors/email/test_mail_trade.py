@@ -11,7 +11,7 @@ import pytest
 
 from engine import db
 from engine.errors import TryLater
-from engine.services import cancel, catalog, receive, resolve, setup, tasks
+from engine.services import cancel, catalog, payloads, receive, resolve, setup, tasks
 from tests.connectors.email.post import TO, Post, bounce, reply, table_of, written
 from tests.support.desk import PERSON
 
@@ -94,7 +94,10 @@ async def test_what_no_machine_can_read_is_parked_with_its_words_and_others_mail
     into = by_mail.into
     assert into is not None
     into.put(reply(None, "Dear customer, buy our pills", sender="spam@elsewhere.test").as_bytes())
-    into.put(reply(mail, "Will be with you on Tuesday, thanks\n> Purchase order 1001-1").as_bytes())
+    body = next(part for part in mail.walk() if part.get_content_type() == "text/plain").get_payload(decode=True)
+    assert isinstance(body, bytes)
+    quoted = "On Friday you wrote: " + " ".join(word for word in body.decode().split() if "/answer/" in word)
+    into.put(reply(mail, f"Will be with you on Tuesday, thanks\n{quoted}\n> Purchase order 1001-1").as_bytes())
     unfilled = reply(mail, "As ordered.")
     unfilled.add_attachment(written(table_of(mail)), "text", "csv", filename="1001-1.csv")
     into.put(unfilled.as_bytes())
@@ -106,6 +109,11 @@ async def test_what_no_machine_can_read_is_parked_with_its_words_and_others_mail
     assert (heard.applied, heard.parked) == (1, 3)
     text, empty, moon = await by_mail.parked()
     assert "from orders@acme.test: it says: Will be with you on Tuesday, thanks" in text
+    token = quoted.rpartition("/answer/")[2]
+    assert (token in text, text.count("/answer/***")) == (False, 3)
+    stored = int(await db.value("SELECT MIN(id) FROM inbound_messages WHERE reason = ?", text))
+    seen = await payloads.shown(stored)
+    assert (seen.masked, token[:20] in seen.text.replace("=\n", ""), "/answer/***" in seen.text) == (True, False, True)
     assert "Purchase order" not in text.partition("it says")[2]  # what they quoted is ours
     assert "no filled table is attached (1001-1.csv). It says: As ordered." in empty
     assert "s.csv, line 2: the status 'on the moon' is not in the table" in moon

@@ -26,6 +26,7 @@ _RECEIVED = re.compile(r"received=(\d+)")
 _TABLES = ("text/csv", "text/comma-separated-values", "text/tab-separated-values", "application/csv")
 _BOOKS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _EMPTY = re.compile(r"nothing to sign|smime|pgp-signature")
+_LINK = re.compile(r"/answer/[A-Za-z0-9_-]{20,100}")
 _NEWS = frozenset({"delayed", "relayed", "expanded"})
 
 
@@ -186,7 +187,7 @@ def _about(letter: Letter) -> str:
 
 
 def _first(text: str, most: int = _SHOWN) -> str:
-    line = " ".join(text.split())
+    line = _LINK.sub("/answer/***", " ".join(text.split()))  # quoted by some programs as if they had written it
     return line if len(line) <= most else line[:most] + " …"
 
 
