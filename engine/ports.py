@@ -460,9 +460,13 @@ class Tried(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class HasTemplates(Protocol):
-    """A supplier whose documents have a layout that people set, under ``layouts`` in its configuration; optional."""
+    """A supplier whose documents have a layout that people set; optional.
 
-    template_kinds: ClassVar[tuple[str, ...]]
+    By kind of document, the settings that its layout is made of; where there are none named, it is the kind's own entry under
+    the setting ``layouts``.
+    """
+
+    template_kinds: ClassVar[Mapping[str, tuple[str, ...]]]
 
     def try_file(self, kind: str, name: str, body: bytes) -> Tried:
         """What a file of this kind says, row by row, with all that is wrong with it. Pure, raises Invalid for the kind."""

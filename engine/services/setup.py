@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tortoise.exceptions import IntegrityError
@@ -136,9 +136,12 @@ def _settles(config: Any, settle_seconds: int) -> None:
 
 
 async def update(
-    table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None, **options: Any
-) -> None:
-    """The options and the connector settings given are changed; the others stay. Raises NotFound, Invalid."""
+    table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None,
+    drop: Sequence[str] = (), **options: Any,
+) -> None:  # fmt: skip
+    """The options and the connector settings given are changed, those to ``drop`` are as if they had never been set, the
+    others stay. Raises NotFound, Invalid.
+    """
     model: Any = Channel if table == "channels" else Supplier
     row = await model.get_or_none(id=row_id)
     if row is None:
@@ -163,22 +166,21 @@ async def update(
     async with db.transaction():
         for key, value in options.items():
             setattr(row, key, value)
-        if values:
-            plain, secret = _merged(table, row, kind, values)
-            before["settings"] = {key: row.settings.get(key) for key in values if key not in kind.secret_fields}
+        after = dict(options)
+        if values or drop:
+            kept = {name: value for name, value in present(table, row).items() if name not in drop}
+            plain, secret = catalog.sealed_secrets(table, row.id, kind, {**kept, **(values or {})})
+            changed = dict.fromkeys(drop) | _masked(kind, values or {})
+            before["settings"] = {key: row.settings.get(key) for key in changed if key not in kind.secret_fields}
+            after["settings"] = changed
             row.settings, row.secrets = plain, secret
         await row.save()
-        after = {**options, **({"settings": _masked(kind, values)} if values else {})}
         subject = f"{table[:-1]} {row_id}"
         await settings_book.note(by, f"{table[:-1]}:change", row.name, subject=subject, before=before, after=after)
         if any(key.startswith("auto_") for key in options) and row.auto_process:
             await outbox.put([NewJob(f"auto:{row_id}", "orders.auto", row_id)])
     catalog.forget(table, row_id)
     await schedule.ensure()
-
-
-def _merged(table: Table, row: Any, kind: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    return catalog.sealed_secrets(table, row.id, kind, {**present(table, row), **values})
 
 
 def present(table: Table, row: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Templates: how a supplier's documents look, tried on a purchase order or a sample file before they are saved.
 
-A layout is part of the supplier's settings (``layouts``, by kind of document), so that another supplier's form is set and not
-programmed. Any supplier's purchase order can be shown; only one that ``HasTemplates`` can be given another layout.
+A layout is part of the supplier's settings (by kind of document, an entry of ``layouts`` or some settings of its own), so that
+another supplier's form is set and not programmed. Any supplier's purchase order can be shown; only one that ``HasTemplates``
+can be given another layout.
 """
 
 from __future__ import annotations
@@ -56,7 +57,12 @@ async def show(supplier_id: int) -> Layouts:
     """The supplier's saved layouts. Raises NotFound, and Invalid for one whose documents have none."""
     row, kind = await _row(supplier_id)
     _templated(kind)
-    return Layouts(kind.template_kinds, dict(setup.present("suppliers", row).get("layouts") or {}))
+    values = setup.present("suppliers", row)
+    saved = dict(values.get("layouts") or {})
+    for one, names in kind.template_kinds.items():
+        if own := {name: values[name] for name in names if name in values}:
+            saved[one] = own
+    return Layouts(tuple(kind.template_kinds), saved)
 
 
 async def draft(supplier_id: int, *, layout: Mapping[str, Any] | None = None, po_number: str = "") -> Drafted:
@@ -93,6 +99,11 @@ async def save(supplier_id: int, kind: str, layout: Mapping[str, Any], by: Actor
     await _made(supplier_id, kind, layout)
     if kind == "orders" and layout:
         await draft(supplier_id, layout=layout)
+    names = (await _row(supplier_id))[1].template_kinds[kind]
+    if names:
+        dropped = [name for name in names if name not in layout]
+        await setup.update("suppliers", supplier_id, by, values=dict(layout), drop=dropped)
+        return
     saved = {**(await show(supplier_id)).saved, kind: dict(layout)}
     kept = {name: value for name, value in saved.items() if value}
     await setup.update("suppliers", supplier_id, by, values={"layouts": kept})
@@ -107,7 +118,7 @@ async def _row(supplier_id: int) -> tuple[SupplierModel, Any]:
 
 def _templated(kind: Any) -> None:
     if not hasattr(kind, "template_kinds"):
-        raise Invalid(f"{kind.name} has documents of a fixed form; templates are for suppliers by files", "supplier")
+        raise Invalid(f"{kind.name} has documents of a fixed form; templates are for files and JSON", "supplier")
 
 
 async def _made(supplier_id: int, kind: str, layout: Mapping[str, Any] | None) -> Supplier:
@@ -118,7 +129,11 @@ async def _made(supplier_id: int, kind: str, layout: Mapping[str, Any] | None) -
         if kind not in of.template_kinds:
             raise Invalid(f"there is no kind of document {kind!r}; there are {', '.join(of.template_kinds)}", "kind")
     values = setup.present("suppliers", row)
-    if layout is not None:
+    if layout is not None and (names := of.template_kinds[kind]):
+        if unknown := sorted(set(layout) - set(names)):
+            raise Invalid(f"{unknown[0]!r} is no part of the {kind}' layout, which has {', '.join(names)}", "layout")
+        values = {name: value for name, value in values.items() if name not in names} | dict(layout)
+    elif layout is not None:
         values["layouts"] = {**(values.get("layouts") or {}), kind: dict(layout)}
     made: Supplier = of(registry.configure(of, values))
     return made

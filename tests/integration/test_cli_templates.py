@@ -88,4 +88,70 @@ def test_what_is_wrong_is_said(run: Run, tmp_path: Path) -> None:
         assert told in template(run, *args, code=2).stderr
     unknown = file(tmp_path, "unknown.json", {"colour": "red"})
     assert "unknown field `colour`" in template(run, "orders", "--layout", unknown, code=4).stderr
-    assert "documents of a fixed form" in run("suppliers", "template", "ACME", code=2).stderr
+
+
+UPDATES: dict[str, Any] = {
+    "updates_items": "data", "updates_next": "data[-1].nr",
+    "update": {"kind": "state", "key": "nr", "po_number": "order", "occurred_at": "at", "lines": "items[].{supplier_sku: sku,"
+               " quantity: pcs}"},
+    "status_map": {"SENT": "shipped", "OK": "acknowledged"},
+}  # fmt: skip
+PAGE = {"data": [
+    {"nr": 7, "state": "OK", "order": "1001-1", "at": "2026-01-02T10:00:00Z"},
+    {"nr": 8, "state": "SENT", "order": "1001-1", "at": "2026-01-02T10:00:00Z", "items": [{"sku": "W-1", "pcs": "two"}]},
+    {"nr": 9, "state": "GONE", "order": "1001-1", "at": "2026-01-02T10:00:00Z"},
+]}  # fmt: skip
+
+
+def of_json(run: Run, *args: str, code: int = 0) -> Any:
+    return run("suppliers", "template", "ACME", *args, code=code)
+
+
+def test_the_json_of_an_order_is_shown_and_saved(run: Run, tmp_path: Path) -> None:
+    before = of_json(run, "orders")
+    assert '"order_number": "1001"' in before.stdout
+    layout = file(tmp_path, "orders.json", {"request": "{order: po_number, items: lines[].{sku: supplier_sku}}"})
+    drafted = said(of_json(run, "orders", "--layout", layout, "--json"))
+    assert drafted["text"] == '{"items":[{"sku":"W-1"},{"sku":"G-100"}],"order":"1001-1"}'
+    assert said(of_json(run, "--json"))["layouts"] == {}  # nothing was saved by looking
+    of_json(run, "orders", "--layout", layout, "--save")
+    assert said(of_json(run, "orders", "--json"))["text"] == drafted["text"]
+    without = file(tmp_path, "without.json", {"request": "{items: lines[].supplier_sku}"})
+    assert "does not contain the po_number" in of_json(run, "orders", "--layout", without, "--save", code=4).stderr
+    stray = file(tmp_path, "stray.json", {"base_url": "http://elsewhere.example"})
+    assert "'base_url' is no part of the orders' layout" in of_json(run, "orders", "--layout", stray, code=2).stderr
+    assert said(of_json(run, "orders", "--json"))["text"] == drafted["text"]
+    of_json(run, "orders", "--layout", file(tmp_path, "none.json", {}), "--save")
+    assert said(of_json(run, "--json"))["layouts"] == {}
+    assert of_json(run, "orders").stdout == before.stdout
+    assert '"settings": {"request": null}' in run("audit", "show", "settings", "--json").stdout
+
+
+def test_a_page_of_updates_is_read_place_by_place(run: Run, tmp_path: Path) -> None:
+    layout, page = file(tmp_path, "updates.json", UPDATES), file(tmp_path, "page.json", PAGE)
+    told = said(of_json(run, "updates", "--layout", layout, "--read", page, "--json", code=3))
+    assert [place for place, _ in told["rows"]] == [f"page.json, update {n}" for n in (1, 2, 3)]
+    assert told["rows"][1][1]["lines"] == '[{"supplier_sku":"W-1","quantity":"two"}]'
+    assert [(update["kind"], update["key"]) for update in told["updates"]] == [("acknowledged", "7")]
+    assert [problem.partition(": ")[0] for problem in told["problems"]] == [f"page.json, update {n}" for n in (2, 3)]
+    assert "lines[0].quantity" in told["problems"][0]
+    assert "'GONE' is not in the status table" in told["problems"][1]
+    refused = of_json(run, "updates", "--layout", layout, "--read", page, "--save", code=2).stderr
+    assert "was not saved: page.json, update 2" in refused
+    good = file(tmp_path, "good.json", {"data": PAGE["data"][:1]})
+    of_json(run, "updates", "--layout", layout, "--read", good, "--save")
+    assert "1 row, 1 updates, 0 problems" in of_json(run, "updates", "--read", good).stdout
+    callback = file(tmp_path, "callback.json", PAGE["data"][0])
+    assert "acknowledged  1001-1" in of_json(run, "callbacks", "--read", callback).stdout  # a callback is one update
+    nowhere = of_json(run, "updates", "--read", callback, code=3).stdout
+    assert "updates_items finds no list in it" in nowhere
+
+
+def test_an_answer_is_read(run: Run, tmp_path: Path) -> None:
+    answer = file(tmp_path, "answer.json", {"order": {"no": "1001-1", "ours": 77}})
+    assert "would count as no answer" in of_json(run, "answers", "--read", answer, code=3).stdout
+    layout = file(tmp_path, "answers.json", {"answer_po_number": "order.no", "answer_reference": "order.ours"})
+    (row,) = said(of_json(run, "answers", "--layout", layout, "--read", answer, "--json"))["rows"]
+    assert row[1] == {"answer_po_number": "1001-1", "answer_reference": "77"}
+    assert "is not JSON" in of_json(run, "answers", "--read", file(tmp_path, "x.json", "<html>"), code=3).stdout
+    assert "no kind of document 'acks'" in of_json(run, "acks", "--read", answer, code=2).stderr

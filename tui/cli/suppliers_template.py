@@ -21,10 +21,11 @@ MOST_SHOWN = 20
     "bluebook suppliers template ACME orders --po 1001-1",
     "bluebook suppliers template ACME acks --read ack.csv --layout acks.json",
     "bluebook suppliers template ACME acks --read ack.csv --layout acks.json --save",
+    "bluebook suppliers template NOVA updates --read page.json",
 )
 async def template(
     supplier: Name,
-    kind: Annotated[str, typer.Argument(help="orders, acks, shipments, inventory or invoices.")] = "",
+    kind: Annotated[str, typer.Argument(help="What to look at, such as orders; without it, all there are.")] = "",
     layout: Annotated[Path | None, typer.Option(help="A layout to try, as JSON; else the saved one.")] = None,
     po: Annotated[str, typer.Option(help="Show this purchase order instead of the sample.")] = "",
     read: Annotated[Path | None, typer.Option(help="A sample file of the supplier's to read.")] = None,
@@ -81,10 +82,22 @@ def _pretty(value: Any) -> str:
 
 def _drafted(found: Any) -> Shown:
     def draw(paper: Paper) -> None:
-        for line in found.text.splitlines():
+        # JSON leaves in one line, which nobody can read; --json has the text as it leaves.
+        for line in _readable(found.text).splitlines():
             paper.line(line)
 
     return Shown(found, draw)
+
+
+def _readable(text: str) -> str:
+    import msgspec
+
+    if "\n" in text.strip():
+        return text
+    try:
+        return msgspec.json.format(text, indent=2)
+    except msgspec.DecodeError:
+        return text
 
 
 def _tried(found: Any) -> Shown:

@@ -5,7 +5,7 @@ The files travel by SFTP, FTPS, FTP or a folder (``engine.transports.ways``) and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -32,7 +32,7 @@ class Connector:
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
     stages: ClassVar[bool] = True
-    template_kinds: ClassVar[tuple[str, ...]] = KINDS
+    template_kinds: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(KINDS, ())
 
     def __init__(self, config: Config) -> None:
         if unknown := set(config.layouts) - set(KINDS):

@@ -12,8 +12,9 @@ import msgspec
 from engine import clock
 from engine.connectors.suppliers.rest.client import Declined, SupplierClient
 from engine.connectors.suppliers.rest.mapping import Config, SupplierMapping, text
+from engine.connectors.suppliers.rest.samples import KINDS, tried
 from engine.errors import Misconfigured, OutcomeUnknown, Refused, TryLater, Unreadable
-from engine.ports import Accepted, CancelAnswer, Hook, Page, Purchase, Raw, SupplierUpdate
+from engine.ports import Accepted, CancelAnswer, Hook, Page, Purchase, Raw, SupplierUpdate, Tried
 from engine.transports.http import Answer
 
 _NOBODYS = "bluebook-test-0"  # purchase orders are never called so
@@ -32,6 +33,7 @@ class Connector:
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
     stages: ClassVar[bool] = False
+    template_kinds: ClassVar[Mapping[str, tuple[str, ...]]] = KINDS
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -125,6 +127,10 @@ class Connector:
     def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
         """What a polled or called-back payload says; a status missing from ``status_map`` is Unreadable."""
         return self._mapping.read(raw.body)
+
+    def try_file(self, kind: str, name: str, body: bytes) -> Tried:
+        """What a sample of this kind says, place by place, with all that is wrong with it. Raises Invalid for the kind."""
+        return tried(self._mapping, kind, name, body)
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> Raw:
         """The payload of a genuine callback, ready to be stored; its delivery id is that of the same update polled.

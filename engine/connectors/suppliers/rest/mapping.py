@@ -294,6 +294,10 @@ class SupplierMapping:
             raise Misconfigured("request: the JSON it builds does not contain the po_number; add it")
         return msgspec.json.encode(built, order="deterministic")
 
+    def picked(self, item: Any) -> dict[str, Any]:
+        """What the ``update`` expressions find in one update, by field, as it stands there. Raises Unreadable."""
+        return {field: found for field in self._update if (found := self._pick(item, field)) is not None}
+
     def separate(self, item: Any) -> Raw:
         """One update as a payload to store. Without a key of its own it is known by its content."""
         body = msgspec.json.encode(item, order="deterministic")
