@@ -9,8 +9,9 @@ import re
 import openpyxl
 import pytest
 
-from engine import db
+from engine import clock, db
 from engine.errors import TryLater
+from engine.ports import Reminder, Reminds
 from engine.services import cancel, catalog, payloads, receive, resolve, setup, tasks
 from tests.connectors.email.post import TO, Post, bounce, reply, table_of, written
 from tests.support.desk import PERSON
@@ -277,3 +278,21 @@ async def test_a_cancel_is_asked_for_by_mail_and_answered_by_a_reply(by_mail: Po
     by_mail.into.put(answer.as_bytes())
     await by_mail.hear()
     assert await by_mail.state("1001-1") == "canceled"
+
+
+async def test_a_request_or_a_reminder_that_comes_back_says_nothing_of_the_order(by_mail: Post) -> None:
+    await by_mail.sent("1001", ("BLUE", 2))
+    connector = await catalog.supplier(by_mail.supplier_id)
+    assert isinstance(connector, Reminds)
+    now = clock.now()
+    await connector.remind(Reminder(po_number="1001-1", acknowledge=True, sent_at=now, at=now, until=now))
+    await connector.request_cancel("1001-1")
+    assert by_mail.into is not None
+    for mail in by_mail.out.mails()[1:]:
+        by_mail.into.put(bounce(mail, TO))
+    assert (await by_mail.hear()).applied == 2
+    assert await by_mail.state("1001-1") == "submitted"
+    assert [words.partition(":")[0] for _, tag, words in await by_mail.book("1001-1") if tag.endswith("noted")] == [
+        "the reminder came back", "the request to cancel came back",
+    ]  # fmt: skip
+    assert await by_mail.issues() == []

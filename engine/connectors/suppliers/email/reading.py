@@ -27,6 +27,7 @@ _TABLES = ("text/csv", "text/comma-separated-values", "text/tab-separated-values
 _BOOKS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _EMPTY = re.compile(r"nothing to sign|smime|pgp-signature")
 _LINK = re.compile(r"/answer/[A-Za-z0-9_-]{20,100}")
+_ASKED = {"cancel": "request to cancel", "remind": "reminder"}
 _NEWS = frozenset({"delayed", "relayed", "expanded"})
 
 
@@ -77,7 +78,7 @@ class LetterReader:
         named = self._named(letter)
         po_number = named.po_number if named else po_number_in(letter.subject)
         if letter.fates:
-            return self._report(letter, named, po_number, at, raw.external_id)
+            return self._report(letter, named, at, raw.external_id)
         rows = self._table(letter, po_number, raw.external_id)
         if rows:
             return self._rows.updates(rows, "shipments", at)
@@ -107,15 +108,14 @@ class LetterReader:
 
     # --- reports ------------------------------------------------------------------------------------------------------
 
-    def _report(
-        self, letter: Letter, named: Reference | None, po_number: str, at: datetime, key: str
-    ) -> tuple[SupplierUpdate, ...]:
-        if not po_number:
-            raise Unreadable(f"a mail server reports {_told(letter.fates)}, and does not say of which purchase order")
-        failed = {fate.recipient for fate in letter.fates if fate.action == "failed"}
+    def _report(self, letter: Letter, named: Reference | None, at: datetime, key: str) -> tuple[SupplierUpdate, ...]:
         said = _told(letter.fates)
-        if named is not None and named.digest.startswith("cancel") and failed:
-            kind, said = UpdateKind.NOTED, f"the request to cancel came back: {said}"
+        if named is None:
+            # A subject anybody can write; the id of a mail of ours only who has had it.
+            raise Unreadable(f"a mail server reports {said}, and does not say of which mail of ours")
+        failed = {fate.recipient for fate in letter.fates if fate.action == "failed"}
+        if (asked := _ASKED.get(named.digest[:6])) and failed:
+            kind, said = UpdateKind.NOTED, f"the {asked} came back: {said}"  # the order itself came before
         elif failed >= set(self._config.recipients):
             kind, said = UpdateKind.UNDELIVERED, f"the mail came back: {said}"
         elif failed:
@@ -128,7 +128,7 @@ class LetterReader:
         else:
             odd = next(fate.action for fate in letter.fates if fate.action not in _NEWS)
             raise Unreadable(f"a mail server reports {odd!r}, which is in no table: {said}", field="Action")
-        return (_update(kind, key, po_number, at, said),)
+        return (_update(kind, key, named.po_number, at, said),)
 
 
 def _said(raw: Raw) -> SupplierUpdate:
