@@ -61,25 +61,34 @@ class MessageLedger:
 
     # --- theirs -------------------------------------------------------------------------------------------------------
 
-    async def answered(self, message_id: str) -> tuple[Receipt | None] | None:
-        """The receipt that was given for a message of theirs, in a tuple; None for one that never came."""
-        found = await db.row(
-            "SELECT receipt, receipt_body FROM posted_messages WHERE supplier_id = ? AND direction = 'in' AND message_id = ?",
-            self._supplier_id, message_id,
-        )  # fmt: skip
-        return None if found is None else (_receipt(found),)
-
-    async def keep(self, message_id: str, digest: str, receipt: Receipt | None, inbound_id: int) -> bool:
-        """Their message is known, with its receipt; false where another process took the same one first."""
+    async def keep(self, message_id: str, digest: str, receipt: Receipt | None) -> bool:
+        """Their message is known from now on, with its receipt; false where it was known already."""
         head = "" if receipt is None else msgspec.json.encode((receipt.headers, receipt.url)).decode()
         found = await db.rows(
             "INSERT INTO posted_messages (supplier_id, direction, message_id, kind, subject, digest, mics, state, words, "
-            "posted_at, receipt, receipt_body, inbound_id) VALUES (?, 'in', ?, '', '', ?, '[]', 'taken', '', ?, ?, ?, ?) "
+            "posted_at, receipt, receipt_body) VALUES (?, 'in', ?, '', '', ?, '[]', 'taken', '', ?, ?, ?) "
             "ON CONFLICT (supplier_id, direction, message_id) DO NOTHING RETURNING id",
             self._supplier_id, message_id, digest, clock.micros(clock.now()), head,
-            None if receipt is None else receipt.body, inbound_id,
+            None if receipt is None else receipt.body,
         )  # fmt: skip
         return bool(found)
+
+    async def brought(self, message_id: str, inbound_id: int) -> None:
+        """The payload their message brought."""
+        await db.run(
+            "UPDATE posted_messages SET inbound_id = ? WHERE supplier_id = ? AND direction = 'in' AND message_id = ?",
+            inbound_id, self._supplier_id, message_id,
+        )  # fmt: skip
+
+    async def answered(self, message_id: str) -> tuple[Receipt | None, int]:
+        """The receipt that was given for a message of theirs, and the payload it brought."""
+        found = await db.row(
+            "SELECT receipt, receipt_body, inbound_id FROM posted_messages WHERE supplier_id = ? AND direction = 'in' "
+            "AND message_id = ?",
+            self._supplier_id, message_id,
+        )  # fmt: skip
+        assert found is not None
+        return _receipt(found), int(found[2])
 
     async def receipt_of(self, inbound_id: int) -> Receipt | None:
         """The receipt given for the message that brought this payload."""

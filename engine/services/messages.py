@@ -68,23 +68,17 @@ async def _keep(supplier_id: int, taken: Taken) -> Receipt | None:
     assert taken.raw is not None
     ledger = MessageLedger(supplier_id)
     async with db.transaction():
-        before = await ledger.answered(taken.message_id)
-        if before is None:
+        # First the ledger: of two copies at the same moment, the other waits here and then finds it known.
+        if await ledger.keep(taken.message_id, inbox.digest(taken.raw), taken.receipt):
             (stored,) = await inbox.store("supplier", supplier_id, Page((taken.raw,)))
-            if await ledger.keep(taken.message_id, inbox.digest(taken.raw), taken.receipt, stored.id):
-                await outbox.put(_jobs(stored.id, taken.receipt))
-                return taken.receipt
-            before = await ledger.answered(taken.message_id)
-            assert before is not None
-        receipt = before[0]
+            await ledger.brought(taken.message_id, stored.id)
+            await outbox.put(_jobs(stored.id, taken.receipt))
+            return taken.receipt
+        receipt, inbound_id = await ledger.answered(taken.message_id)
         _log.info("an AS2 message came again", supplier=supplier_id, message=taken.message_id)
         if receipt is not None and receipt.url:
             # Whoever sends it again has not had its receipt.
-            found = await db.value(
-                "SELECT inbound_id FROM posted_messages WHERE supplier_id = ? AND direction = 'in' AND message_id = ?",
-                supplier_id, taken.message_id,
-            )  # fmt: skip
-            await outbox.put([NewJob(f"mdn:{found}", "suppliers.mdn", int(found))])
+            await outbox.put([NewJob(f"mdn:{inbound_id}", "suppliers.mdn", inbound_id)])
     return receipt
 
 

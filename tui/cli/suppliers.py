@@ -53,12 +53,17 @@ async def show(supplier: Name) -> Shown:
                 ("works", _works(view)),
                 ("to post boxes", "yes" if view.po_box_allowed else "no"), ("warehouse", _warehouse(view)),
                 ("at once", f"{view.concurrency} requests"), ("last heard", connection.long_ago(view.polled_at)),
+                *([("takes messages at", f"/as2/{view.id} of `bluebook api`")] if _by_as2(view) else []),
             ]
         )  # fmt: skip
         paper.title("Methods")
         paper.table(METHODS, offered)
 
     return Shown({"supplier": view, "methods": offered}, draw)
+
+
+def _by_as2(view: Any) -> bool:
+    return bool(view.settings.get("transport") == "as2")
 
 
 def _warehouse(view: Any) -> str:

@@ -89,6 +89,7 @@ def row_of(view: SupplierView) -> SupplierRow:
     kind = connection.kind_of("suppliers", view.connector)
     # A connector can ask; a supplier may be set up so that it cannot be asked.
     finds = kind.can_find and view.settings.get("can_find") not in (False, "false")
+    finds = finds and view.settings.get("transport") != "as2"  # what was posted cannot be looked up there
     return SupplierRow(
         connection.standing(view, view.polled_at, supplier_href(view.code)), view.code,
         view.methods, supplier_href(view.code, "methods"), f"{view.offers:,}", supplier_href(view.code, "products"),

@@ -110,7 +110,7 @@ class Partner:
         except Refused as error:
             await ledger.settle(posted.message_id, "refused", error.message)
             raise
-        if self._terms.answer_url:
+        if self._terms.answer_url and not answer.headers.get("Content-Type", "").lower().startswith("multipart/"):
             return await self._wait(posted.message_id)
         judged = self._judge(msgspec.structs.replace(posted, mics=built.mics), answer)
         await ledger.settle(posted.message_id, judged.state, judged.words)
@@ -248,9 +248,9 @@ class Partner:
             raise NotFound(
                 f"the MDN is about {report.original_message_id[:120] or 'nothing'}, which was not sent from here"
             )
-        if self._terms.signed_mdn and not opened.signed:
+        if not opened.signed and (self._terms.signed_mdn or not self._terms.answer_url):
             # Anybody could have posted it.
-            raise Refused("the MDN is not signed, as we agreed", "authentication-failed")
+            raise Refused("the MDN is not signed, and none was to be posted unsigned", "authentication-failed")
         return self._weighed(posted, report, opened)
 
     def _may_answer(self, about: Envelope) -> None:
