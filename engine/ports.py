@@ -304,7 +304,8 @@ class InvoiceLine(msgspec.Struct, frozen=True):
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     """A supplier's invoice for one purchase order, or its credit note. Amounts are minor units of ``currency``.
 
-    ``total`` None: not said. ``charges`` are freight, taxes and allowances together, as far as it says them.
+    ``total`` None: not said. ``charges`` are freight, taxes and allowances together, as far as it says them. ``unclear`` is why
+    its lines could not be read, where they could not.
     """
 
     number: str
@@ -313,6 +314,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None = None
     charges: int = 0
     credit: bool = False
+    unclear: str = ""
 
 
 class SupplierUpdate(msgspec.Struct, frozen=True, kw_only=True):

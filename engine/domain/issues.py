@@ -33,6 +33,7 @@ class IssueCode(StrEnum):
     TRACKING_REJECTED = "tracking_rejected"
     CANCEL_REFUSED = "cancel_refused"
     SHIPPED_AFTER_CANCEL = "shipped_after_cancel"
+    INVOICE_DIFFERS = "invoice_differs"
     CONNECTION_AUTH = "connection_auth"
     CHANNEL_ORDER_CHANGED = "channel_order_changed"
 
@@ -125,6 +126,8 @@ _ALL = (
           R.ACKNOWLEDGE),
     _kind(C.SHIPPED_AFTER_CANCEL, "Shipped after cancellation", "CANCEL?", "It is on its way: tell the customer.", False,
           R.ACKNOWLEDGE),
+    _kind(C.INVOICE_DIFFERS, "Invoice does not fit", "INVOICE", "Compare it with what was ordered and shipped; accept it, or ask "
+          "the supplier for another.", False, R.ACKNOWLEDGE),
     _kind(C.CONNECTION_AUTH, "Credentials not accepted", "AUTH", "Give new credentials, then resume the connection.", False,
           R.RETRY, R.ACKNOWLEDGE),
     _kind(C.CHANNEL_ORDER_CHANGED, "Changed at the channel", "CHANGED", "It changed after it was sent: compare and act.",

@@ -31,7 +31,10 @@ _UNKNOWN = Apart(3, None, "its warehouse is not known")
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A supplier's offer. ``stock`` None: not told, taken as enough. ``cost`` is minor units, 1 piece."""
+    """A supplier's offer. ``stock`` None: not told, taken as enough. ``cost`` is minor units, 1 piece.
+
+    ``stale``: the stock was told so many hours ago that it is not to be relied on; 0: it is.
+    """
 
     supplier_id: int
     supplier: str
@@ -42,6 +45,7 @@ class Offer(msgspec.Struct, frozen=True):
     priority: int
     enabled: bool
     supplier_enabled: bool
+    stale: int = 0
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -112,7 +116,7 @@ class _Ranks:
         if policy == Policy.COST:
             offers.sort(key=lambda o: o.cost)
         elif policy == Policy.STOCK:
-            offers.sort(key=lambda o: -(o.stock if o.stock is not None else 1 << 40))
+            offers.sort(key=lambda o: (bool(o.stale), -(o.stock if o.stock is not None else 1 << 40)))
         elif policy == Policy.PARCELS:
             offers.sort(key=lambda o: o.supplier_id not in self.together)
         elif policy == Policy.NEAREST:
@@ -305,6 +309,8 @@ def _nobody(need: Need, disabled: str) -> str:
 
 def _reason(offer: Offer, need: Need, free: int | None, share: int, whole: Offer | None, ranks: _Ranks) -> str:
     stock = "stock not told" if free is None else f"stock {free} of {need.quantity}"
+    if offer.stale:
+        stock += f", told {_age(offer.stale)} ago and may be out of date"
     if need.policy == Policy.NEAREST:
         stock = f"{ranks.apart(offer).words}, {stock}"
     if share:
@@ -323,6 +329,10 @@ def _reason(offer: Offer, need: Need, free: int | None, share: int, whole: Offer
         nearer = ranks.distance[whole.supplier_id] < ranks.distance[offer.supplier_id]
         by = "distance" if nearer else "priority, for as near as is known"
     return f"after {whole.supplier} by {by}, {stock}"
+
+
+def _age(hours: int) -> str:
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
 
 
 def _first(offer: Offer, need: Need, ranks: _Ranks) -> str:

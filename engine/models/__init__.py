@@ -26,6 +26,7 @@ from engine.models.purchases import (
     ShipmentLine,
     Submission,
     SupplierAnswer,
+    SupplierInvoice,
     TrackingPush,
 )
 
@@ -64,6 +65,7 @@ __all__ = [
     "Submission",
     "Supplier",
     "SupplierAnswer",
+    "SupplierInvoice",
     "SupplierProduct",
     "TrackingPush",
     "User",

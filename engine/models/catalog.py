@@ -62,6 +62,9 @@ class Supplier(Model):
     )
     ack_hours = fields.IntField(default=24)
     tracking_hours = fields.IntField(default=96)
+    stock_hours = fields.IntField(default=48, description="how old its stock may be and still be believed, 0: any age")
+    stock_heard_at = UtcField(null=True, description="when it last told of any stock by itself")
+    cost_tolerance = fields.IntField(default=0, description="percent a cost may differ without a person")
     po_box_allowed = fields.BooleanField(default=True)
     warehouse_country = fields.CharField(max_length=2, null=True, description="ISO 3166-1 alpha-2")
     warehouse_region = fields.CharField(max_length=80, null=True)
@@ -131,6 +134,7 @@ class SupplierProduct(Model):
     accepted_cost = fields.BigIntField(null=True, description="the cost a person last agreed to")
     stock = fields.IntField(null=True)
     stock_at = UtcField(null=True)
+    cost_at = UtcField(null=True, description="when the cost was last told")
     enabled = fields.BooleanField(default=True)
     priority = fields.IntField(null=True, description="before the supplier's own priority")
 

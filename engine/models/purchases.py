@@ -5,7 +5,7 @@ from __future__ import annotations
 from tortoise import fields
 from tortoise.models import Model
 
-from engine.models.fields import UtcField
+from engine.models.fields import JsonField, UtcField
 
 
 class PurchaseOrder(Model):
@@ -118,6 +118,35 @@ class Acknowledgement(Model):
     class Meta:
         table = "acknowledgements"
         unique_together = (("purchase_order", "key"),)
+
+
+class SupplierInvoice(Model):
+    """What a supplier charges for one purchase order, or credits.
+
+    lines are {line, supplier_sku, quantity, unit_cost}, amounts minor units of currency; reason is what does not fit.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    purchase_order = fields.ForeignKeyField("models.PurchaseOrder", related_name="invoices", on_delete=fields.RESTRICT)
+    number = fields.CharField(max_length=120)
+    credit = fields.BooleanField(default=False)
+    currency = fields.CharField(max_length=3)
+    total = fields.BigIntField(null=True)
+    charges = fields.BigIntField(default=0)
+    lines = JsonField(default=list)
+    state = fields.CharField(max_length=12, default="new", description="new, matched, waits, differs, accepted")
+    reason = fields.TextField(default="")
+    occurred_at = UtcField()
+    received_at = UtcField()
+    due_at = UtcField(description="from when one that waits is for a person")
+    inbound_id = fields.BigIntField(null=True)
+    decided_at = UtcField(null=True)
+    decided_by = fields.CharField(max_length=120, default="")
+    note = fields.TextField(default="")
+
+    class Meta:
+        table = "supplier_invoices"
+        indexes = (("purchase_order_id",), ("number",))
 
 
 class Backorder(Model):

@@ -55,6 +55,9 @@ class SupplierRow(msgspec.Struct, frozen=True, array_like=True):
     settle_seconds: int
     ack_hours: int
     tracking_hours: int
+    stock_hours: int
+    stock_heard_at: int | None
+    cost_tolerance: int
     po_box_allowed: bool
     cursor: str | None
     warehouse_country: str | None
@@ -140,8 +143,8 @@ async def suppliers() -> dict[int, SupplierRow]:
     """Every supplier by id."""
     found = await db.rows(
         "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
-        "ack_hours, tracking_hours, po_box_allowed, cursor, warehouse_country, warehouse_region, warehouse_postal_code, "
-        "last_error, work_hours, work_timezone, holidays FROM suppliers ORDER BY id"
+        "ack_hours, tracking_hours, stock_hours, stock_heard_at, cost_tolerance, po_box_allowed, cursor, warehouse_country, "
+        "warehouse_region, warehouse_postal_code, last_error, work_hours, work_timezone, holidays FROM suppliers ORDER BY id"
     )
     return {r[0]: msgspec.convert(list(r), SupplierRow, strict=False) for r in found}
 
@@ -204,6 +207,17 @@ async def add_products(catalog: Catalog, product_ids: Sequence[int]) -> None:
     catalog.accepted_costs.update(accepted)
 
 
+def stale_hours(limit: int, heard_at: int | None, stock: int | None, told_at: int | None) -> int | None:
+    """How many hours old a stock is that is too old to be believed; None where it is not.
+
+    Only of a supplier that tells its stock by itself: what a person has typed does not grow old.
+    """
+    if not limit or heard_at is None or stock is None or told_at is None:
+        return None
+    hours = (clock.micros(clock.now()) - told_at) // 3_600_000_000
+    return hours if hours >= limit else None
+
+
 async def _offers(
     products: Sequence[int], known: dict[int, SupplierRow]
 ) -> tuple[dict[int, list[Offer]], dict[tuple[int, int], int]]:
@@ -211,14 +225,25 @@ async def _offers(
     accepted: dict[tuple[int, int], int] = {}
     for chunk in _chunks(products):
         for r in await db.rows(
-            "SELECT supplier_id, product_id, sku, cost, accepted_cost, stock, enabled, priority FROM supplier_products "
+            "SELECT supplier_id, product_id, sku, cost, accepted_cost, stock, enabled, priority, stock_at FROM supplier_products "
             f"WHERE product_id IN ({db.marks(chunk)}) ORDER BY id",
             *chunk,
         ):
             supplier = known[r[0]]
             priority = r[7] if r[7] is not None else supplier.priority
             offers.setdefault(r[1], []).append(
-                Offer(r[0], supplier.code, r[1], r[2], r[3], r[5], priority, bool(r[6]), supplier.enabled)
+                Offer(
+                    r[0],
+                    supplier.code,
+                    r[1],
+                    r[2],
+                    r[3],
+                    r[5],
+                    priority,
+                    bool(r[6]),
+                    supplier.enabled,
+                    stale_hours(supplier.stock_hours, supplier.stock_heard_at, r[5], r[8]) or 0,
+                )
             )
             if r[4] is not None:
                 accepted[r[0], r[1]] = r[4]

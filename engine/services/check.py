@@ -249,7 +249,8 @@ def _money_issues(case: Case, catalog: Catalog) -> list[Found]:
     for po in case.drafts():
         for po_line in po.lines:
             agreed = catalog.accepted_costs.get((po.supplier_id, po_line.product_id))
-            if agreed is not None and po_line.unit_cost > agreed:
+            tolerance = catalog.suppliers[po.supplier_id].cost_tolerance
+            if agreed is not None and (po_line.unit_cost - agreed) * 100 > agreed * tolerance:
                 now, before = money.show(po_line.unit_cost, po.currency), money.show(agreed, po.currency)
                 message = f"{po_line.supplier_sku} costs {now} instead of {before}"
                 cause = f"cost:{po.supplier_id}:{po_line.product_id}:{po_line.unit_cost}"

@@ -11,7 +11,7 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.errors import Invalid, NotFound
-from engine.services import order_page
+from engine.services import catalog, order_page
 from engine.services.inbox import InboxRow
 
 LARGEST_PAGE = 500
@@ -68,6 +68,9 @@ class SupplierView(_Connection, frozen=True, kw_only=True):
     settle_seconds: int
     ack_hours: int
     tracking_hours: int
+    stock_hours: int
+    stock_heard_at: datetime | None
+    cost_tolerance: int
     po_box_allowed: bool
     warehouse_country: str | None
     warehouse_region: str | None
@@ -92,7 +95,10 @@ class MethodView(msgspec.Struct, frozen=True):
 
 
 class OfferView(msgspec.Struct, frozen=True):
-    """A supplier's offer of a product: cost in minor units of ``currency``; ``stock`` None: not told."""
+    """A supplier's offer of a product: cost in minor units of ``currency``; ``stock`` None: not told.
+
+    ``stale``: the stock was told so many hours ago that it is not to be relied on, None where it is.
+    """
 
     supplier: str
     sku: str
@@ -101,6 +107,9 @@ class OfferView(msgspec.Struct, frozen=True):
     stock: int | None
     enabled: bool
     priority: int | None
+    stock_at: datetime | None = None
+    cost_at: datetime | None = None
+    stale: int | None = None
 
 
 class SupplierOffer(msgspec.Struct, frozen=True):
@@ -112,6 +121,9 @@ class SupplierOffer(msgspec.Struct, frozen=True):
     cost: int
     stock: int | None
     enabled: bool
+    stock_at: datetime | None = None
+    cost_at: datetime | None = None
+    stale: int | None = None
 
 
 class ProductView(msgspec.Struct, frozen=True):
@@ -267,11 +279,13 @@ async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[
     ids = db.padded([int(r[0]) for r in rows])
     offers: dict[int, list[OfferView]] = {}
     for r in await db.rows(
-        "SELECT p.product_id, s.code, p.sku, p.cost, s.currency, p.stock, p.enabled, p.priority FROM supplier_products AS p "
+        "SELECT p.product_id, s.code, p.sku, p.cost, s.currency, p.stock, p.enabled, p.priority, p.stock_at, p.cost_at, "
+        "s.stock_hours, s.stock_heard_at FROM supplier_products AS p "
         f"JOIN suppliers AS s ON s.id = p.supplier_id WHERE p.product_id IN ({db.marks(ids)}) ORDER BY s.code",
         *ids,
     ):
-        offers.setdefault(int(r[0]), []).append(OfferView(r[1], r[2], r[3], r[4], r[5], bool(r[6]), r[7]))
+        offer = OfferView(r[1], r[2], r[3], r[4], r[5], bool(r[6]), r[7], *_ages(r[8], r[9], r[5], r[10], r[11]))
+        offers.setdefault(int(r[0]), []).append(offer)
     return [ProductView(r[0], r[1], r[2], r[3], tuple(offers.get(int(r[0]), ()))) for r in rows]
 
 
@@ -279,11 +293,22 @@ async def offers(supplier_id: int, text: str = "", *, after: str = "", limit: in
     """What the supplier offers, by our SKU, after the SKU ``after``; ``text``: only what has it in a SKU or the title."""
     where, values = _having(text, "p.sku", "p.title", "o.sku")
     found = await db.rows(
-        "SELECT p.sku, p.title, o.sku, o.cost, o.stock, o.enabled FROM supplier_products AS o "
+        "SELECT p.sku, p.title, o.sku, o.cost, o.stock, o.enabled, o.stock_at, o.cost_at, s.stock_hours, s.stock_heard_at "
+        "FROM supplier_products AS o JOIN suppliers AS s ON s.id = o.supplier_id "
         f"JOIN products AS p ON p.id = o.product_id WHERE o.supplier_id = ? AND p.sku > ?{where} ORDER BY p.sku LIMIT ?",
         supplier_id, after, *values, max(1, min(limit, LARGEST_PAGE)),
     )  # fmt: skip
-    return [SupplierOffer(r[0], r[1], r[2], r[3], r[4], bool(r[5])) for r in found]
+    return [
+        SupplierOffer(r[0], r[1], r[2], r[3], r[4], bool(r[5]), *_ages(r[6], r[7], r[4], r[8], r[9])) for r in found
+    ]
+
+
+def _ages(
+    stock_at: int | None, cost_at: int | None, stock: int | None, limit: int, heard_at: int | None
+) -> tuple[datetime | None, datetime | None, int | None]:
+    stale = catalog.stale_hours(limit, heard_at, stock, stock_at)
+    moments = [clock.moment(at) if at is not None else None for at in (stock_at, cost_at)]
+    return moments[0], moments[1], stale
 
 
 def _having(text: str, *columns: str) -> tuple[str, list[Any]]:

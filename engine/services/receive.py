@@ -11,7 +11,7 @@ import structlog
 from engine import clock, db
 from engine.errors import BluebookError, NotAuthorised, NotFound, Unreadable
 from engine.ports import NumbersDocuments, ReadsInParts, Supplier, SupplierUpdate, UpdateKind
-from engine.services import catalog, check, connections, inbox, intake, lifecycle, receipts, supplier_says
+from engine.services import catalog, check, connections, inbox, intake, invoices, lifecycle, receipts, supplier_says
 from engine.services.catalog import SupplierRow
 from engine.services.inbox import Stored
 from engine.services.lifecycle import Actor
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 BATCH = 100
 MAX_PAGES = 10_000
 TRIES = 3
+_CHARGED = (UpdateKind.INVOICED, UpdateKind.SHIPPED)  # what an invoice is compared anew by
 MOST_PROBLEMS = 10  # of one payload, told in full
 _BUG = "Bluebook could not handle this payload; the log has the details. Replay it after an update."
 
@@ -102,6 +103,8 @@ async def take(supplier: SupplierRow, connector: Supplier, stored: Sequence[Stor
             log.exception("updates could not be applied together; they are applied order by order")
             for order_id, items in batch.items():
                 await _apply_alone(supplier, order_id, items, problems, waiting, heard, by)
+        told = {order_id for order_id, items in batch.items() if any(s.update.kind in _CHARGED for s in items)}
+        await invoices.match(sorted(told), by)
     if stock:
         heard.applied += await supplier_says.inventory(supplier, stock, by)
     rows = []

@@ -28,6 +28,7 @@ from engine.services import (
     check,
     connections,
     intake,
+    invoices,
     loading,
     merge,
     process,
@@ -337,6 +338,8 @@ async def acknowledge(issue_id: int, by: Actor, note: str = "") -> Resolved:
         scene.message = note.strip() or "read"
         if scene.issue.code == IssueCode.CHANNEL_ORDER_CHANGED:
             _let_pass(scene)
+        if scene.issue.code == IssueCode.INVOICE_DIFFERS:
+            invoices.accepted(scene.work, int(scene.issue.cause.partition(":")[2]), note)
         if scene.issue.code == IssueCode.TRACKING_REJECTED:
             shipment = _shipment(scene)
             if shipment.push == Push.FAILED:

@@ -83,7 +83,7 @@ def _masked(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known_columns(model: Any, options: Mapping[str, Any]) -> None:
-    fixed = {"id", "name", "connector", "settings", "secrets", "created_at", "cursor", "cursor_at"}
+    fixed = {"id", "name", "connector", "settings", "secrets", "created_at", "cursor", "cursor_at", "stock_heard_at"}
     unknown = [key for key in options if key in fixed or key not in model._meta.fields_map]
     if unknown:
         allowed = sorted(set(model._meta.db_fields) - fixed)
@@ -284,7 +284,7 @@ async def add_offer(
         raise Invalid(f"a cost cannot be negative: {cost}", "cost")
     values = {"sku": supplier_sku, "cost": cost, "accepted_cost": cost, **options}
     # What a person says now is newer than what the supplier said before and is heard late.
-    told = {"stock_at": clock.now()} if options.get("stock") is not None else {}
+    told = {"cost_at": clock.now()} | ({"stock_at": clock.now()} if options.get("stock") is not None else {})
     async with db.transaction():
         offer, _ = await SupplierProduct.update_or_create(values | told, supplier_id=supplier_id, product_id=product)
         await settings_book.note(

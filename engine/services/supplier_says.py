@@ -10,7 +10,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, TRANSITIONS, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Accepted, SupplierUpdate, UpdateKind
-from engine.services import bounces, cancel, check, receipts, submissions, submit
+from engine.services import bounces, cancel, check, invoices, receipts, submissions, submit
 from engine.services.casefile import Case, PurchaseLineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.catalog import SupplierRow
 from engine.services.lifecycle import Actor, Work
@@ -35,6 +35,8 @@ def apply(
             submissions.end(work, po, "accepted", why)
         submit.accepted(work, case, po, Accepted(update.reference), supplier, why)
     handled = _HANDLERS[update.kind](work, case, po, update, inbound_id)
+    if update.invoice is not None:
+        invoices.note(work, po, supplier, update.invoice, update.occurred_at, inbound_id)
     work.row(
         "acknowledgements",
         ("purchase_order_id", "kind", "key", "reference", "message", "occurred_at", "received_at", "inbound_id"),
@@ -243,7 +245,8 @@ def _cancel_refused(work: Work, case: Case, po: PurchaseRecord, update: Supplier
 
 
 def _invoiced(work: Work, case: Case, po: PurchaseRecord, update: SupplierUpdate, inbound_id: int) -> bool:
-    work.event(case, "purchase:invoiced", update.message, record=po, source="supplier", inbound_id=inbound_id)
+    said = update.message or (invoices.words(update.invoice) if update.invoice else "invoiced")
+    work.event(case, "purchase:invoiced", said, record=po, source="supplier", inbound_id=inbound_id)
     return False
 
 
@@ -276,10 +279,14 @@ async def inventory(supplier: SupplierRow, updates: Sequence[SupplierUpdate], by
     }
     async with db.transaction():
         await db.many(
-            "UPDATE supplier_products SET stock = ?, stock_at = ?, cost = COALESCE(?, cost) WHERE supplier_id = ? AND sku = ? "
-            "AND (stock_at IS NULL OR stock_at <= ?)",
-            [(line.quantity, at, line.unit_cost, supplier.id, sku, at) for sku, (at, line) in lines.items()],
+            "UPDATE supplier_products SET stock = ?, stock_at = ?, cost = COALESCE(?, cost), cost_at = COALESCE(?, cost_at) "
+            "WHERE supplier_id = ? AND sku = ? AND (stock_at IS NULL OR stock_at <= ?)",
+            [
+                (line.quantity, at, line.unit_cost, at if line.unit_cost is not None else None, supplier.id, sku, at)
+                for sku, (at, line) in lines.items()
+            ],
         )
+        await db.run("UPDATE suppliers SET stock_heard_at = ? WHERE id = ?", now, supplier.id)
     skus = list(lines)
     for start in range(0, len(skus), 500):
         chunk = skus[start : start + 500]

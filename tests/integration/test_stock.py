@@ -8,7 +8,7 @@ import pytest
 
 from engine import clock, db
 from engine.ports import SupplierUpdate, UpdateKind, UpdateLine
-from engine.services import inbox, receive
+from engine.services import inbox, listings, receive, route, setup
 from tests.support.desk import PERSON, Desk, desk
 
 SKU = "AC-2001"
@@ -77,3 +77,42 @@ async def test_what_a_person_said_is_newer_than_what_was_said_before(
         before = await known()
         await at.hear("ACME", stock(1, minutes=-60))
         assert await known() == before
+
+
+async def test_stock_grows_old_where_the_supplier_tells_it_by_itself(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(monkeypatch) as at:
+        acme = at.shop.suppliers["ACME"]
+        now = clock.now()
+        await at.hear("ACME", stock(5, minutes=0, cost=700))
+        later = now + timedelta(hours=50)  # since before it was told
+        monkeypatch.setattr(clock, "now", lambda: later)
+        told = {offer.offered_as: offer for offer in await listings.offers(acme)}
+        assert (told[SKU].stale, told[SKU].cost_at, told[SKU].stock_at) == (49, told[SKU].stock_at, told[SKU].stock_at)
+        nova = await listings.offers(at.shop.suppliers["NOVA"])
+        assert {offer.stale for offer in nova} == {None}  # NOVA never told: a person typed it, and it stays
+        await at.told(at.order("1001", ("BB-MUG-01", 2)))
+        explained = await route.explain(await at.value("SELECT id FROM orders WHERE number = '1001'"))
+        assert [line["reason"] for line in explained if line["supplier"] == "ACME"] == [
+            "first by priority, stock 5 of 2, told 2 days ago and may be out of date"
+        ]
+        await setup.update("suppliers", acme, PERSON, stock_hours=0)
+        assert {offer.stale for offer in await listings.offers(acme)} == {None}
+        await setup.update("suppliers", acme, PERSON, stock_hours=48)
+        await at.hear("ACME", stock(6, minutes=0))
+        assert {offer.offered_as: offer.stale for offer in await listings.offers(acme)}[SKU] is None
+
+
+async def test_a_cost_change_is_an_issue_beyond_the_suppliers_tolerance(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(monkeypatch) as at:
+        await setup.update("suppliers", at.shop.suppliers["ACME"], PERSON, cost_tolerance=10)
+        await at.told(at.order("1001", ("BB-MUG-01", 2)))
+        for minutes, cost, issues in ((1, 572, 0), (2, 573, 1), (3, 520, 0)):
+            await at.hear("ACME", stock(50, minutes=minutes, cost=cost))
+            assert (
+                await at.value("SELECT COUNT(*) FROM issues WHERE code = 'cost_changed' AND closed_at IS NULL")
+                == issues
+            )

@@ -14,7 +14,8 @@ from engine import clock, db
 from engine.demo.supplier_desk import Behaviour
 from engine.demo.supplier_faults import Fault, Route
 from engine.domain.issues import IssueCode
-from engine.services import cancel, check, lifecycle, overdue, process, setup, tasks
+from engine.ports import Invoice, InvoiceLine
+from engine.services import cancel, catalog, check, invoices, lifecycle, overdue, process, setup, tasks
 from tests.support.scene import DANA, WORKER, Scene
 from tests.support.terminal import Desk, at_desk
 
@@ -168,6 +169,19 @@ async def changed(scene: Scene) -> int:
     return order
 
 
+async def charged(scene: Scene) -> int:
+    order, number = await scene.sent(MUG)
+    acme = (await catalog.suppliers())[scene.shop.suppliers["ACME"]]
+    async with lifecycle.change([order], by=DANA) as work:
+        po = work.cases[0].purchase(number)
+        assert po is not None
+        work.event(work.cases[0], "purchase:invoiced", "invoice I-7", record=po)
+        bill = Invoice(number="I-7", currency="USD", lines=(InvoiceLine("AC-2001", 9, po.lines[0].unit_cost),))
+        invoices.note(work, po, acme, bill, clock.now(), 0)
+    assert await invoices.match([order], DANA) == 1
+    return order
+
+
 @dataclass(frozen=True)
 class Trouble:
     """How an Issue comes about, the keys behind ``r`` that resolve it, and how it is closed by them."""
@@ -205,6 +219,7 @@ TROUBLES: dict[IssueCode, Trouble] = {
     C.TRACKING_REJECTED: Trouble(untold, ("enter",), "retry", "Tell the channel the tracking again"),
     C.CANCEL_REFUSED: Trouble(uncancelable, ("enter",), "acknowledge", "cancel"),
     C.SHIPPED_AFTER_CANCEL: Trouble(shipped_all_the_same, ("enter",), "acknowledge", "although cancellation"),
+    C.INVOICE_DIFFERS: Trouble(charged, ("enter",), "acknowledge", "9 × AC-2001 charged in all, 1 ordered"),
     C.CONNECTION_AUTH: Trouble(locked_out, ("enter",), "resumed", "Use the connection again"),
     C.CHANNEL_ORDER_CHANGED: Trouble(changed, ("enter",), "acknowledge", "the address changed"),
 }

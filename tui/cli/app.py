@@ -14,6 +14,7 @@ from tui.cli import (
     channels,
     edi,
     inbox,
+    invoices,
     jobs,
     mappings,
     orders,
@@ -66,7 +67,7 @@ system.register(root)
 backup.register(root)
 terminal.register(root)
 web.register(root)
-for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, audit, edi, users, plugins):
+for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, invoices, audit, edi, users, plugins):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
 app.add_typer(system.db.app, name="db")
 app.add_typer(system.config.app, name="config")

@@ -44,6 +44,7 @@ def _offer(offer: Any) -> str:
     from engine.domain import money
 
     stock = "" if offer.stock is None else f" ×{offer.stock}"
+    stock += f" (told {offer.stale} h ago)" if offer.stale else ""
     return f"{offer.supplier} {money.show(offer.cost, offer.currency)}{stock}{'' if offer.enabled else ' (off)'}"
 
 

@@ -51,6 +51,9 @@ async def show(supplier: Name) -> Shown:
                 ("currency", view.currency), ("priority", f"{view.priority} (the lowest comes first)"),
                 ("acknowledges within", f"{view.ack_hours} h"), ("ships within", f"{view.tracking_hours} h"),
                 ("works", _works(view)),
+                ("stock heard", connection.long_ago(view.stock_heard_at)),
+                ("stock believed for", f"{view.stock_hours} h" if view.stock_hours else "any age"),
+                ("cost may differ by", f"{view.cost_tolerance} %"),
                 ("to post boxes", "yes" if view.po_box_allowed else "no"), ("warehouse", _warehouse(view)),
                 ("at once", f"{view.concurrency} requests"), ("last heard", connection.long_ago(view.polled_at)),
                 *([("takes messages at", f"/as2/{view.id} of `bluebook api`")] if _by_as2(view) else []),
@@ -124,7 +127,8 @@ async def set_(
 ) -> Shown:  # fmt: skip
     """Change a supplier: what is given is changed, the rest stays.
 
-    Options of ours: poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, po_box_allowed, enabled;
+    Options of ours: poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, stock_hours,
+    cost_tolerance (percent), po_box_allowed, enabled;
     when those hours run: work_hours='Mon-Fri 09:00-17:00', work_timezone and holidays='12-25, 2026-07-27..2026-08-07';
     and for the policy "nearest" warehouse_country, warehouse_postal_code and warehouse_region …
     """

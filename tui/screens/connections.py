@@ -243,6 +243,8 @@ class SuppliersScreen(ConnectionScreen):
         ("work_hours", "works, empty for always", "Mon-Fri 09:00-17:00"),
         ("work_timezone", "time zone of its hours", "America/New_York"),
         ("holidays", "its days off", "2026-11-26, 12-25"),
+        ("stock_hours", "stock believed for, hours", "0: any age"),
+        ("cost_tolerance", "cost may differ by, percent", ""),
         ("priority", "priority, lower first", ""),
         ("poll_seconds", "listened to every, seconds", ""),
         ("concurrency", "sent at once, at most", ""),

@@ -11,7 +11,7 @@ import reflex as rx
 from engine.domain.roles import Permission
 from engine.errors import BluebookError, NotFound
 from engine.services import listings, setup
-from engine.services.listings import MethodView, SupplierView
+from engine.services.listings import MethodView, SupplierOffer, SupplierView
 from webui import links, words
 from webui.states import connection
 from webui.states.base import PAGES, Book, on
@@ -200,7 +200,7 @@ class SupplierSettings(Book):
         found = await listings.offers(view.id, self.search, after=after, limit=PAGE + 1)
         self.offers = [
             OfferRow(words.plain(o.sku), words.plain(o.title), words.plain(o.offered_as),
-                     words.amount(o.cost, view.currency), "not told" if o.stock is None else f"{o.stock:,}", o.enabled)
+                     words.amount(o.cost, view.currency), _stock(o), o.enabled)
             for o in found[:PAGE]
         ]  # fmt: skip
         more = {"section": "products", "text": self.search, "after": found[PAGE - 1].sku} if len(found) > PAGE else {}
@@ -318,6 +318,12 @@ class SupplierSettings(Book):
 
 
 PAGES["suppliers"] = SupplierSettings.heard
+
+
+def _stock(offer: SupplierOffer) -> str:
+    if offer.stock is None:
+        return "not told"
+    return f"{offer.stock:,}" + (f", told {offer.stale} h ago" if offer.stale else "")
 
 
 def _method(one: MethodView) -> MethodRow:

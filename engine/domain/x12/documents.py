@@ -135,12 +135,13 @@ class ShipNotice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
-    """An 810. ``total`` as TDS01 has it, in hundredths."""
+    """An 810. ``charges`` are what its SAC (allowances counting down) and TXI add to its lines."""
 
     number: str
     date: dt.date
     po_number: str
     total: Decimal
+    charges: Decimal = Decimal(0)
     currency: str = ""
     kind: str = ""
     lines: tuple[Line, ...] = ()

@@ -113,9 +113,22 @@ def _invoice(item: Set, node: Node) -> Invoice:
         raise total.refuse(1, "total is not a whole number of hundredths")
     return Invoice(
         number=at.need(2), date=at.day(1), po_number=at.text(4), kind=at.text(7), currency=_currency(node),
-        total=hundredths if "." in total.text(1) else hundredths.scaleb(-2),
+        total=hundredths if "." in total.text(1) else hundredths.scaleb(-2), charges=_charges(item, node),
         lines=tuple(_line(item, inner, change=False) for inner in node.loops("IT1")), place=item.place,
     )  # fmt: skip
+
+
+def _charges(item: Set, node: Node) -> Decimal:
+    """Of the whole invoice, wherever in it they stand: SAC05 in hundredths, TXI02 as it is."""
+    charged = Decimal(0)
+    for part in (node, *node.loops("IT1")):
+        for at in (At(item, segment) for segment in part.all("SAC")):
+            amount = at.perhaps_number(5) or Decimal(0)
+            amount = amount if "." in at.text(5) else amount.scaleb(-2)
+            if at.need(1) in ("A", "C"):  # others are told and not charged
+                charged += amount if at.text(1) == "C" else -amount
+        charged += sum((At(item, segment).perhaps_number(2) or Decimal(0) for segment in part.all("TXI")), Decimal(0))
+    return charged
 
 
 def _stock(item: Set, node: Node) -> Stock:

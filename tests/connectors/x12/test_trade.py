@@ -10,7 +10,7 @@ import pytest
 
 from engine import clock, db
 from engine.connectors.suppliers.x12.connector import Connector
-from engine.services import cancel, catalog, numbers, outbox, receipts, tasks
+from engine.services import cancel, catalog, invoices, numbers, outbox, receipts, tasks
 from engine.services.numbers import Unnumbered
 from tests.connectors.x12.partner import US, Trade, sets, trade
 from tests.support.desk import PERSON
@@ -27,6 +27,7 @@ async def test_an_order_goes_out_and_completes_by_what_comes_back(anyhow: Trade)
     await anyhow.talk()
     assert (await anyhow.state("1001-1"), await anyhow.status(order)) == ("closed", "completed")
     assert (await anyhow.issues(), await anyhow.parked()) == ([], [])
+    assert [view.state for view in await invoices.ls()] == ["matched"]
     book = await anyhow.book(order)
     for said in ("received: their system has read it (997: accepted)", "acknowledge: their number 5", "ship_all: UPS 1Z",
                  "160.60 USD (10 × WIDGET-001, 4 × GEAR-100)"):  # fmt: skip
@@ -94,7 +95,14 @@ async def test_what_they_do_oddly_completes_and_is_written_down(strict: Trade, b
     await strict.send(order)
     await strict.talk()
     assert (await strict.state("1001-1"), await strict.status(order)) == ("closed", "completed")
-    assert (await strict.issues(), await strict.parked()) == ([], [])
+    charged = [
+        message.partition(": ")[2].partition(": ")[2]
+        for code, message in await strict.issues()
+        if code == "invoice_differs"
+    ]
+    more = ["13 × WIDGET-001 charged in all, 10 ordered; 6 × GEAR-100 charged in all, 4 ordered"]
+    assert charged == (more if behaviour == "over-ship" else [])
+    assert (len(await strict.issues()), await strict.parked()) == (len(charged), [])
     book = await strict.book(order)
     assert words in book
     assert book.count(": invoice INV") == (0 if behaviour == "no-invoice" else 1)  # the second of two is known
@@ -206,8 +214,9 @@ async def test_what_is_not_in_their_catalogue_comes_back_refused(strict: Trade) 
     order = await strict.order("1001", ("NOPE", 2), ("CABLE", 5))
     await strict.send(order)
     await strict.talk()
-    ((code, message),) = await strict.issues()
-    assert code == "supplier_rejected"
+    (code, message), (other, charged) = await strict.issues()
+    assert (code, other) == ("supplier_rejected", "invoice_differs")
+    assert charged.endswith("CABLE-2M at 3.95 USD, ordered at 3.50 USD")
     assert "NOPE-1: rejected; NOPE-1 is not in the catalogue" in message
     assert "CABLE-2M: accepted, price changed: now 3.95" in await strict.book(order)  # we offered 3.50
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from engine import ports
 from engine.connectors.suppliers.x12.answers import answer_updates
 from engine.connectors.suppliers.x12.config import Config
 from engine.connectors.suppliers.x12.items import Items
@@ -193,9 +194,26 @@ class Reader:
         return [
             SupplierUpdate(
                 kind=UpdateKind.INVOICED, key=f"810:{invoice.number}:{said.digest[:24]}", po_number=invoice.po_number,
-                occurred_at=said.at, message=told,
+                occurred_at=said.at, message=told, invoice=self._charged(invoice),
             )
         ]  # fmt: skip
+
+    def _charged(self, invoice: Invoice) -> ports.Invoice:
+        """What is to be compared with the purchase order; where it is not in whole pieces and cents, a person does it."""
+        currency = invoice.currency or self._config.currency
+        try:
+            lines = []
+            for line in invoice.lines:
+                found = self._items.line(line.line, line.ids, line.quantity, line.unit, line.place)
+                cost = _minor(line.price, currency, line.place) if line.price is not None else None
+                lines.append(ports.InvoiceLine(found.supplier_sku, found.quantity, cost, found.line))
+            return ports.Invoice(
+                number=invoice.number[:120], currency=currency, lines=tuple(lines), credit=invoice.kind in ("CN", "CR"),
+                total=_minor(abs(invoice.total), currency, invoice.place),
+                charges=money.minor(invoice.charges, currency),
+            )  # fmt: skip
+        except Unreadable as error:
+            return ports.Invoice(number=invoice.number[:120], currency=currency, lines=(), unclear=error.message)
 
     def _stock(self, stock: Stock, said: Said) -> list[SupplierUpdate]:
         if stock.purpose in codes.WITHDRAWN:
