@@ -15,6 +15,7 @@ from engine.domain.x12.scan import Segment, Set
 from engine.errors import Unreadable
 
 _MOST = Decimal(10) ** 15
+_CLOCK = re.compile(r"\d{4}(?:\d{2}(?:\d{1,2})?)?", re.ASCII)
 
 
 class At(msgspec.Struct, frozen=True):
@@ -39,7 +40,8 @@ class At(msgspec.Struct, frozen=True):
 
     def need(self, element: int) -> str:
         """An element that must be there."""
-        value = self.segment.get(element)
+        elements = self.segment.elements
+        value = elements[element].strip() if element < len(elements) else ""
         if not value:
             raise self.refuse(element, f"{self._name(element)} is missing")
         return value
@@ -76,6 +78,8 @@ class At(msgspec.Struct, frozen=True):
         return self._decimal(value, element) if value else None
 
     def _decimal(self, value: str, element: int) -> Decimal:
+        if len(value) < 10 and value.isascii() and value.isdigit():  # by far the commonest
+            return Decimal(value)
         try:
             found = Decimal(value) if value.isascii() and "_" not in value else None
         except InvalidOperation:
@@ -87,16 +91,16 @@ class At(msgspec.Struct, frozen=True):
     def ids(self, start: int) -> Ids:
         """The pairs of qualifier and item number from this element on; the first of a qualifier counts."""
         found: Ids = {}
-        for element in range(start, len(self.segment.elements) - 1, 2):
-            qualifier, value = self.segment.get(element), self.segment.get(element + 1)
-            if qualifier and value:
-                found.setdefault(qualifier, value)
+        elements = self.segment.elements
+        for qualifier, value in zip(elements[start::2], elements[start + 1 :: 2], strict=False):
+            if (kind := qualifier.strip()) and (number := value.strip()):
+                found.setdefault(kind, number)
         return found
 
 
 def clock_time(value: str) -> time | None:
     """HHMM, HHMMSS or HHMMSSDD; None for anything else."""
-    if not re.fullmatch(r"\d{4}(?:\d{2}(?:\d{1,2})?)?", value, re.ASCII):
+    if not _CLOCK.fullmatch(value):
         return None
     hour, minute, second = int(value[:2]), int(value[2:4]), int(value[4:6] or 0)
     return time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None

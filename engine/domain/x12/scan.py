@@ -80,7 +80,10 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
 
     def get(self, number: int) -> str:
         """An element by its number, without blanks around it; "" where there is none."""
-        return self.elements[number].strip() if number < len(self.elements) else ""
+        try:
+            return self.elements[number].strip()
+        except IndexError:
+            return ""
 
 
 class Set(msgspec.Struct):

@@ -45,24 +45,27 @@ def ship_notice(item: Set, node: Node) -> ShipNotice:
     at = At(item, head)
     written, dated = at.moment(3, 4)
     levels = _levels(item, node)
-    found: dict[tuple[str, ...], Parcel] = {}
+    found: dict[tuple[str, ...], list[Parcel]] = {}
     for level in levels:
         for parcel in _parcels(level):
             key = (parcel.po_number, parcel.kind, parcel.number, parcel.carrier, parcel.routing, parcel.service)
-            known = found.get(key)
-            found[key] = (
-                parcel
-                if known is None
-                else msgspec.structs.replace(
-                    known, lines=known.lines + parcel.lines, also=tuple(dict.fromkeys(known.also + parcel.also))
-                )
-            )
+            found.setdefault(key, []).append(parcel)
     shipped, zone = _shipped(node)
     return ShipNotice(
         shipment=at.text(2), purpose=at.need(1), written=written if dated else datetime.combine(written.date(), time()),
         shipped=shipped, zone=zone, levels="".join(dict.fromkeys(level.kind for level in levels)),
-        parcels=tuple(found.values()), place=item.place,
+        parcels=tuple(map(_whole, found.values())), place=item.place,
     )  # fmt: skip
+
+
+def _whole(parts: list[Parcel]) -> Parcel:
+    """The parcel of which every item told a part."""
+    if len(parts) == 1:
+        return parts[0]
+    lines = tuple(line for part in parts for line in part.lines)
+    return msgspec.structs.replace(
+        parts[0], lines=lines, also=tuple(dict.fromkeys(n for part in parts for n in part.also))
+    )
 
 
 def _levels(item: Set, node: Node) -> list[_Level]:
@@ -71,8 +74,7 @@ def _levels(item: Set, node: Node) -> list[_Level]:
     by_id: dict[str, _Level] = {}
     for inner in node.loops("HL"):
         at = At(item, inner.head)
-        number, parent = at.need(1), at.text(2)
-        kind = at.need(3)
+        number, parent, kind = at.need(1), at.text(2), at.need(3)
         if kind not in codes.LEVELS:
             raise at.refuse(3, f"level {kind!r} is not in the table")
         up = None
@@ -145,7 +147,9 @@ def _parcels(level: _Level) -> Iterator[Parcel]:
         return
     if level.up is not None and level.kind != "I" and level.up.own_lin:
         return  # a pack's part of the item it is in: read with that
-    packs = [inner for inner in level.inner if inner.kind in "PTQ" and (inner.number or inner.label)]
+    packs = (
+        [inner for inner in level.inner if inner.kind in "PTQ" and (inner.number or inner.label)] if level.inner else []
+    )
     if packs and all(pack.sn1 is not None for pack in packs):
         for pack in packs:
             assert pack.sn1 is not None

@@ -34,11 +34,18 @@ _NAMED = {"ET": "America/New_York", "CT": "America/Chicago", "MT": "America/Denv
 
 
 class Said(msgspec.Struct, frozen=True):
-    """A set on its way to updates: what it was read from, when its interchange says it was made, and its fingerprint."""
+    """A set on its way to updates: what it was read from, when its interchange says it was made."""
 
     item: Set
     at: datetime
-    digest: str
+
+    @property
+    def digest(self) -> str:
+        """What the set says, whatever envelope and control number it is said under."""
+        item = self.item
+        body = item.segments[1:-1] if item.closed else item.segments[1:]
+        text = "\x1e".join("\x1f".join(segment.elements) for segment in body)
+        return hashlib.sha256(f"{item.code}\x1d{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Reader:
@@ -110,7 +117,7 @@ class Reader:
             )
 
     def _set(self, item: Set, at: datetime) -> list[SupplierUpdate]:
-        said = Said(item, at, _digest(item))
+        said = Said(item, at)
         document = read(item, check=False)
         updates = self._maps[type(document)](document, said)
         noted = [finding.text for finding in item.findings if finding.scope == "set"]
@@ -280,13 +287,6 @@ def _cut_off(interchange: Interchange) -> Iterator[Finding]:
     """What is missing of the envelope, so that sets may be missing too; those that are there count."""
     for findings in (interchange.findings, *(group.findings for group in interchange.groups)):
         yield from (finding for finding in findings if finding.level == "error")
-
-
-def _digest(item: Set) -> str:
-    """What the set says, whatever envelope and control number it is said under."""
-    body = item.segments[1:-1] if item.closed else item.segments[1:]
-    text = "\x1e".join("\x1f".join(segment.elements) for segment in body)
-    return hashlib.sha256(f"{item.code}\x1d{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _control(text: str) -> int | None:
