@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,17 +23,31 @@ FRIDAY = datetime(2026, 11, 27, 20, 0, tzinfo=UTC)  # 15:00 in New York
 BOSS = "boss@shop.test"
 
 
-@pytest.fixture
-async def office(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Post]:
-    """The shop, and a supplier by mail that works in New York and has closed on Monday."""
+@asynccontextmanager
+async def opened(monkeypatch: pytest.MonkeyPatch, folder: Path) -> AsyncIterator[Post]:
+    """The shop, and a supplier by mail that works in New York and has closed on Monday. Needs an open database."""
     clock.use(lambda: FRIDAY)
-    with mail_server(tmp_path / "smtp") as out:
+    with mail_server(folder / "smtp") as out:
         async with post(monkeypatch, out, None) as found:
             await setup.update(
                 "suppliers", found.supplier_id, PERSON, ack_hours=4, tracking_hours=10, work_hours="Mon-Fri 09:00-17:00",
                 work_timezone="America/New_York", holidays="2026-11-30",
             )  # fmt: skip
             yield found
+
+
+@pytest.fixture
+async def office(sqlite_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Post]:
+    """The shop, for what does not depend on the database."""
+    async with opened(monkeypatch, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def each(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Post]:
+    """The shop on each database."""
+    async with opened(monkeypatch, tmp_path) as found:
+        yield found
 
 
 async def due(po_number: str) -> tuple[datetime, datetime]:
@@ -45,8 +60,8 @@ def later(at: datetime) -> None:
     clock.use(lambda: at)
 
 
-async def test_a_supplier_is_late_by_its_own_hours_and_reminded_by_mail_with_links_that_work(office: Post) -> None:
-    await office.sent("1001", ("BLUE", 2))
+async def test_a_supplier_is_late_by_its_own_hours_and_reminded_by_mail_with_links_that_work(each: Post) -> None:
+    await each.sent("1001", ("BLUE", 2))
     tuesday = datetime(2026, 12, 1, 14, tzinfo=UTC)
     assert await due("1001-1") == (tuesday + timedelta(hours=2), tuesday + timedelta(hours=8))
     later(tuesday + timedelta(hours=2))
@@ -54,9 +69,9 @@ async def test_a_supplier_is_late_by_its_own_hours_and_reminded_by_mail_with_lin
     later(tuesday + timedelta(hours=2, seconds=1))
     assert await overdue.raise_issues() == 1
     await tasks.drain()
-    [(code, _)] = await office.issues()
+    [(code, _)] = await each.issues()
     assert code == "no_ack_in_time"
-    _, reminder = office.out.mails()
+    _, reminder = each.out.mails()
     assert reminder["Subject"] == "[1001-1] Reminder: we wait for whether you will ship it"
     body = reminder.get_payload(decode=True)
     assert isinstance(body, bytes)
@@ -65,11 +80,11 @@ async def test_a_supplier_is_late_by_its_own_hours_and_reminded_by_mail_with_lin
     assert [r[0] for r in told] == [f"reminded by mail to {TO}"]
     assert await overdue.raise_issues() == 0
     await tasks.drain()
-    assert len(office.out.mails()) == 2  # reminded once
+    assert len(each.out.mails()) == 2  # reminded once
     await answers.say(confirm, Answer(reference="A-1"))
     await tasks.drain()
-    assert await office.state("1001-1") == "acknowledged"
-    assert await office.issues() == []
+    assert await each.state("1001-1") == "acknowledged"
+    assert await each.issues() == []
 
 
 async def test_who_answered_meanwhile_is_not_reminded(office: Post) -> None:
