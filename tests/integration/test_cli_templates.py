@@ -124,7 +124,9 @@ def test_the_json_of_an_order_is_shown_and_saved(run: Run, tmp_path: Path) -> No
     of_json(run, "orders", "--layout", file(tmp_path, "none.json", {}), "--save")
     assert said(of_json(run, "--json"))["layouts"] == {}
     assert of_json(run, "orders").stdout == before.stdout
-    assert '"settings": {"request": null}' in run("audit", "show", "settings", "--json").stdout
+    book = said(run("audit", "show", "settings", "--json"))["events"]
+    assert book[-1]["before"] == {"settings": {"request": "{order: po_number, items: lines[].{sku: supplier_sku}}"}}
+    assert book[-1]["after"] == {"settings": {"request": None}}
 
 
 def test_a_page_of_updates_is_read_place_by_place(run: Run, tmp_path: Path) -> None:
