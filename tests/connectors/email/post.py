@@ -174,13 +174,13 @@ async def post(
     if out.tls:
         connection |= {
             "smtp_security": "starttls", "smtp_user": mail_server.USER, "smtp_password": mail_server.PASSWORD,
-            "ca_certificates": out.tls[0].read_text(),
+            "ca_certificate": out.tls[0].read_text(),
         }  # fmt: skip
     if into is not None:
         # One setting for both: what is trusted are both certificates.
         connection |= {
             "inbox": "imap", "imap_host": "127.0.0.1", "imap_port": into.port, "imap_user": USER, "imap_password": PASSWORD,
-            "ca_certificates": connection.get("ca_certificates", "") + into.ca,
+            "ca_certificate": connection.get("ca_certificate", "") + into.ca,
         }  # fmt: skip
     woo = {"url": "http://127.0.0.1:9", "consumer_key": "k", "consumer_secret": "s"}
     shop = await setup.add_channel("Shop", "woocommerce", woo, PERSON, poll_seconds=0, rescan_seconds=0)

@@ -41,12 +41,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     maildir: str = ""  # an absolute path on this machine
     senders: str = ""  # further addresses, or @domains, whose mail is this supplier's
 
-    ca_certificates: str = ""  # PEM: trusted instead of the system's
+    ca_certificate: str = ""  # PEM: trusted instead of the system's
     links: bool = True  # to answer by, where BLUEBOOK_PUBLIC_URL is set
     link_days: int = 30
     timeout: float = 60.0
 
-    format: Literal["csv"] = "csv"
     fields: dict[str, str] = {}  # ours -> theirs, e.g. {"tracking_number": "Sendungsnummer"}
     status_map: dict[str, str] = {}  # theirs -> ours, e.g. {"in stock": "acknowledged"}
     date_format: str = ""  # strptime; empty: ISO 8601
@@ -68,6 +67,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(f"{name} is missing: it is needed to read replies")
         if not 1 <= self.link_days <= 365:
             raise ValueError("link_days must be between 1 and 365")
+
+    @property
+    def format(self) -> str:
+        """How a table is read whose name does not tell."""
+        return "csv"
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -101,7 +105,7 @@ def server(config: Config) -> Server:
         return own(settings())
     return Server(
         host=config.smtp_host, port=config.smtp_port, user=config.smtp_user, password=config.smtp_password,
-        security=config.smtp_security, ca=config.ca_certificates, timeout=config.timeout,
+        security=config.smtp_security, ca=config.ca_certificate, timeout=config.timeout,
     )  # fmt: skip
 
 
@@ -110,6 +114,6 @@ def mailbox(config: Config) -> Mailbox | None:
     if config.inbox == "imap":
         return Imap(
             config.imap_host, config.imap_port, config.imap_user, config.imap_password, security=config.imap_security,
-            folder=config.imap_folder, ca=config.ca_certificates, timeout=config.timeout,
+            folder=config.imap_folder, ca=config.ca_certificate, timeout=config.timeout,
         )  # fmt: skip
     return Maildir(config.maildir) if config.inbox == "maildir" else None
