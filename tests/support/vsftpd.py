@@ -77,14 +77,7 @@ def vsftpd(base: Path, *, root: Path, tls: bool = True, port: int = 0, **setting
     debian.install("vsftpd", VSFTPD)
     base.mkdir(parents=True, exist_ok=True)
     root.mkdir(parents=True, exist_ok=True)
-    key, certificate = base / "ftp.key", base / "ftp.pem"
-    if tls and not certificate.exists():
-        debian.install("openssl", "openssl")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
+    certificate = certify(base)[1] if tls else base
     log = base / "vsftpd.log"
     log.write_bytes(b"")
     process, port = _start(base, root, tls, port, settings)
@@ -97,6 +90,19 @@ def vsftpd(base: Path, *, root: Path, tls: bool = True, port: int = 0, **setting
         server.cut()
         process.terminate()
         process.wait(10)
+
+
+def certify(base: Path) -> tuple[Path, Path]:
+    """The key and the certificate of 127.0.0.1, made by openssl if they were not; both lie in ``base``."""
+    key, certificate = base / "ftp.key", base / "ftp.pem"
+    if not certificate.exists():
+        debian.install("openssl", "openssl")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    return key, certificate
 
 
 def _start(
@@ -129,15 +135,15 @@ def _start(
         process = subprocess.Popen(
             [VSFTPD, path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        if _listens(process, port):
+        if listens(process, port):
             return process, port
         process.kill()
         process.wait(10)
     pytest.fail(f"vsftpd does not listen: {log.read_text() if log.exists() else 'it says nothing'}")
 
 
-def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    """True once this vsftpd, and no other process, has the port."""
+def listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """True once this server, and no other process, has the port."""
     wanted = f"0100007F:{port:04X}"
     for _ in range(400):
         if process.poll() is not None:

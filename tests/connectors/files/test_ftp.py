@@ -19,6 +19,7 @@ from engine.errors import Misconfigured, NotAuthorised, NotFound, OutcomeUnknown
 from engine.transports.ftp import Ftp, Login
 from tests.connectors.files.test_delivery import BODY, PO, Cutter
 from tests.support.openssh import free_port
+from tests.support.pureftpd import pureftpd
 from tests.support.vsftpd import Vsftpd, vsftpd
 
 BIG = bytes(range(256)) * 4096  # a mebibyte
@@ -167,6 +168,32 @@ async def test_many_tasks_take_turns_and_a_lost_connection_is_opened_again(serve
     bodies = await asyncio.gather(*(files.read(f"orders/{n}.csv", 10_000) for n in range(20)))
     assert bodies == [str(n).encode() * 1000 for n in range(20)]
     await files.close()
+
+
+async def test_a_server_that_tells_facts_is_asked_for_them() -> None:
+    """Pure-FTPd, another make than the others: MLSD and MLST, a session that begins in ``/``, its own words for a no."""
+    with pureftpd() as (settings, root):
+        supplier = Connector(msgspec.convert({**settings, "acks_dir": "acks", "settle_seconds": 0}, Config))
+        await supplier.stage(PO, BODY)
+        assert await supplier.find(PO) is None
+        await supplier.submit(PO, BODY)
+        assert (root / f"orders/{PO}.csv").read_bytes() == BODY
+        assert await supplier.find(PO) is not None
+        files = supplier._files
+        await files.make_directory("acks")
+        await files.write("acks/a b.csv", ACK)
+        (entry,) = await files.listing("acks")
+        assert (entry, await files.stat("acks/a b.csv")) == (entry, entry)
+        assert (entry.size, entry.mtime) == (len(ACK), int((root / "acks/a b.csv").stat().st_mtime))
+        page = await supplier.poll(None)
+        assert [raw.body for raw in page.items] == [ACK]
+        await supplier.finish(page.done)
+        assert sorted(path.name for path in (root / "acks/processed").iterdir()) == ["a b.csv"]
+        assert await files.listing("acks") == ()
+        for call in (files.listing("nowhere"), files.read("nowhere/x", 9), files.write("nowhere/x", b"x")):
+            with pytest.raises(NotFound, match="nowhere"):
+                await call
+        await supplier.close()
 
 
 # --- killed in the middle ---------------------------------------------------------------------------------------------
