@@ -22,7 +22,9 @@ def add_routes(app: web.Application) -> None:
 
 
 async def _message(request: web.Request) -> web.Response:
-    receipt = await messages.take(int(request.match_info["id"]), request.headers, await _body(request))
+    supplier_id = int(request.match_info["id"])
+    await messages.expect(supplier_id)
+    receipt = await messages.take(supplier_id, request.headers, await _body(request))
     if receipt is None:
         return web.Response(status=200)
     return web.Response(status=200, headers=receipt.headers, body=receipt.body)

@@ -33,7 +33,7 @@ async def take(supplier_id: int, headers: Mapping[str, str], body: bytes) -> Rec
 
     Raises NotFound, Unreadable, and Refused for a message that was not accepted and wants no receipt.
     """
-    post = await _post(supplier_id)
+    post = await expect(supplier_id)
     # Servers hand on undecodable bytes as lone surrogates, and NUL has no place in a database.
     plain = {n: v.encode("utf-8", "replace").decode().replace("\0", "") for n, v in headers.items()}
     taken = await post.take(plain, body)
@@ -55,7 +55,8 @@ async def take(supplier_id: int, headers: Mapping[str, str], body: bytes) -> Rec
     return receipt if receipt is not None and not receipt.url else None
 
 
-async def _post(supplier_id: int) -> MessagePost:
+async def expect(supplier_id: int) -> MessagePost:
+    """Who takes messages of this supplier. Raises NotFound, before anything of a message is read."""
     connector = await catalog.supplier(supplier_id)
     post = post_of(connector)
     if post is None:
@@ -100,7 +101,7 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
         try:
             receipt = await MessageLedger(row.source_id).receipt_of(job.subject_id)
             if receipt is not None:
-                await (await _post(row.source_id)).post_receipt(receipt)
+                await (await expect(row.source_id)).post_receipt(receipt)
             results[job.id] = Done()
         except TryLater as error:
             results[job.id] = Retry(error.retry_after, error.message)

@@ -278,7 +278,7 @@ class Partner:
         # A signed message is hashed as its signature was, unless another is asked for.
         digest = mdn.algorithm(spelling) or (opened.digest if opened else "") or "sha256"
         mic = mdn.mic(digest, opened.content) if opened is not None else ""
-        signer = self._own.at(clock.now()) if self._own and about.wants_signed else None
+        signer = self._signer() if about.wants_signed else None
         built = mdn.build(
             recipient=self._terms.ours, original_message_id=about.message_id, disposition=disposition, words=words, mic=mic,
             spelling=spelling or mdn.spelled(digest), signer=signer, digest=msgspec.convert(digest, cms.Digest),
@@ -290,6 +290,13 @@ class Partner:
             "Content-Type": built.headers["content-type"],
         }  # fmt: skip
         return Receipt(headers, built.body, about.receipt_url if away else "")
+
+    def _signer(self) -> Credential | None:
+        try:
+            return self._own.at(clock.now()) if self._own else None
+        except NotAuthorised as error:
+            # Kept without a receipt it would be sent again and again: it is not kept, and they are told to come back.
+            raise TryLater(error.message) from error
 
     async def post_receipt(self, receipt: Receipt) -> None:
         """They have the receipt. Raises TryLater, Refused."""

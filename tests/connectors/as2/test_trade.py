@@ -121,6 +121,16 @@ async def test_their_mdn_is_posted_where_they_want_it_and_nowhere_else(here: Exc
     assert b"MDN-sent-automatically; processed" in mdn.part
 
 
+async def test_an_address_nobody_was_given_takes_nothing(here: Exchange) -> None:
+    message = here.partner.wrap(b"ISA*00~")
+    here.partner.post_to = here.partner.post_to.removesuffix("1") + "77"
+    assert (await here.partner.post(*message)).status == 404
+    await here.change(transport="folder", folder="/tmp")
+    here.partner.post_to = here.partner.post_to.removesuffix("77") + "1"
+    answer = await here.partner.post(*message)
+    assert (answer.status, "in a way that takes no AS2 messages" in answer.mdn) == (404, True)
+
+
 async def test_a_message_that_wants_no_mdn_gets_none(here: Exchange) -> None:
     answer = await here.partner.post(*here.partner.wrap(b"ISA*00~"), wants=False)
     assert (answer.status, answer.raw) == (200, b"")
@@ -336,6 +346,8 @@ async def test_an_ended_certificate_is_told_before_and_stops_what_needs_it(here:
     assert [one.days < 0 for one in await messages.endings()] == [True, True]
     answer = await partner.post(*message, wants=False)
     assert (answer.status, "no valid certificate" in answer.mdn) == (401, True)
+    # A signed MDN cannot be given any more either, so they are told to come back.
+    assert (await partner.post(*message)).status == 503
     order = await trade.order("1001", ("W-BLUE", 1))
     await trade.send(order)
     assert await trade.state("1001-1") == "queued"
