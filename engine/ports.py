@@ -403,6 +403,21 @@ class Supplier(Protocol):
         """Connections are closed."""
 
 
+@runtime_checkable
+class AsksAbout(Protocol):
+    """A supplier without a feed of updates, which is asked about each purchase order that is open there; optional.
+
+    ``ask_every``: seconds from the beginning of one round of questions to that of the next, 0 where ``poll`` has a feed.
+    ``ask_most``: purchase orders in one poll.
+    """
+
+    ask_every: float
+    ask_most: int
+
+    async def ask(self, po_numbers: Sequence[str]) -> Page:
+        """What it says of each; one that got no answer is left out, its turn comes again. Raises where none got one."""
+
+
 # --- Suppliers whose documents are numbered ---------------------------------------------------------------------------
 
 

@@ -10,8 +10,19 @@ import structlog
 
 from engine import clock, db
 from engine.errors import BluebookError, NotAuthorised, NotFound, Unreadable
-from engine.ports import NumbersDocuments, ReadsInParts, Supplier, SupplierUpdate, UpdateKind
-from engine.services import catalog, check, connections, inbox, intake, invoices, lifecycle, receipts, supplier_says
+from engine.ports import AsksAbout, NumbersDocuments, ReadsInParts, Supplier, SupplierUpdate, UpdateKind
+from engine.services import (
+    asking,
+    catalog,
+    check,
+    connections,
+    inbox,
+    intake,
+    invoices,
+    lifecycle,
+    receipts,
+    supplier_says,
+)
 from engine.services.catalog import SupplierRow
 from engine.services.inbox import Stored
 from engine.services.lifecycle import Actor
@@ -49,12 +60,42 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 async def poll(supplier_id: int, by: Actor) -> Heard:
-    """Everything the supplier had to say is stored and applied; the cursor moves once it is stored."""
+    """What the supplier has to say is stored and applied; the cursor moves once it is stored.
+
+    That is all of its feed, or its answers about the purchase orders whose turn it is where it ``AsksAbout`` them.
+    """
     supplier = (await catalog.suppliers()).get(supplier_id)
     if supplier is None:
         raise NotFound(f"there is no supplier {supplier_id}")
     connector = await catalog.supplier(supplier_id)
-    total, cursor = Heard(), supplier.cursor
+    if isinstance(connector, AsksAbout) and connector.ask_every:
+        total = await _ask(supplier, connector, by)
+    else:
+        total = await _listen(supplier, connector, by)
+    await db.run(
+        "UPDATE suppliers SET polled_at = ?, last_error = '' WHERE id = ?", clock.micros(clock.now()), supplier_id
+    )
+    return total
+
+
+async def _ask(supplier: SupplierRow, connector: Supplier, by: Actor) -> Heard:
+    """What the supplier says of the purchase orders whose turn it is; the turn moves on once it is stored."""
+    assert isinstance(connector, AsksAbout)
+    turn = await asking.due(supplier.id, supplier.cursor, every=connector.ask_every, most=connector.ask_most)
+    if turn is None:
+        return Heard()
+    page = await connector.ask(turn.po_numbers)
+    stored = await inbox.store("supplier", supplier.id, page)
+    await db.run("UPDATE suppliers SET cursor = ? WHERE id = ?", turn.cursor, supplier.id)
+    heard = await take(supplier, connector, [s for s in stored if s.state == "stored"], by)
+    heard.parked += len(page.rejected)
+    return heard
+
+
+async def _listen(supplier: SupplierRow, connector: Supplier, by: Actor) -> Heard:
+    """Everything in the supplier's feed."""
+    supplier_id = supplier.id
+    total, cursor = Heard(), asking.feed(supplier.cursor)
     for _ in range(MAX_PAGES):
         page = await connector.poll(cursor)
         stored = await inbox.store("supplier", supplier_id, page)
@@ -70,9 +111,6 @@ async def poll(supplier_id: int, by: Actor) -> Heard:
         total.parked += len(page.rejected)
         if not moved or not page.items:
             break
-    await db.run(
-        "UPDATE suppliers SET polled_at = ?, last_error = '' WHERE id = ?", clock.micros(clock.now()), supplier_id
-    )
     return total
 
 

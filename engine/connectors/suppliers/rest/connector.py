@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
 
 from engine import clock
 from engine.connectors.suppliers.rest.client import Declined, SupplierClient
-from engine.connectors.suppliers.rest.mapping import Config, SupplierMapping, text
+from engine.connectors.suppliers.rest.mapping import Asked, Config, SupplierMapping, text
 from engine.connectors.suppliers.rest.samples import KINDS, tried
 from engine.errors import Misconfigured, OutcomeUnknown, Refused, TryLater, Unreadable
-from engine.ports import Accepted, CancelAnswer, Hook, Page, Purchase, Raw, SupplierUpdate, Tried
+from engine.ports import Accepted, CancelAnswer, Hook, Page, Purchase, Raw, Rejected, SupplierUpdate, Tried
 from engine.transports.http import Answer
 
 _NOBODYS = "bluebook-test-0"  # purchase orders are never called so
 _NOWHERE = "/no-such-address/{po_number}"
+_AT_ONCE = 4  # questions about orders that are under way together
+STATUS = "application/json; asked="  # and the time of the answer, in unix seconds
 CALLBACK_MAX_AGE = 300  # seconds, to either side of our clock
 
 
@@ -42,6 +46,8 @@ class Connector:
         # The port says what the class can do; this supplier may do less, and mypy forbids the plain assignment.
         vars(self)["can_find"] = config.can_find
         vars(self)["can_cancel"] = config.can_cancel
+        self.ask_every = config.status_seconds if config.status_path else 0.0
+        self.ask_most = config.status_most
 
     def render(self, purchase: Purchase) -> bytes:
         """The JSON that goes out, built by the ``request`` expression, keys sorted. Raises Misconfigured."""
@@ -112,7 +118,10 @@ class Connector:
         return Accepted(reference, "found at the supplier")
 
     async def poll(self, cursor: str | None) -> Page:
-        """One page of updates after ``cursor``, which is the supplier's own and passed back untouched."""
+        """One page of updates after ``cursor``, which is the supplier's own and passed back untouched; none where it is asked
+        order by order."""
+        if self.ask_every:
+            return Page((), cursor)
         params = {"limit": str(self._config.page_size)} | ({"cursor": cursor} if cursor else {})
         decoded = (await self._client.ask(self._config.updates_path, params=params)).json()
         items = self._mapping.updates_items.of(decoded)
@@ -124,8 +133,49 @@ class Connector:
             raise Unreadable(f"{self._client.peer}: a page of updates came without its next cursor", "updates_next")
         return Page(tuple(self._mapping.separate(item) for item in items), following or cursor)
 
+    async def ask(self, po_numbers: Sequence[str]) -> Page:
+        """What ``status_path`` says of each; one it does not know, or refuses to speak of, is parked with its words.
+
+        What got no answer is left out. Raises NotAuthorised, and TryLater where nothing got an answer.
+        """
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(po_number: str) -> Raw | Rejected | TryLater:
+            async with turn:
+                return await self._status_of(po_number)
+
+        said = await asyncio.gather(*map(one, po_numbers), return_exceptions=True)
+        if broken := [item for item in said if isinstance(item, BaseException) and not isinstance(item, TryLater)]:
+            raise broken[0]
+        silent = [item for item in said if isinstance(item, TryLater)]
+        if silent and len(silent) == len(said):
+            raise silent[0]
+        return Page(
+            tuple(item for item in said if isinstance(item, Raw)),
+            rejected=tuple(item for item in said if isinstance(item, Rejected)),
+        )
+
+    async def _status_of(self, po_number: str) -> Raw | Rejected:
+        kind = f"{STATUS}{int(clock.now().timestamp())}"
+        try:
+            answer = await self._client.ask(self._config.status_path, po_number)
+        except Refused as no:
+            said = msgspec.json.encode({"po_number": po_number, "answered": no.code, "message": no.message})
+            return Rejected(
+                Raw(po_number, said, document=f"status {po_number}"), f"asked about {po_number}: {no.message}"
+            )
+        raw = Raw(po_number, answer.body, kind, document=f"status {po_number}")
+        try:
+            body = msgspec.json.encode(answer.json(), order="deterministic")
+        except Unreadable as error:
+            return Rejected(raw, f"{self._client.peer}'s answer about {po_number}: {error.message}")
+        return msgspec.structs.replace(raw, body=body)
+
     def read(self, raw: Raw) -> tuple[SupplierUpdate, ...]:
-        """What a polled or called-back payload says; a status missing from ``status_map`` is Unreadable."""
+        """What a payload says that was polled, asked for or called back; a status not in ``status_map`` is Unreadable."""
+        if raw.content_type.startswith(STATUS):
+            at = datetime.fromtimestamp(int(raw.content_type.removeprefix(STATUS)), UTC)
+            return self._mapping.read_status(raw.body, Asked(raw.external_id, at))
         return self._mapping.read(raw.body)
 
     def try_file(self, kind: str, name: str, body: bytes) -> Tried:
@@ -193,6 +243,14 @@ class Connector:
         Raises Misconfigured where ``find_path`` does not know a purchase order the supplier's own updates speak of: every
         404 of a mistyped address would be taken for a definite no, and what was sent would be sent again.
         """
+        if self.ask_every:
+            path = self._config.status_path
+            code, _ = await self._answer_to(path)
+            answers = (
+                f"{self._client.peer} at {self._config.base_url} accepts the key; asked about nobody's order at {path} "
+            )
+            answers += f"it answers {code}"
+            return f"{answers}; {await self._check_find([])}" if self.can_find else answers
         decoded = (await self._client.ask(self._config.updates_path, params={"limit": "50"})).json()
         items = self._mapping.updates_items.of(decoded)
         if not isinstance(items, list):

@@ -76,6 +76,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     find_path: Path = "/orders/{po_number}"
     updates_path: Path = "/updates"
     cancel_path: Path = "/orders/{po_number}/cancel"
+    status_path: Annotated[str, msgspec.Meta(pattern="^(/.*)?$")] = ""  # asked for each open order, instead of a feed
+    status_seconds: Annotated[float, msgspec.Meta(ge=1, le=604_800)] = 900.0  # between two rounds of questions
+    status_most: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 50  # questions in one poll
     timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20.0
     connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = 64
     page_size: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
@@ -88,6 +91,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     error_message: str = "error.message || message || error"
     updates_items: str = "updates"
     updates_next: str = "next"
+    status_items: str = "@"  # in the answer of status_path: one update, a list of them, or nothing
     update: dict[str, str] = msgspec.field(default_factory=dict)  # replaces single entries of UPDATE; "" drops one
     status_map: dict[str, UpdateKind | None] = msgspec.field(
         default_factory=lambda: dict(STATUSES)
@@ -108,6 +112,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         asked = {
             "find_path": self.find_path if self.can_find else "",
             "cancel_path": self.cancel_path if self.can_cancel else "",
+            "status_path": self.status_path,
         }
         for setting, path in asked.items():
             if path and "{po_number}" not in path:
@@ -259,6 +264,13 @@ PROBE = Purchase(
 )
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """Which purchase order a question was about ("": not known), and when it was answered."""
+
+    po_number: str
+    at: datetime
+
+
 class SupplierMapping:
     """Both directions of one supplier's dialect. Raises Misconfigured naming the expression that cannot work."""
 
@@ -270,6 +282,7 @@ class SupplierMapping:
         self.error_message = Expression("error_message", config.error_message)
         self.updates_items = Expression("updates_items", config.updates_items)
         self.updates_next = Expression("updates_next", config.updates_next)
+        self.status_items = Expression("status_items", config.status_items)
         self.cancel_status = Expression("cancel_status", config.cancel_status)
         if unknown := sorted(config.update.keys() - UPDATE.keys()):
             raise Misconfigured(f"update: there is no field {unknown[0]!r}; there are: {', '.join(UPDATE)}")
@@ -315,7 +328,16 @@ class SupplierMapping:
         except msgspec.DecodeError as error:
             raise Unreadable(f"the update is not JSON: {error}") from error
         items = decoded if isinstance(decoded, list) else [decoded]
-        return tuple(update for item in items if (update := self._read(item)) is not None)
+        return tuple(update for item in items if (update := self.one(item)) is not None)
+
+    def read_status(self, body: bytes, asked: Asked) -> tuple[SupplierUpdate, ...]:
+        """What a stored answer to the question about one purchase order says; its updates are known by their content."""
+        try:
+            found = self.status_items.of(msgspec.json.decode(body))
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"the answer about {asked.po_number} is not JSON: {error}") from error
+        items = found if isinstance(found, list) else [] if found is None else [found]
+        return tuple(update for item in items if (update := self.one(item, asked)) is not None)
 
     def _pick(self, item: Any, field: str) -> Any:
         return self._update[field].of(item) if field in self._update else None
@@ -323,10 +345,15 @@ class SupplierMapping:
     def _text(self, item: Any, field: str) -> str:
         return text(self._pick(item, field), field)
 
-    def _read(self, item: Any) -> SupplierUpdate | None:
+    def one(self, item: Any, asked: Asked | None = None) -> SupplierUpdate | None:
+        """What one update says, None where ``status_map`` has null for it. ``asked``: it answers a question of ours."""
         if not isinstance(item, dict):
             raise Unreadable(f"an update should be an object and is {item!r:.100}")
         key, po_number, status = (self._text(item, field) for field in ("key", "po_number", "kind"))
+        if asked is not None:
+            key, po_number = "by its content", po_number or asked.po_number
+            if asked.po_number and po_number != asked.po_number:
+                raise Unreadable(f"asked about {asked.po_number}, it answered about {po_number}", field="po_number")
         what = f"update {key or '?'} for purchase order {po_number or '?'}"
         if status not in self._config.status_map:
             raise Unreadable(f"{what}: the status {status!r} is not in the status table; add it there", field="kind")
@@ -342,11 +369,15 @@ class SupplierMapping:
         lines = self._lines(item)
         if not lines and kind not in self._config.without_lines:
             raise Unreadable(f"{what}: {kind.value} without lines says nothing about how much", field="lines")
+        when = self._pick(item, "occurred_at")
+        at = asked.at if asked is not None and when is None else _moment(when, "occurred_at")
+        if asked is not None:
+            key = _content_key(kind, po_number, lines, self._text(item, "tracking_number"), when)
         return SupplierUpdate(
             kind=kind,
             key=key,
             po_number=po_number,
-            occurred_at=_moment(self._pick(item, "occurred_at"), "occurred_at"),
+            occurred_at=at,
             lines=lines if kind is UpdateKind.INVENTORY else _counted(lines, what),
             reference=self._text(item, "reference"),
             message=self._text(item, "message"),
@@ -363,6 +394,15 @@ class SupplierMapping:
             raise Unreadable(f"lines should be a list and is {found!r:.100}", field="lines")
         currency = self._text(item, "currency") or self._config.currency
         return tuple(_line(entry, f"lines[{index}]", currency) for index, entry in enumerate(found))
+
+
+def _content_key(
+    kind: UpdateKind, po_number: str, lines: tuple[UpdateLine, ...], tracking_number: str, when: Any
+) -> str:
+    """The same for the same thing said again. A parcel is known by its number and what is in it, whatever else is told of it
+    later; anything else also by its time, as a state may come back."""
+    said = (kind, po_number, tracking_number, lines, None if tracking_number else when)
+    return "status:" + hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
 
 def _line(entry: Any, field: str, currency: str) -> UpdateLine:

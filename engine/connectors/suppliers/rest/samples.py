@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from engine.connectors.suppliers.rest.mapping import SupplierMapping, text
+from engine import clock
+from engine.connectors.suppliers.rest.mapping import Asked, SupplierMapping, text
 from engine.errors import Invalid, Unreadable
 from engine.ports import SupplierUpdate, Tried
 
@@ -16,6 +17,7 @@ KINDS = {
     "answers": ("answer_reference", "answer_po_number", "error_message"),
     "updates": ("updates_items", "updates_next", *_UPDATE),
     "callbacks": _UPDATE,
+    "statuses": ("status_items", *_UPDATE),
 }
 """The kinds of document and the settings that say how each looks. A callback is one update, and is read like those polled."""
 
@@ -36,6 +38,8 @@ def tried(mapping: SupplierMapping, kind: str, name: str, body: bytes) -> Tried:
         return _answer(mapping, name, sample)
     if kind == "callbacks":
         return _updates(mapping, [(name, sample)])
+    if kind == "statuses":
+        return _status(mapping, name, sample)
     try:
         items = mapping.updates_items.of(sample)
         following = text(mapping.updates_next.of(sample), "updates_next")
@@ -69,14 +73,26 @@ def _answer(mapping: SupplierMapping, name: str, sample: Any) -> Tried:
     return Tried(((name, {key: value for key, value in row.items() if value}),), (), tuple(problems))
 
 
-def _updates(mapping: SupplierMapping, items: list[tuple[str, Any]], problems: tuple[str, ...] = ()) -> Tried:
+def _status(mapping: SupplierMapping, name: str, sample: Any) -> Tried:
+    try:
+        found = mapping.status_items.of(sample)
+    except Unreadable as error:
+        return Tried((), (), (f"{name}: {error.message}",))
+    items = found if isinstance(found, list) else [] if found is None else [found]
+    return _updates(mapping, [(f"{name}, status {n}", item) for n, item in enumerate(items, 1)], asked=True)
+
+
+def _updates(
+    mapping: SupplierMapping, items: list[tuple[str, Any]], problems: tuple[str, ...] = (), asked: bool = False,
+) -> Tried:  # fmt: skip
     rows: list[tuple[str, dict[str, str]]] = []
     updates: list[SupplierUpdate] = []
     wrong = list(problems)
     for place, item in items:
         try:
             rows.append((place, {field: _shown(value) for field, value in mapping.picked(item).items()}))
-            updates += mapping.read(mapping.separate(item).body)
+            update = mapping.one(item, Asked("", clock.now()) if asked else None)
+            updates += [update] if update else []
         except Unreadable as error:
             field = f" ({error.field})" if error.field and error.field not in error.message else ""
             wrong.append(f"{place}: {error.message}{field}")
