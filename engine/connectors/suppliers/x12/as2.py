@@ -64,12 +64,12 @@ def _own(config: Config) -> Succession[Credential] | None:
     if not config.as2_certificate and not config.as2_private_key:
         return None
     present = certificates.credential(
-        config.as2_certificate, config.as2_private_key, config.as2_passphrase, "as2_certificate", "as2_private_key"
+        config.as2_certificate, config.as2_private_key, config.passphrase, "as2_certificate", "as2_private_key"
     )
     following = None
     if config.as2_next_certificate or config.as2_next_private_key:
         following = certificates.credential(
-            config.as2_next_certificate, config.as2_next_private_key, config.as2_passphrase, "as2_next_certificate",
+            config.as2_next_certificate, config.as2_next_private_key, config.passphrase, "as2_next_certificate",
             "as2_next_private_key",
         )  # fmt: skip
     return Succession(present, following, _since(config.as2_next_from, "as2_next_from"))

@@ -28,8 +28,7 @@ class Config(Files, frozen=True, kw_only=True, forbid_unknown_fields=True):
     as2_from: str = ""  # our AS2 name
     as2_to: str = ""  # the partner's
     as2_certificate: str = ""  # ours, in PEM
-    as2_private_key: str = ""
-    as2_passphrase: str = ""
+    as2_private_key: str = ""  # `passphrase` opens it, where it is encrypted
     as2_next_certificate: str = ""  # what follows it
     as2_next_private_key: str = ""
     as2_next_from: str = ""  # from when it is used for what we send; empty: when the first ends

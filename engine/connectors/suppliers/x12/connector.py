@@ -37,9 +37,7 @@ class Connector:
     name: ClassVar[str] = "EDI X12"
     docs_url: ClassVar[str] = "https://x12.org/products/transaction-sets"
     config_type: ClassVar[type[msgspec.Struct]] = Config
-    secret_fields: ClassVar[frozenset[str]] = SECRETS | {
-        "as2_private_key", "as2_next_private_key", "as2_passphrase",
-    }  # fmt: skip
+    secret_fields: ClassVar[frozenset[str]] = SECRETS | {"as2_private_key", "as2_next_private_key"}
     can_find: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
     stages: ClassVar[bool] = True
