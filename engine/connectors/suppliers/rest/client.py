@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from engine.connectors.suppliers.rest.auth import Token, Tokens
-from engine.connectors.suppliers.rest.mapping import Config, Expression
+from engine.connectors.suppliers.rest.mapping import Config, SupplierMapping
 from engine.errors import NotAuthorised, Refused, TryLater
 from engine.transports.http import Answer, HttpClient
 
@@ -31,7 +31,7 @@ class Unaccepted(NotAuthorised):
 class SupplierClient(HttpClient):
     """The connection to one supplier, as ``Config`` describes it."""
 
-    def __init__(self, config: Config, error_message: Expression) -> None:
+    def __init__(self, config: Config, mapping: SupplierMapping) -> None:
         standing = {"Accept": "application/json"}
         self._tokens: Tokens | None = None
         if config.auth == "header":
@@ -43,7 +43,7 @@ class SupplierClient(HttpClient):
         super().__init__(config.name, timeout=config.timeout, connections=config.connections, headers=standing)
         self._config = config
         self._base = config.base_url.rstrip("/")
-        self._error_message = error_message
+        self._mapping = mapping
 
     async def ask(self, path: str, po_number: str = "", params: Mapping[str, str] | None = None) -> Answer:
         """The answer to a question that changes nothing."""
@@ -100,7 +100,7 @@ class SupplierClient(HttpClient):
         await super().close()
 
     def _url(self, path: str, po_number: str) -> str:
-        return self._base + path.replace("{po_number}", quote(po_number, safe=""))
+        return self._base + path.replace("{po_number}", quote(self._mapping.number_out(po_number), safe=""))
 
     def _refusal(self, answer: Answer, effect: bool) -> Exception:
         error = super()._refusal(answer, effect)
@@ -114,6 +114,6 @@ class SupplierClient(HttpClient):
             decoded = msgspec.json.decode(answer.body)
         except msgspec.DecodeError:
             return Declined(error.message, error.code, None)
-        said = self._error_message.of(decoded)
+        said = self._mapping.error_message.of(decoded)
         message = f"{self.peer}: {said.strip()}" if isinstance(said, str) and said.strip() else error.message
         return Declined(message, error.code, decoded)

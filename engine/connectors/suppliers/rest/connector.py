@@ -42,7 +42,7 @@ class Connector:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._mapping = SupplierMapping(config)
-        self._client = SupplierClient(config, self._mapping.error_message)
+        self._client = SupplierClient(config, self._mapping)
         # The port says what the class can do; this supplier may do less, and mypy forbids the plain assignment.
         vars(self)["can_find"] = config.can_find
         vars(self)["can_cancel"] = config.can_cancel
@@ -73,7 +73,7 @@ class Connector:
     def _accepted(self, po_number: str, answer: Answer) -> Accepted:
         try:
             decoded = answer.json()
-            named = text(self._mapping.answer_po_number.of(decoded), "answer_po_number")
+            named = self._mapping.answered(decoded)
             reference = text(self._mapping.answer_reference.of(decoded), "answer_reference")
         except Unreadable as error:
             # It said yes; only the details are lost. Treating this as a failure would send the goods twice.
@@ -85,7 +85,7 @@ class Connector:
     async def _after_conflict(self, po_number: str, no: Declined) -> Accepted:
         """A duplicate is a yes given earlier, when it is about this very purchase order."""
         try:
-            if no.answer is not None and self._mapping.answer_po_number.of(no.answer) == po_number:
+            if no.answer is not None and self._mapping.answered(no.answer) == po_number:
                 reference = text(self._mapping.answer_reference.of(no.answer), "answer_reference")
                 return Accepted(reference, "the supplier already had it")
         except Unreadable:
@@ -105,7 +105,7 @@ class Connector:
         try:
             answer = await self._client.ask(self._config.find_path, po_number)
             decoded = answer.json()
-            named = text(self._mapping.answer_po_number.of(decoded), "answer_po_number")
+            named = self._mapping.answered(decoded)
             reference = text(self._mapping.answer_reference.of(decoded), "answer_reference")
         except Refused as no:
             if no.code == "404":
@@ -306,7 +306,9 @@ class Connector:
             await self._client.ask(path, _NOBODYS)
         except Declined as no:
             said = no.message if no.answer is None else msgspec.json.encode(no.answer).decode()
-            return no.code or "", said.replace(path.replace("{po_number}", _NOBODYS), "").encode()
+            return no.code or "", said.replace(
+                path.replace("{po_number}", self._mapping.number_out(_NOBODYS)), ""
+            ).encode()
         return "200", b""
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from jmespath.exceptions import JMESPathError, ParseError
 from jmespath.functions import Functions
 
 from engine.connectors.suppliers.rest import quick
+from engine.connectors.suppliers.rest.presets import PRESETS, coded, plain
 from engine.domain import money
 from engine.errors import BluebookError, Misconfigured, Unreadable
 from engine.ports import Address, Purchase, PurchaseLine, Raw, SupplierUpdate, UpdateKind, UpdateLine
@@ -60,6 +61,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     base_url: Annotated[str, msgspec.Meta(pattern="^https?://[^/]+")]
     name: str = "Supplier"
+    preset: Literal["none", "amazon_vendor_df"] = "none"
+    constants: dict[str, str] = msgspec.field(default_factory=dict)  # for request: constants.<name>
+    po_number_form: Literal["as_is", "alphanumeric"] = "as_is"
     auth: Literal["header", "basic", "oauth2"] = "header"
     auth_header: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]+$")] = "Authorization"
     auth_scheme: str = "Bearer"  # "" sends the bare key or token, as X-API-Key wants it
@@ -108,6 +112,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     callback_signature_header: str = "X-Signature"
 
     def __post_init__(self) -> None:
+        self._take_preset()
         self._authorised()
         asked = {
             "find_path": self.find_path if self.can_find else "",
@@ -117,6 +122,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for setting, path in asked.items():
             if path and "{po_number}" not in path:
                 raise ValueError(f"{setting}: {path} does not say where the number goes: write {{po_number}} into it")
+
+    def _take_preset(self) -> None:
+        preset = PRESETS.get(self.preset)
+        if preset is None:
+            return
+        if missing := [name for name in preset.constants if not self.constants.get(name)]:
+            raise ValueError(f"constants: {self.preset} needs {', '.join(missing)}")
+        for field in msgspec.structs.fields(type(self)):
+            if field.name not in preset.settings:
+                continue
+            mine, theirs = getattr(self, field.name), preset.settings[field.name]
+            unset = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+            if isinstance(theirs, dict):
+                theirs = theirs | (mine if mine != unset else {})
+            elif mine != unset:
+                continue
+            msgspec.structs.force_setattr(self, field.name, theirs)
 
     def _authorised(self) -> None:
         needed = {"header": ("api_key",), "basic": ("username",), "oauth2": ("token_url", "client_id", "client_secret")}
@@ -276,6 +298,7 @@ class SupplierMapping:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._preset = PRESETS.get(config.preset)
         self._request = Expression("request", config.request)
         self.answer_reference = Expression("answer_reference", config.answer_reference)
         self.answer_po_number = Expression("answer_po_number", config.answer_po_number)
@@ -299,13 +322,37 @@ class SupplierMapping:
 
         Raises Misconfigured when the expression drops the po_number: without it nothing could be found again.
         """
+        seen = document(purchase)
+        seen["po_number"] = self.number_out(purchase.po_number)
+        if self._config.constants:
+            seen["constants"] = self._config.constants
+        if self._preset:
+            for line in seen["lines"]:
+                line["currency"] = purchase.currency  # an expression for a line does not see the purchase
         try:
-            built = self._request.of(document(purchase))
+            built = self._request.of(seen)
         except Unreadable as error:
             raise Misconfigured(error.message) from error
-        if not _mentions(built, purchase.po_number):
+        if not _mentions(built, self.number_out(purchase.po_number)):
             raise Misconfigured("request: the JSON it builds does not contain the po_number; add it")
         return msgspec.json.encode(built, order="deterministic")
+
+    def number_out(self, po_number: str) -> str:
+        """The number as it stands in what we send and ask."""
+        return coded(po_number) if self._config.po_number_form == "alphanumeric" else po_number
+
+    def number_in(self, said: Any, setting: str) -> str:
+        """The number that an answer or update names, as it is ours; "" for none. Raises Unreadable."""
+        number = text(said, setting)
+        return plain(number) if self._config.po_number_form == "alphanumeric" else number
+
+    def answered(self, answer: Any) -> str:
+        """The purchase order that an answer to submit or look-up is about; "" for none. Raises Unreadable."""
+        return self.number_in(self.answer_po_number.of(answer), "answer_po_number")
+
+    def apart(self, item: Any) -> list[Any]:
+        """The single updates in one that was received: itself, unless the preset's dialect puts many into one."""
+        return self._preset.apart(item) if self._preset else [item]
 
     def picked(self, item: Any) -> dict[str, Any]:
         """What the ``update`` expressions find in one update, by field, as it stands there. Raises Unreadable."""
@@ -315,7 +362,7 @@ class SupplierMapping:
         """One update as a payload to store. Without a key of its own it is known by its content."""
         body = msgspec.json.encode(item, order="deterministic")
         try:
-            po_number = text(self._pick(item, "po_number"), "po_number")
+            po_number = self.number_in(self._pick(item, "po_number"), "po_number")
             key = text(self._pick(item, "key"), "key")
         except Unreadable:  # reading the stored payload will say so again, to a person
             po_number = key = ""
@@ -328,7 +375,8 @@ class SupplierMapping:
         except msgspec.DecodeError as error:
             raise Unreadable(f"the update is not JSON: {error}") from error
         items = decoded if isinstance(decoded, list) else [decoded]
-        return tuple(update for item in items if (update := self.one(item)) is not None)
+        single = [update for item in items for update in self.apart(item)]
+        return tuple(update for item in single if (update := self.one(item)) is not None)
 
     def read_status(self, body: bytes, asked: Asked) -> tuple[SupplierUpdate, ...]:
         """What a stored answer to the question about one purchase order says; its updates are known by their content."""
@@ -337,7 +385,8 @@ class SupplierMapping:
         except msgspec.DecodeError as error:
             raise Unreadable(f"the answer about {asked.po_number} is not JSON: {error}") from error
         items = found if isinstance(found, list) else [] if found is None else [found]
-        return tuple(update for item in items if (update := self.one(item, asked)) is not None)
+        single = [update for item in items for update in self.apart(item)]
+        return tuple(update for item in single if (update := self.one(item, asked)) is not None)
 
     def _pick(self, item: Any, field: str) -> Any:
         return self._update[field].of(item) if field in self._update else None
@@ -350,6 +399,7 @@ class SupplierMapping:
         if not isinstance(item, dict):
             raise Unreadable(f"an update should be an object and is {item!r:.100}")
         key, po_number, status = (self._text(item, field) for field in ("key", "po_number", "kind"))
+        po_number = self.number_in(po_number, "po_number")
         if asked is not None:
             key, po_number = "by its content", po_number or asked.po_number
             if asked.po_number and po_number != asked.po_number:

@@ -90,9 +90,10 @@ def _updates(
     wrong = list(problems)
     for place, item in items:
         try:
-            rows.append((place, {field: _shown(value) for field, value in mapping.picked(item).items()}))
-            update = mapping.one(item, Asked("", clock.now()) if asked else None)
-            updates += [update] if update else []
+            for single in mapping.apart(item):
+                rows.append((place, {field: _shown(value) for field, value in mapping.picked(single).items()}))
+                update = mapping.one(single, Asked("", clock.now()) if asked else None)
+                updates += [update] if update else []
         except Unreadable as error:
             field = f" ({error.field})" if error.field and error.field not in error.message else ""
             wrong.append(f"{place}: {error.message}{field}")
