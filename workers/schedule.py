@@ -28,6 +28,11 @@ async def sweep(ids: list[int], token: str) -> None:
     await tasks.run(await load(ids, token))
 
 
+@actor("system.certificates")
+async def certificates(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))
+
+
 @actor(OTHER)
 async def other(ids: list[int], token: str) -> None:
     await tasks.run(await load(ids, token))
