@@ -93,7 +93,8 @@ def config_field(one: rx.Var[FieldView]) -> rx.Component:
         ("long", rx.el.textarea(rows=4, **plain)),
         ("json", rx.el.textarea(rows=3, **plain)),
         ("number", rx.el.input(input_mode="decimal", **plain)),
-        ("secret", rx.el.input(type="password", **(same | {"auto_complete": "new-password"}), required=one.required)),
+        # No password fields: browsers would offer to keep them as somebody's log-in, and make several log-ins of several.
+        ("secret", rx.el.input(class_name="hidden-text", **same, required=one.required)),
         ("secret-long", rx.el.textarea(rows=4, class_name="hidden-text", **same, required=one.required)),
         rx.el.input(**plain),
     )  # fmt: skip
