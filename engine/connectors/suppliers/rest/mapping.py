@@ -61,9 +61,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     base_url: Annotated[str, msgspec.Meta(pattern="^https?://[^/]+")]
     name: str = "Supplier"
-    preset: Literal["none", "amazon_vendor_df"] = "none"
-    constants: dict[str, str] = msgspec.field(default_factory=dict)  # for request: constants.<name>
-    po_number_form: Literal["as_is", "alphanumeric"] = "as_is"
     auth: Literal["header", "basic", "oauth2"] = "header"
     auth_header: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]+$")] = "Authorization"
     auth_scheme: str = "Bearer"  # "" sends the bare key or token, as X-API-Key wants it
@@ -110,6 +107,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     callback_secret: str = ""
     callback_timestamp_header: str = "X-Timestamp"
     callback_signature_header: str = "X-Signature"
+
+    preset: Literal["none", "amazon_vendor_df"] = "none"
+    constants: dict[str, str] = msgspec.field(default_factory=dict)  # for request: constants.<name>
+    po_number_form: Literal["as_is", "alphanumeric"] = "as_is"
 
     def __post_init__(self) -> None:
         self._take_preset()
