@@ -86,7 +86,7 @@ class Warehouse:
             rows = [row for order in due for row in self._parcels(order)]
             header = ("po_number", "line", "sku", "quantity", "carrier", "service", "tracking_number", "shipped_at")
             self._write("shipments", header, rows)
-            _append(self._shipped, [msgspec.json.encode(order.po_number) for order in due])
+            append(self._shipped, [msgspec.json.encode(order.po_number) for order in due])
             for order in due:
                 del self._open[order.po_number]
         return len(acks) + len(due)
@@ -98,17 +98,17 @@ class Warehouse:
                 continue
             order = _parse(path)
             taken.append(order)
-            _append(self.ledger, [msgspec.json.encode(order)])  # before the file is gone: rather twice than never
+            append(self.ledger, [msgspec.json.encode(order)])  # before the file is gone: rather twice than never
             os.replace(path, self.root / "orders/taken" / path.name)
         acks = []
         for order in taken:
             if order.error or order.po_number in self._known:
                 why = order.error or "we have this purchase order already"
-                acks.append(_ack(order.po_number, "rejected" if order.error else "acknowledged", why))
+                acks.append(acknowledgement(order.po_number, "rejected" if order.error else "acknowledged", why))
                 continue
             self._known.add(order.po_number)
             self._open[order.po_number] = order
-            acks.append(_ack(order.po_number, "acknowledged"))
+            acks.append(acknowledgement(order.po_number, "acknowledged"))
         return acks
 
     def _take_cancels(self) -> list[Sequence[str]]:
@@ -117,10 +117,10 @@ class Warehouse:
             for row in csv.DictReader(io.StringIO(path.read_text("utf-8"))):
                 po_number = row.get("po_number") or ""
                 if self._open.pop(po_number, None) is None:
-                    acks.append(_ack(po_number, "cancel refused", "already shipped, or not known here"))
+                    acks.append(acknowledgement(po_number, "cancel refused", "already shipped, or not known here"))
                 else:
-                    _append(self._shipped, [msgspec.json.encode(po_number)])
-                    acks.append(_ack(po_number, "canceled"))
+                    append(self._shipped, [msgspec.json.encode(po_number)])
+                    acks.append(acknowledgement(po_number, "canceled"))
             os.replace(path, self.root / "cancels/taken" / path.name)
         return acks
 
@@ -146,15 +146,22 @@ class Warehouse:
 
     def _write(self, directory: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """The file appears whole: written under a hidden name, then renamed."""
-        name = f"{directory}-{time.time_ns()}.csv"
-        hidden = self.root / directory / f".{name}.part"
-        with hidden.open("w", encoding="utf-8", newline="") as out:
-            csv.writer(out).writerow(header)
-            csv.writer(out).writerows(rows)
-        os.replace(hidden, self.root / directory / name)
+        path, body = file_of(self.root / directory, directory, header, rows)
+        hidden = path.with_name(f".{path.name}.part")
+        hidden.write_bytes(body)
+        os.replace(hidden, path)
 
 
-def _ack(po_number: str, status: str, message: str = "") -> Sequence[str]:
+def file_of(folder: Path, what: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[Path, bytes]:
+    """A new file's path in the folder, and what is to be in it."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerow(header)
+    csv.writer(out).writerows(rows)
+    return folder / f"{what}-{time.time_ns()}.csv", out.getvalue().encode()
+
+
+def acknowledgement(po_number: str, status: str, message: str = "") -> Sequence[str]:
+    """A row of a file in ``acks``, about the whole order."""
     reference = "W" + hashlib.sha256(po_number.encode()).hexdigest()[:8].upper()
     return (po_number, status, "", "", "", reference, message, datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -173,7 +180,8 @@ def _parse(path: Path) -> _Order:
     return order
 
 
-def _append(path: Path, lines: Iterable[bytes]) -> None:
+def append(path: Path, lines: Iterable[bytes]) -> None:
+    """The lines are at the end of the file."""
     with path.open("ab") as out:
         out.write(b"".join(line + b"\n" for line in lines))
 

@@ -17,12 +17,16 @@ import typer
 KINDS = {
     "x12": ("engine.demo.supplier_x12", "X12Supplier", "X12Fault"),
     "email": ("engine.demo.supplier_email", "EmailSupplier", "EmailFault"),
+    "files": ("engine.demo.supplier_files", "FilesSupplier", "FilesFault"),
+    "rest": ("engine.demo.supplier_rest", "RestSupplier", "RestFault"),
 }
 """Each kind with its module, its class and its faults."""
 EXAMPLES = (
     "bluebook demo supplier x12",
     "bluebook demo supplier x12 --fault reject-line --ship-after 30",
     "bluebook demo supplier email --fault bounce",
+    "bluebook demo supplier files --fault half-file",
+    "bluebook demo supplier rest --fault late",
 )
 
 
@@ -38,7 +42,7 @@ def register(group: typer.Typer) -> None:
 
 
 def supplier(
-    kind: Annotated[str, typer.Argument(help="Which kind: x12 or email.")],
+    kind: Annotated[str, typer.Argument(help="Which kind: x12, email, files or rest.")],
     fault: Annotated[
         list[str] | None, typer.Option("--fault", help="What it does wrong, to every order; again for more.")
     ] = None,
@@ -60,13 +64,19 @@ def supplier(
     chosen = frozenset(getattr(part, faults)(one) for one in fault or ())
     made = getattr(part, maker)(folder, faults=chosen, ship_after=ship_after)
     values = {name: str(value).lower() if isinstance(value, bool) else value for name, value in made.config().items()}
-    settings_ = " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
+    # Secrets are not taken as arguments, which others can see: that this one is no secret, the command cannot know.
+    secrets: dict[str, str] = made.secrets() if hasattr(made, "secrets") else {}
+    before = "".join(f"DEMO_{name.upper()}={shlex.quote(value)} " for name, value in secrets.items())
+    given = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in values.items()]
+    settings_ = " ".join([*given, *(f"--secret-from-env {name}=DEMO_{name.upper()}" for name in secrets)])
     with contextlib.suppress(KeyboardInterrupt):
         if as_json:
-            print(json.dumps({"folder": str(folder), "connector": kind, "settings": values}), flush=True)
+            print(json.dumps({"folder": str(folder), "connector": kind, "settings": values | secrets}), flush=True)
         else:
             print(f"{made.told()} Connect it from another terminal:")
-            print(f"  bluebook suppliers add 'Demo {kind}' --code DEMO --connector {kind} {settings_}", flush=True)
+            print(
+                f"  {before}bluebook suppliers add 'Demo {kind}' --code DEMO --connector {kind} {settings_}", flush=True
+            )
         _serve(made, quiet=as_json)
 
 

@@ -107,12 +107,12 @@ def test_it_runs_as_a_program_and_says_how_to_connect(tmp_path: Path) -> None:
     assert Connector(msgspec.convert(said, Config)).link_days == 30
 
 
-def test_the_command_knows_both_kinds_and_says_how_to_connect(tmp_path: Path) -> None:
+def test_the_command_knows_every_kind_and_says_how_to_connect(tmp_path: Path) -> None:
     bluebook = [str(Path(sys.executable).with_name("bluebook")), "demo", "supplier"]
     wrong = subprocess.run([*bluebook, "email", "--fault", "nope"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, "there is no fault 'nope'; there are: refuse, later" in wrong.stderr) == (2, True)
     wrong = subprocess.run([*bluebook, "pigeon"], capture_output=True, text=True, check=False)
-    assert (wrong.returncode, "there are: x12, email" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "there are: x12, email, files, rest" in wrong.stderr) == (2, True)
     with subprocess.Popen([*bluebook, "email", "--home", str(tmp_path)], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         said = running.stdout.readline() + running.stdout.readline()
