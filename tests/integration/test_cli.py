@@ -5,57 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import shlex
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from engine import settings
-from tests.support import databases, office
+from tests.support import office
+from tests.support.office import Run
 from tui.cli.app import app
 from tui.cli.command import EXAMPLES, Example
 
-Run = Callable[..., Result]
 TROUBLE = {name: str(number) for number, name in office.TROUBLED}
-
-
-@pytest.fixture(scope="session")
-def office_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("office")
-    databases.elsewhere(office.make(folder / "home", folder))
-    return folder / "home"
-
-
-@pytest.fixture
-def home(office_home: Path, tmp_path: Path) -> Path:
-    shutil.copytree(office_home, tmp_path / "home")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs a command line in this process; fails when a traceback is to be seen."""
-    settings.force(settings.Settings(home=str(home), actor="dana"))
-    monkeypatch.chdir(tmp_path)
-    handlers = list(logging.root.handlers)
-
-    def invoke(*args: str, code: int = 0, stdin: str | None = None) -> Result:
-        result = CliRunner().invoke(app, list(args), input=stdin)
-        assert "Traceback" not in result.output
-        assert result.exit_code == code, result.output
-        return result
-
-    yield invoke
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
 
 
 def said(result: Result) -> Any:

@@ -9,9 +9,7 @@ from engine import clock, db
 from engine.ports import Invoice, InvoiceLine
 from engine.services import catalog, invoices, lifecycle
 from engine.services.lifecycle import Actor
-from tests.integration.test_cli import Run, home, office_home, run, said
-
-__all__ = ["home", "office_home", "run"]
+from tests.integration.test_cli import Run, said
 
 
 async def invoiced() -> tuple[str, str]:

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.services import paper
-from tests.integration.test_cli import Run, home, office_home, run, said
+from tests.integration.test_cli import Run, said
 from tests.support import reading_pdf
-
-__all__ = ["home", "office_home", "run"]
 
 
 def test_papers_are_printed_from_the_command_line(run: Run, tmp_path: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.test_cli import Run, home, office_home, run, said
+from tests.integration.test_cli import Run, said
 
-__all__ = ["home", "office_home", "run"]
 KETTLES = "'BB-KETTLE-01' in order.skus && line.quantity > 0"
 
 

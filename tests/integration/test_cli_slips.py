@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.test_cli import Run, _commands, home, office_home, run, said
+from tests.integration.test_cli import Run, _commands, said
 from tui.cli.app import app
-
-__all__ = ["home", "office_home", "run"]
 
 
 @pytest.mark.parametrize("word", ["orders.csv", "./x", "/tmp/orders.json", "Out.JSONL"])

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.integration.test_cli import Run, home, office_home, run, said
+from tests.integration.test_cli import Run, said
 
-__all__ = ["home", "office_home", "run"]
 ORDERS: dict[str, Any] = {
     "format": "fixed",
     "columns": [

@@ -13,11 +13,9 @@ from structlog.testing import capture_logs
 
 from engine import db, settings
 from engine.services import accounts, invitations, sessions
-from tests.integration.test_cli import Run, home, office_home, run, said
+from tests.integration.test_cli import Run, said
 from tests.support import databases
 from tests.support.people import GOOD, OTHER
-
-__all__ = ["home", "office_home", "run"]
 
 
 def login(name: str, password: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from engine import settings
 from engine.domain.roles import Role
 from tests.support import databases, web
 from tests.support.scene import Opened, scene, scene_of_module
@@ -62,3 +63,15 @@ async def tab(chromium: Browser, site: Site, scene: Any) -> AsyncIterator[OpenTa
     yield make
     for one in opened:
         await one.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def bare(front_end: None, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The web app on a database in which nothing is set up."""
+    home = tmp_path_factory.mktemp("bare")
+    found = Site(settings.Settings(home=str(home), database_url=databases.sqlite_copy(sqlite_template, home)))
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()

@@ -24,7 +24,7 @@ def section(one: Tab, part: str) -> Locator:
     return one.page.get_by_role("navigation", name="Sections").get_by_role("link", name=part.capitalize())
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, True), (320, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
 async def test_channels_and_their_settings_are_accessible(tab: OpenTab, scene: Scene, dark: bool, width: int) -> None:
     await connections.pause("channels", scene.outlet_id, "consumer_secret is not accepted")
     one = await tab(Role.MANAGER, dark=dark, width=width)

@@ -42,8 +42,7 @@ async def test_logging_out_ends_the_session_everywhere(tab: OpenTab) -> None:
     await expect(again.page).to_have_url(f"{one.site.url}/login?next=%2Forders")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390, 320])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
 async def test_order_history_is_accessible(tab: OpenTab, scene: Scene, dark: bool, width: int) -> None:
     await scene.order(("BB-MUG-01", 2), ("BB-TEA-01", 1))
     one = await tab(Role.MANAGER, dark=dark, width=width)

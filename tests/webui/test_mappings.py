@@ -15,7 +15,7 @@ from webui.states.mappings import Mappings
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, True), (320, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
 async def test_mappings_are_accessible(tab: OpenTab, scene: Scene, width: int, dark: bool) -> None:
     await scene.order(("BB-MUG-01", 1), rate="Pigeon post")
     await scene.order(("NOBODY-KNOWS", 1))

@@ -22,7 +22,7 @@ def section(one: Tab, part: str) -> Locator:
     return one.page.get_by_role("navigation", name="Sections").get_by_role("link", name=part.capitalize())
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, True), (320, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
 async def test_suppliers_and_their_settings_are_accessible(tab: OpenTab, scene: Scene, width: int, dark: bool) -> None:
     one = await tab(Role.MANAGER, dark=dark, width=width)
     await one.open("/suppliers")
