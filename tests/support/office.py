@@ -88,4 +88,7 @@ def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
     yield invoke
     structlog.reset_defaults()
+    for handler in logging.root.handlers:
+        if handler not in handlers:
+            handler.close()
     logging.root.handlers[:] = handlers

@@ -74,6 +74,8 @@ RECEIVED = [
 
 @cache
 def _definitions(api: str) -> Any:
+    if not SPECS.is_dir():
+        pytest.skip("Amazon's descriptions are not beside this checkout")
     return json.loads((SPECS / f"vendorDirectFulfillment{api}_2021-12-28.json").read_text())["definitions"]
 
 
