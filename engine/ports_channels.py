@@ -1,0 +1,88 @@
+"""What some channels offer beside ``engine.ports.Channel``. Each is optional; the engine asks by ``isinstance``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import msgspec
+
+
+@runtime_checkable
+class Acknowledges(Protocol):
+    """A channel that wants to hear that an order has arrived with us."""
+
+    async def acknowledge(self, external_id: str) -> None:
+        """The channel knows that we work on the order. Idempotent. Raises as ``push_tracking`` does."""
+
+
+@runtime_checkable
+class CancelsOrders(Protocol):
+    """A channel where the seller can cancel what will not be shipped."""
+
+    async def cancel_order(self, external_id: str, lines: Sequence[tuple[str, int]], reason: str) -> None:
+        """The channel has taken the cancellation of so many pieces of these lines (its line ids); no lines: of all that
+        is open. Idempotent. That it was done shows when the order is read again.
+
+        Raises Refused where the channel does not let us (parts of an order, an order that has shipped …).
+        """
+
+
+class ListedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something offered at a channel. ``sku`` is what its orders' lines will say; "" where the channel has none.
+
+    ``barcode`` is a UPC, EAN or ISBN as the channel has it. ``active`` false: nobody can buy it now.
+    """
+
+    external_id: str
+    sku: str
+    title: str
+    barcode: str = ""
+    active: bool = True
+
+
+class ListedPage(msgspec.Struct, frozen=True):
+    """Some of what is offered. ``next`` is the cursor of the following page, None at the end."""
+
+    items: tuple[ListedItem, ...]
+    next: str | None = None
+
+
+@runtime_checkable
+class HasListings(Protocol):
+    """A channel that tells what is offered there."""
+
+    async def listed(self, cursor: str | None) -> ListedPage:
+        """One page of everything offered, in a stable order."""
+
+
+@runtime_checkable
+class Scoped(Protocol):
+    """A channel whose credentials are for certain things only. The class itself is asked."""
+
+    scopes: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class Authorises(Protocol):
+    """A channel that its owner lets us into in a browser (OAuth 2 with a redirect to us). The class itself is asked.
+
+    ``authorise_needs`` are the settings that must be there before (client id, shop address …); ``authorise_gives`` those
+    that ``redeem`` returns.
+    """
+
+    authorise_needs: ClassVar[tuple[str, ...]]
+    authorise_gives: ClassVar[tuple[str, ...]]
+
+    @staticmethod
+    def authorise_url(settings: Mapping[str, Any], redirect_uri: str, state: str, challenge: str) -> str:
+        """Where the owner says yes. ``challenge`` is the S256 code challenge, for those that know PKCE. Pure."""
+
+    @staticmethod
+    async def redeem(
+        settings: Mapping[str, Any], answer: Mapping[str, str], redirect_uri: str, verifier: str
+    ) -> dict[str, str]:
+        """Settings (secrets among them) in exchange for the query the owner came back with. Its state was found right.
+
+        Raises NotAuthorised where the owner said no or the channel does not take the code.
+        """
