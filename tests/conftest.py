@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,14 @@ def own_settings(tmp_path: Path) -> Iterator[settings.Settings]:
     yield mine
     settings.force(None)
     clock.use(lambda: datetime.now(UTC))
+
+
+@pytest.fixture(autouse=True)
+def closed_logs() -> Iterator[None]:
+    """A command that ran in this process leaves no log file open, nor the log going there."""
+    yield
+    if "tui.logs" in sys.modules:
+        sys.modules["tui.logs"].close()
 
 
 @pytest.fixture(autouse=True)

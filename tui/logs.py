@@ -70,6 +70,14 @@ class _File:
         if self._file is not None:
             self._file.flush()
 
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+_open_now: list[tuple[_File, logging.Handler]] = []
+
 
 def set_up() -> None:
     """From here on what the engine logs, at the level of the settings, is in the file."""
@@ -83,6 +91,7 @@ def set_up() -> None:
         if settings().log_json
         else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
+    close()
     file = _File()
     structlog.configure(
         processors=[
@@ -99,3 +108,15 @@ def set_up() -> None:
     handler = logging.StreamHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s [%(levelname)s] %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _open_now.append((file, handler))
+
+
+def close() -> None:
+    """What is logged goes where it went before ``set_up``, and the file is closed; for processes that run many commands."""
+    import structlog
+
+    while _open_now:
+        file, handler = _open_now.pop()
+        structlog.reset_defaults()
+        logging.root.removeHandler(handler)
+        file.close()

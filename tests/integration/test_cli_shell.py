@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from engine import settings
@@ -249,4 +248,3 @@ async def test_a_shop_is_set_up_and_its_orders_sent_with_commands_alone(
     finally:
         await supplier.stop()
         await store.stop()
-        structlog.reset_defaults()

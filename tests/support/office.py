@@ -5,13 +5,11 @@ Orders 1001 to 1003 are completed, 1004 to 1008 ready, and from 1009 on each has
 
 from __future__ import annotations
 
-import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from engine import db, vault
@@ -74,11 +72,10 @@ def home(office_home: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command line in this process; fails when a traceback is to be seen."""
     force(Settings(home=str(home), actor="dana"))
     monkeypatch.chdir(tmp_path)
-    handlers = list(logging.root.handlers)
 
     def invoke(*args: str, code: int = 0, stdin: str | None = None) -> Result:
         result = CliRunner().invoke(app, list(args), input=stdin)
@@ -86,9 +83,4 @@ def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         assert result.exit_code == code, result.output
         return result
 
-    yield invoke
-    structlog.reset_defaults()
-    for handler in logging.root.handlers:
-        if handler not in handlers:
-            handler.close()
-    logging.root.handlers[:] = handlers
+    return invoke
