@@ -92,6 +92,17 @@ class ChannelSim(ABC):
     slug: str
     partials = True  # takes parcels of some lines
     refunds = True  # takes pieces back before they are sent
+    # What the cases of engine.demo.contract have to know besides.
+    breaks = True  # something goes wrong with its requests when asked to
+    rereads = True  # an order can be read again by its id
+    tells_changes = True  # an order that was changed comes again by itself
+    counts_pieces = True  # refuses a parcel of more pieces than are open
+    sells_unpaid = True  # shows orders that are not paid yet
+    pays = False  # and ``pay`` pays them
+    vanishes = False  # orders can be removed by ``vanish``
+    currencies: tuple[str, ...] = ("USD", "JPY", "KWD")
+    small_pages: Mapping[str, object] = {"page_size": 2}
+    """Settings by which a walk has many pages; those its connector does not know are left out."""
 
     def __init__(self, *, seed: int = 0, late: float = 60.0, retry_after: int = 1) -> None:
         self.rng = random.Random(seed)  # noqa: S311  repeatable, not secret
@@ -100,6 +111,7 @@ class ChannelSim(ABC):
         self.counts: Counter[str] = Counter()
         self.url = ""
         self._ahead = timedelta()
+        self._still: datetime | None = None
         self._script: dict[str, deque[ChannelFault]] = {}
         self._always: dict[ChannelFault, float] = {}
         self._runner: web.AppRunner | None = None
@@ -108,7 +120,11 @@ class ChannelSim(ABC):
 
     def moment(self) -> datetime:
         """What time it is there."""
-        return datetime.now(UTC) + self._ahead
+        return (self._still or datetime.now(UTC)) + self._ahead
+
+    def stand_still(self) -> None:
+        """Its clock stops at a full second and goes on by ``pass_time`` alone."""
+        self._still = datetime.now(UTC).replace(microsecond=0)
 
     def pass_time(self, by: timedelta) -> None:
         """Its clock goes on by so much."""
@@ -131,6 +147,14 @@ class ChannelSim(ABC):
     @abstractmethod
     def touch(self, external_id: str, *, note: str) -> None:
         """Somebody edits the order there, which changes when it was last changed."""
+
+    def pay(self, external_id: str) -> None:
+        """An order that was placed unpaid is paid; where ``pays``."""
+        raise NotImplementedError
+
+    def vanish(self, external_id: str) -> None:
+        """The order is there no more, not even as a canceled one; where ``vanishes``."""
+        raise NotImplementedError
 
     @abstractmethod
     def parcels(self, external_id: str) -> list[SimParcel]:
@@ -167,6 +191,11 @@ class ChannelSim(ABC):
     def script(self, operation: str, *faults: ChannelFault) -> None:
         """The next requests for an operation meet these faults, one each; ``*`` is any operation but the token's."""
         self._script.setdefault(operation, deque()).extend(faults)
+
+    def calm(self) -> None:
+        """From here on nothing goes wrong."""
+        self._script.clear()
+        self._always.clear()
 
     def always(self, chances: Mapping[ChannelFault, float]) -> None:
         """From here on requests meet these faults by chance, those for tokens excepted."""
