@@ -7,6 +7,9 @@
 - the same for a request that only reads: ``TryLater``
 - a redirect or a 408 to a request that changes something: ``OutcomeUnknown``
 - 429: ``TryLater`` with the time the server asked for · 401, 403: ``NotAuthorised`` · any other: ``Refused``
+
+Where the headers of a refusal matter (a rate limit, say), ``answer_to`` returns the answer whatever its status, and ``refusal``
+says what ``call`` would have raised.
 """
 
 from __future__ import annotations
@@ -20,13 +23,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
+from engine.errors import BluebookError, NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
 
 MAX_BODY = 64 * 1024 * 1024
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A 2xx answer, read to its end."""
+    """An answer, read to its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -111,11 +114,28 @@ class HttpClient:
         auth: aiohttp.BasicAuth | None = None,
     ) -> Answer:
         """Send and read to the end; see the module's docstring for what is raised."""
+        answer = await self.answer_to(method, url, effect=effect, params=params, headers=headers, body=body, auth=auth)
+        if 200 <= answer.status < 300:
+            return answer
+        raise self.refusal(answer, effect)
+
+    async def answer_to(
+        self,
+        method: str,
+        url: str,
+        *,
+        effect: bool,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        auth: aiohttp.BasicAuth | None = None,
+    ) -> Answer:
+        """The whole answer, whatever its status; raises where there was none."""
         try:
             async with self._open().request(
                 method, url, params=params, headers=headers, data=body, auth=auth, allow_redirects=False
             ) as response:
-                answer = Answer(response.status, response.headers.copy(), await _whole(response))
+                return Answer(response.status, response.headers.copy(), await _whole(response))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryLater(f"{self.peer} cannot be reached: {error}") from error
         except aiohttp.InvalidURL as error:
@@ -123,14 +143,12 @@ class HttpClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = "did not answer in time" if isinstance(error, TimeoutError) else f"broke off: {error}"
             raise self._lost(f"{self.peer} {what}", effect) from error
-        if 200 <= answer.status < 300:
-            return answer
-        raise self._refusal(answer, effect)
 
     def _lost(self, message: str, effect: bool) -> TryLater | OutcomeUnknown:
         return OutcomeUnknown(message) if effect else TryLater(message)
 
-    def _refusal(self, answer: Answer, effect: bool) -> Exception:
+    def refusal(self, answer: Answer, effect: bool) -> BluebookError:
+        """What ``call`` raises for an answer that is no 2xx."""
         text = answer.body[:500].decode("utf-8", "replace").strip()
         message = f"{self.peer} answered {answer.status}" + (f": {text}" if text else "")
         if answer.status == 429:

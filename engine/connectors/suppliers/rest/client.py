@@ -12,7 +12,7 @@ import msgspec
 
 from engine.connectors.suppliers.rest.auth import Token, Tokens
 from engine.connectors.suppliers.rest.mapping import Config, SupplierMapping
-from engine.errors import NotAuthorised, Refused, TryLater
+from engine.errors import BluebookError, NotAuthorised, Refused, TryLater
 from engine.transports.http import Answer, HttpClient
 
 
@@ -102,8 +102,8 @@ class SupplierClient(HttpClient):
     def _url(self, path: str, po_number: str) -> str:
         return self._base + path.replace("{po_number}", quote(self._mapping.number_out(po_number), safe=""))
 
-    def _refusal(self, answer: Answer, effect: bool) -> Exception:
-        error = super()._refusal(answer, effect)
+    def refusal(self, answer: Answer, effect: bool) -> BluebookError:
+        error = super().refusal(answer, effect)
         if answer.status == 401:
             return Unaccepted(str(error))
         if not isinstance(error, Refused):
