@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from tortoise.exceptions import OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 
-from engine import db
+from engine import clock, db
 from engine.errors import Misconfigured
+
+_FOLDER = Path(__file__).parent.parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,7 @@ class SchemaState:
 
 def known() -> list[str]:
     """The migrations this version of Bluebook has, in order."""
-    folder = Path(__file__).parent.parent / "migrations"
-    return sorted(path.stem for path in folder.glob("[0-9]*.py"))
+    return sorted(path.stem for path in _FOLDER.glob("[0-9]*.py"))
 
 
 async def state() -> SchemaState:
@@ -62,8 +64,55 @@ async def upgrade() -> list[str]:
         await check()
     if not found.pending:
         return []
+    if found.applied or not await _make_fresh():
+        await migrate()
+    return list(found.pending)
+
+
+async def migrate() -> None:
+    """The migrations that are pending have been run, one by one."""
     conn: Any = db.connection()
     apps = db.tortoise_config()["apps"]
     apps["models"]["default_connection"] = conn.connection_name
     await MigrationExecutor(conn, apps).migrate()
-    return list(found.pending)
+
+
+# --- a new database ---------------------------------------------------------------------------------------------------
+
+KINDS = ("sqlite", "postgres")
+_BETWEEN = "\n-- next\n"
+
+
+def fresh_file(kind: str) -> Path:
+    """Where it is written what the migrations do to an empty database; made by ``python -m scripts.fresh_schema``."""
+    return _FOLDER / f"fresh_{kind}.sql"
+
+
+def written(statements: Sequence[str]) -> str:
+    """The content of that file: the migrations it is of, then their statements."""
+    return _BETWEEN.join([f"-- {' '.join(known())}", *statements]) + "\n"
+
+
+async def _make_fresh() -> bool:
+    """The empty database has the schema, without the seconds that the migrations take; false where they must be run."""
+    kind = "postgres" if db.is_postgres() else "sqlite"
+    head, *statements = fresh_file(kind).read_text().rstrip("\n").split(_BETWEEN)
+    if head != f"-- {' '.join(known())}":
+        return False  # somebody is writing a migration
+    async with db.transaction() as conn:
+        if db.is_postgres():
+            await conn.execute_query("SELECT pg_advisory_xact_lock(hashtext('bluebook schema'))")
+            tables = "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema()"
+        else:
+            tables = "SELECT COUNT(*) FROM sqlite_master"
+        if await db.value(tables):
+            return False
+        for statement in statements:
+            # asyncpg prepares a query, which must be one statement; SQLite's scripts end the transaction first.
+            await (conn.execute_script(statement) if db.is_postgres() else conn.execute_query(statement))
+        now = clock.now() if db.is_postgres() else clock.now().isoformat()
+        for name in known():
+            await db.run(
+                "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES (?, ?, ?)", "models", name, now
+            )
+    return True

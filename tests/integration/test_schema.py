@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from tortoise.exceptions import IntegrityError, OperationalError
 from engine import clock, db
 from engine.errors import Misconfigured
 from engine.services import schema
+from scripts import fresh_schema
+from tests.support import databases
 from tests.support.bulk import fill
 
 
@@ -104,6 +108,34 @@ async def test_a_database_of_a_newer_version_is_left_alone_with_a_clear_message(
     for action in (schema.check, schema.upgrade):
         with pytest.raises(Misconfigured, match=r"newer Bluebook .*9999_from_the_future.*Nothing was changed"):
             await action()
+
+
+@pytest.mark.parametrize("kind", schema.KINDS)
+async def test_a_new_database_is_made_by_what_the_migrations_say(kind: str) -> None:
+    if kind == "postgres" and (trouble := await databases.postgres_trouble()):
+        pytest.fail(trouble) if os.environ.get("CI") else pytest.skip(trouble)
+    said = schema.written(await fresh_schema.statements(kind))
+    assert schema.fresh_file(kind).read_text() == said, "run `python -m scripts.fresh_schema` and commit what it wrote"
+
+
+async def test_two_at_once_make_one_schema(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/new.sqlite3"]
+    if not await databases.postgres_trouble():
+        urls.append(await databases.create())
+
+    async def make(url: str) -> list[str]:
+        async with db.database(url):
+            return await schema.upgrade()
+
+    for url in urls:
+        made = await asyncio.gather(make(url), make(url), make(url))
+        assert schema.known() in made
+        async with db.database(url):
+            await schema.check()
+            names = [str(r[0]) for r in await db.rows("SELECT name FROM tortoise_migrations ORDER BY name")]
+        assert names == schema.known()
+    for url in urls[1:]:
+        await databases.drop(url)
 
 
 async def test_upgrading_twice_is_harmless(tmp_path: Path) -> None:
