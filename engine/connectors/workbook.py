@@ -12,7 +12,6 @@ from datetime import date, datetime, time
 from typing import Any
 
 import msgspec
-import openpyxl
 
 from engine.errors import Unreadable
 
@@ -72,6 +71,8 @@ def sheets(body: bytes) -> list[Sheet]:
 
 @contextmanager
 def _opened(body: bytes, *, results: bool) -> Iterator[Any]:
+    import openpyxl  # a quarter of a second, which nobody should wait for who opens no workbook
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about validations and styles that are not kept: nothing is saved
         with closing(openpyxl.load_workbook(io.BytesIO(body), read_only=True, data_only=results)) as book:

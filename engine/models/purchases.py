@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tortoise import fields
-from tortoise.models import Model
 
+from engine.models.base import Model
 from engine.models.fields import JsonField, UtcField
 
 
