@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any, cast
 
@@ -14,9 +16,23 @@ from engine.ports import Channel, Supplier
 
 # What a connector was called when connections were made by it; they keep the name and go on working.
 _FORMER = {("suppliers", "sftp"): "files"}
+_lent: dict[tuple[str, str], Any] = {}
+
+
+@contextmanager
+def lent(kind: str, connector: Any) -> Iterator[None]:
+    """Within, the connector is found by its slug in this process, as if a package had brought it: one not installed yet."""
+    key = (kind, connector.slug)
+    _lent[key] = connector
+    try:
+        yield
+    finally:
+        del _lent[key]
 
 
 def _load(kind: str, slug: str) -> Any:
+    if (kind, slug) in _lent:
+        return _lent[kind, slug]
     slug = _FORMER.get((kind, slug), slug)
     if slug in slugs(kind):
         return importlib.import_module(f"engine.connectors.{kind}.{slug}.connector").Connector
