@@ -1,6 +1,15 @@
 """Tortoise models by noun: the schema. No behaviour; services have that."""
 
-from engine.models.book import AuditEvent, Heartbeat, InboundMessage, OrderCount, OutboxMessage, Schedule
+from engine.models.book import (
+    AuditEvent,
+    Heartbeat,
+    InboundMessage,
+    KeptGrant,
+    OrderCount,
+    OutboxMessage,
+    RateBucket,
+    Schedule,
+)
 from engine.models.catalog import (
     Channel,
     Listing,
@@ -43,6 +52,7 @@ __all__ = [
     "InboundMessage",
     "Invitation",
     "Issue",
+    "KeptGrant",
     "Listing",
     "ListingComponent",
     "LoginAttempt",
@@ -54,6 +64,7 @@ __all__ = [
     "Product",
     "PurchaseOrder",
     "PurchaseOrderLine",
+    "RateBucket",
     "Rule",
     "SavedView",
     "Schedule",

@@ -126,3 +126,42 @@ class OrderCount(Model):
     class Meta:
         table = "order_counts"
         indexes = (("channel_id", "status"),)
+
+
+class RateBucket(Model):
+    """How many tokens of a peer's rate limit are left, below 0 where some are promised already. Shared by all workers."""
+
+    id = fields.IntField(primary_key=True)
+    source = fields.CharField(max_length=20, description="channels | suppliers")
+    source_id = fields.IntField()
+    name = fields.CharField(max_length=120, description="the operation")
+    level = fields.FloatField()
+    at = UtcField(description="when the level was that")
+
+    class Meta:
+        table = "rate_buckets"
+        unique_together = (("source", "source_id", "name"),)
+
+
+class KeptGrant(Model):
+    """What a token endpoint gave for these credentials, its tokens sealed (engine.vault).
+
+    mark says of which credentials it is, so that other credentials never meet it. version counts what came, and a lease is
+    the turn of the one worker who renews it.
+    """
+
+    id = fields.IntField(primary_key=True)
+    mark = fields.CharField(max_length=64, description="sha256 of the connector and its credentials")
+    name = fields.CharField(max_length=120, default="")
+    access_token = fields.TextField(default="")
+    until = UtcField(null=True)
+    refresh_token = fields.TextField(default="")
+    refresh_until = UtcField(null=True)
+    version = fields.IntField(default=0)
+    saved_at = UtcField()
+    lease_token = fields.CharField(max_length=40, default="")
+    lease_until = UtcField(null=True)
+
+    class Meta:
+        table = "grants"
+        unique_together = (("mark", "name"),)

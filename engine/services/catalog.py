@@ -15,7 +15,9 @@ from engine.domain.distance import Place
 from engine.domain.routing import Offer
 from engine.errors import Misconfigured, NotFound
 from engine.ports import Channel, Supplier
+from engine.services import sharing
 from engine.services.ledger import MessageLedger
+from engine.transports.grants import Granted
 from engine.transports.messages import post_of
 
 
@@ -294,10 +296,19 @@ async def _connector(table: str, row_id: int) -> Any:
     post = post_of(connector)
     if post is not None:
         post.ledger = MessageLedger(row_id)
+    sharing.join(connector, table, row_id, values)
     _open[table, row_id] = (fingerprint, connector)
     if known is not None:
-        await known[1].close()
+        await close(known[1])
     return connector
+
+
+async def close(connector: Any) -> None:
+    """The connector is closed, once what it was being granted is kept."""
+    if isinstance(connector, Granted):
+        for grants in connector.grants:
+            await grants.settle()
+    await connector.close()
 
 
 async def channel(channel_id: int) -> Channel:
@@ -319,7 +330,7 @@ async def close_connectors() -> None:
     """Every connector this process opened is closed."""
     while _open:
         _, (_, connector) = _open.popitem()
-        await connector.close()
+        await close(connector)
 
 
 def sealed_secrets(table: str, row_id: int, kind: Any, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -23,7 +23,7 @@ from engine.models import (
     Supplier,
     SupplierProduct,
 )
-from engine.services import catalog, check, outbox, schedule, settings_book
+from engine.services import catalog, check, outbox, schedule, settings_book, sharing
 from engine.services.lifecycle import Actor
 from engine.services.outbox import NewJob
 
@@ -204,10 +204,12 @@ async def try_settings(table: Table, connector: str, values: Mapping[str, Any]) 
     """A connection with these settings works; a line that says with whom. Nothing is saved. Raises what ``check`` raises."""
     kind = registry.channel_type(connector) if table == "channels" else registry.supplier_type(connector)
     made = kind(registry.configure(kind, dict(values)))
+    # Some peers give a refresh token once only: what comes by trying is there when these settings are saved.
+    sharing.share_grants(made, values)
     try:
         return await made.check()
     finally:
-        await made.close()
+        await catalog.close(made)
 
 
 # --- the catalog ------------------------------------------------------------------------------------------------------

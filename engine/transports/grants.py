@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -73,18 +73,36 @@ class Grants:
         self._renew = renew
         self._name = name
         self._refused: set[str] = set()
+        self._renewing: asyncio.Task[str] | None = None
 
     async def token(self) -> str:
         """An access token that has not ended. Raises what ``renew`` raises: NotAuthorised, TryLater."""
         grant = await self.keeper.load(self._name)
         if grant is not None and self._good(grant):
             return grant.access_token
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renewed())
+            self._renewing.add_done_callback(self._over)
+        # Who asked may be stopped while the other side hands out a token that it gives once only: that is kept all the same.
+        return await asyncio.shield(self._renewing)
+
+    async def _renewed(self) -> str:
         async with self.keeper.turn(self._name) as kept:
             if kept is not None and self._good(kept):
                 return kept.access_token
             fresh = await self._renew(kept)
             await self.keeper.save(self._name, fresh)
             return fresh.access_token
+
+    def _over(self, task: asyncio.Task[str]) -> None:
+        self._renewing = None
+        if not task.cancelled():
+            task.exception()  # whoever still waits is told; nobody else is
+
+    async def settle(self) -> None:
+        """A renewal under way is over, whatever became of it. Before its connector is closed."""
+        if self._renewing is not None:
+            await asyncio.wait([self._renewing])
 
     def refused(self, token: str) -> None:
         """This token was not accepted: it is not given out again by this process."""
@@ -94,3 +112,10 @@ class Grants:
         if grant.access_token in self._refused:
             return False
         return grant.until is None or clock.now() < grant.until - AHEAD
+
+
+@runtime_checkable
+class Granted(Protocol):
+    """A connector whose peer is asked with tokens that end."""
+
+    grants: tuple[Grants, ...]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -33,6 +33,13 @@ class Throttle(Protocol):
 
     async def told(self, bucket: Bucket, left: float) -> None:
         """The other side says that so many tokens are left: never more are given out than that; below 0 means to wait."""
+
+
+@runtime_checkable
+class Throttled(Protocol):
+    """A connector that keeps to its peer's rate limits."""
+
+    throttle: Throttle
 
 
 class LocalThrottle:
