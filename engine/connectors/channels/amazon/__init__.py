@@ -1,0 +1,1 @@
+"""Amazon as a channel, by the Selling Partner API."""
