@@ -210,7 +210,7 @@ class Connector:
         """These orders as they stand now, one request each; those Amazon does not know, or fulfils, are missing."""
         items: list[Raw] = []
         rejected: list[Rejected] = []
-        for external_id in external_ids:
+        for external_id in dict.fromkeys(external_ids):
             body = await self._get(external_id, _READ, personal=True)
             if body is None:
                 continue
@@ -254,7 +254,7 @@ class Connector:
     async def read_tracking(self, external_ids: Sequence[str]) -> dict[str, tuple[ChannelParcel, ...]]:
         """The packages Amazon shows, one request an order."""
         found = {}
-        for external_id in external_ids:
+        for external_id in dict.fromkeys(external_ids):
             body = await self._get(external_id, _SHIPPING)
             if body is not None:
                 found[external_id] = tracking.shown(body).parcels()
