@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -721,3 +721,28 @@ ALTER TABLE "suppliers" ADD COLUMN "stock_hours" INT NOT NULL  /* how old its st
 ALTER TABLE "supplier_products" ADD COLUMN "cost_at" BIGINT   /* when the cost was last told */
 -- next
 CREATE INDEX supplier_invoices_open ON supplier_invoices (due_at) WHERE state IN ('new', 'waits')
+-- next
+CREATE TABLE "grants" (
+    "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    "mark" VARCHAR(64) NOT NULL  /* sha256 of the connector and its credentials */,
+    "name" VARCHAR(120) NOT NULL,
+    "access_token" TEXT NOT NULL,
+    "until" BIGINT,
+    "refresh_token" TEXT NOT NULL,
+    "refresh_until" BIGINT,
+    "version" INT NOT NULL,
+    "saved_at" BIGINT NOT NULL,
+    "lease_token" VARCHAR(40) NOT NULL,
+    "lease_until" BIGINT,
+    CONSTRAINT "uid_grants_mark_c44a37" UNIQUE ("mark", "name")
+) /* What a token endpoint gave for these credentials, its tokens sealed (engine.vault). */
+-- next
+CREATE TABLE "rate_buckets" (
+    "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    "source" VARCHAR(20) NOT NULL  /* channels | suppliers */,
+    "source_id" INT NOT NULL,
+    "name" VARCHAR(120) NOT NULL  /* the operation */,
+    "level" REAL NOT NULL,
+    "at" BIGINT NOT NULL  /* when the level was that */,
+    CONSTRAINT "uid_rate_bucket_source_47f88e" UNIQUE ("source", "source_id", "name")
+) /* How many tokens of a peer's rate limit are left, below 0 where some are promised already. Shared by all workers. */
