@@ -22,7 +22,7 @@ _PARTS = {
     "connector.py.txt": "bluebook_$slug/connector.py",
     "test_connector.py.txt": "tests/test_connector.py",
 }
-_PACKAGE = {"bluebook_$slug/__init__.py": '"""$title as a supplier of Bluebook."""\n'}
+_MORE: dict[Kind, dict[str, str]] = {"suppliers": {}, "channels": {"sim.py.txt": "tests/sim.py"}}
 
 
 class Plugin(msgspec.Struct, frozen=True):
@@ -64,20 +64,32 @@ def new_supplier(name: str, title: str, folder: Path) -> list[Path]:
 
     Returns its files. Raises Invalid for a name that cannot be used and for a folder that is there already.
     """
+    return _begin("suppliers", name, title, folder)
+
+
+def new_channel(name: str, title: str, folder: Path) -> list[Path]:
+    """The same for a channel; its tests hold it against the cases that every channel must keep."""
+    return _begin("channels", name, title, folder)
+
+
+def _begin(kind: Kind, name: str, title: str, folder: Path) -> list[Path]:
+    noun = kind.removesuffix("s")
     if not _NAME.fullmatch(name):
         raise Invalid(
             f"{name!r} cannot be a connector's name: small letters, digits and _, beginning with a letter", "name"
         )
-    if name in registry.available("suppliers"):
-        raise Invalid(f"there is a supplier connector called {name} already; `bluebook plugins ls` lists them", "name")
+    if name in registry.available(kind):
+        raise Invalid(f"there is a {noun} connector called {name} already; `bluebook plugins ls` lists them", "name")
     target = folder / f"bluebook-{name.replace('_', '-')}"
     if target.exists():
         raise Invalid(f"{target} is there already; choose another name or folder, nothing was written", "folder")
     words = {"slug": name, "dashed": name.replace("_", "-"), "title": title or name.replace("_", " ").title()}
     if not words["title"].isprintable() or any(c in words["title"] for c in '"\\{}'):
         raise Invalid("a title is one line without quotes, braces and backslashes", "title")
-    source = files("engine.services") / "new_supplier"
-    texts = {to: (source / part).read_text("utf-8") for part, to in _PARTS.items()} | _PACKAGE
+    source = files("engine.services") / f"new_{noun}"
+    parts = _PARTS | _MORE[kind]
+    texts = {to: (source / part).read_text("utf-8") for part, to in parts.items()}
+    texts["bluebook_$slug/__init__.py"] = f'"""$title as a {noun} of Bluebook."""\n'
     try:
         return [_write(target / Template(to).substitute(words), text, words) for to, text in texts.items()]
     except OSError as error:

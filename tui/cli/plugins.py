@@ -17,6 +17,7 @@ noun = Noun("plugins", "Connectors: what is here, and how to begin a new one.")
 class New(StrEnum):
     """What a new package can bring."""
 
+    CHANNEL = "channel"
     SUPPLIER = "supplier"
 
 
@@ -36,19 +37,20 @@ def ls() -> Shown:
 
 
 @noun.command(
-    "new", "bluebook plugins new supplier acme_supply", 'bluebook plugins new supplier acme --title "Acme Supply" --folder ~/src',
+    "new", "bluebook plugins new channel corner_shop", 'bluebook plugins new supplier acme --title "Acme Supply" --folder ~/src',
     database=False,
 )  # fmt: skip
 def new(
-    kind: Annotated[New, typer.Argument(help="What it connects: supplier.")],
+    kind: Annotated[New, typer.Argument(help="What it connects: channel or supplier.")],
     name: Annotated[str, typer.Argument(help="Its name in commands: small letters, digits and _.")],
     title: Annotated[str, typer.Option("--title", help="What people call it. Default: made of the name.")] = "",
     folder: Annotated[Path, typer.Option("--folder", help="Where its folder is made.")] = Path(),
 ) -> Shown:
-    """Write a connector with its tests as a package of its own, to be adapted to what the supplier speaks."""
+    """Write a connector with its tests as a package of its own, to be adapted to what the other side speaks."""
     from engine.services import plugins
 
-    written = plugins.new_supplier(name, title, folder.expanduser())
+    begin = plugins.new_channel if kind is New.CHANNEL else plugins.new_supplier
+    written = begin(name, title, folder.expanduser())
     top = written[0].parent
 
     def draw(paper: Paper) -> None:
