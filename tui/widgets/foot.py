@@ -52,6 +52,7 @@ class StatusLine(Static):
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self.figures: StatusBar | None = None
+        self._line = Text()
 
     def on_mount(self) -> None:
         """Countdowns go on between two readings."""
@@ -68,7 +69,10 @@ class StatusLine(Static):
 
     def _redraw(self) -> None:
         if self.figures is not None:
-            self.update(self.text(self.figures, self.size.width or 80))
+            line = self.text(self.figures, self.size.width or 80)
+            if line != self._line:
+                self._line = line
+                self.update(line, layout=False)
 
     def text(self, figures: StatusBar, width: int) -> Text:
         """The line, its parts by importance as far as there is room."""

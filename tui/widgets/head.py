@@ -59,7 +59,7 @@ class Head(Static):
         if right and line.cell_len + len(right) + 2 <= width:
             line.append(" " * (width - line.cell_len - len(right) - 1))
             line.append(right, "dim")
-        self.update(line)
+        self.update(line, layout=False)
 
     def on_click(self, event: events.Click) -> None:
         """A click on a tab opens it."""
@@ -88,4 +88,4 @@ class Narrowed(Static):
         if asks:
             said.truncate(max((self.size.width or 80) - len(asks) - 3, 10), overflow="ellipsis", pad=True)
             said.append(f"  {asks}", "bold reverse")
-        self.update(said)
+        self.update(said, layout=False)

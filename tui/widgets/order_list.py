@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.message import Message
@@ -47,6 +48,7 @@ COLUMNS = {
     "state": Column("STATE", 10, 0, 0),
 }
 MARKS = 3
+MOST_DRAWN = 500  # lines kept
 
 
 def fitted(names: tuple[str, ...], width: int) -> list[tuple[str, int]]:
@@ -113,6 +115,9 @@ class OrderList(Widget, can_focus=False):
         self.top = 0
         self.empty = "Reading …"
         self._seen: int | None = None
+        # Scrolling draws every line, and most of them are what they were: by order id, what a line depends on, and it.
+        self._drawn: dict[int, tuple[OrderRow, tuple[object, ...], Strip]] = {}
+        self._base: Style | None = None
 
     @property
     def height(self) -> int:
@@ -187,16 +192,34 @@ class OrderList(Widget, can_focus=False):
         ]
         return Strip([Segment(cut(" " * MARKS + " ".join(titles), width), style)])
 
+    def notify_style_update(self) -> None:
+        """Colours changed: every line is drawn anew."""
+        super().notify_style_update()
+        self._drawn.clear()
+        self._base = None
+
     def _line(self, row: OrderRow, width: int, *, bar: bool) -> Strip:
-        here = row.id == self.window.cursor_id
-        marked = row.id in self.marked
-        base = self.rich_style
+        here, marked, gone = row.id == self.window.cursor_id, row.id in self.marked, row.id in self.window.gone
+        moving = (words.age(row.placed_at), words.state(row))  # with the clock
+        depends = (width, self.columns, here, marked, gone, bar, *moving)
+        known = self._drawn.get(row.id)
+        if known is not None and known[0] is row and known[1] == depends:
+            return known[2]
+        if len(self._drawn) > MOST_DRAWN:
+            self._drawn.clear()
+        self._base = self._base or self.rich_style
+        base = self._base
         if marked:
             base += self.get_component_rich_style("orders--marked", partial=True)
-        if row.id in self.window.gone:
+        if gone:
             base += self.get_component_rich_style("orders--gone", partial=True)
         if here:
             base += self.get_component_rich_style("orders--cursor", partial=True)
+        strip = self._strip(row, width, base, bar=bar, here=here, marked=marked)
+        self._drawn[row.id] = (row, depends, strip)
+        return strip
+
+    def _strip(self, row: OrderRow, width: int, base: Style, *, bar: bool, here: bool, marked: bool) -> Strip:
         said = cells(row)
         tone = words.state(row)[1]
         segments = [Segment(f"{'>' if here else ' '}{'*' if marked else ' '} ", base)]

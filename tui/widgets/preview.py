@@ -26,11 +26,15 @@ class Preview(Static):
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self.order: OrderPage | None = None
+        self._lines = 0
 
     def show(self, order: OrderPage | None) -> None:
         """This order is shown, or none."""
         self.order = order
-        self.update(drawn(order) if order is not None else "")
+        text = drawn(order) if order is not None else Text()
+        # Nothing wraps, so the screen need only be laid out anew where there are more lines or fewer.
+        before, self._lines = self._lines, text.plain.count("\n") + 1
+        self.update(text, layout=self._lines != before)
 
 
 def drawn(order: OrderPage) -> Text:
