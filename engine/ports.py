@@ -148,7 +148,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """One shipment to tell a channel about. ``key`` is ours and the same on every attempt.
 
     ``lines`` are (channel line id, quantity). ``last`` is true when nothing of the order remains to be shipped after it.
-    ``also`` are the numbers of earlier parcels that the channel refused as INCOMPLETE_PARCEL and this one completes.
+    ``also`` are the numbers of earlier parcels that the channel refused as INCOMPLETE_PARCEL and this one completes; those
+    it refused as NO_WHOLE_PIECE it has no place for.
     """
 
     key: str

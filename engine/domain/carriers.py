@@ -3,7 +3,8 @@
 Spellings are the values the channels' own references list: Shopify ``trackingInfo.company``
 (https://shopify.dev/docs/api/admin-graphql/latest/objects/FulfillmentTrackingInfo), eBay ShippingCarrierCodeType
 (https://developer.ebay.com/devzone/xml/docs/reference/ebay/types/ShippingCarrierCodeType.html) and Amazon's
-order fulfillment feed (https://developer-docs.amazon.com/sp-api/docs).
+order fulfillment feed (https://developer-docs.amazon.com/sp-api/docs), Walmart ``carrierName``
+(https://developer.walmart.com/us-marketplace/docs/supported-carrier-names).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _TABLE = (
         shopify="UPS",
         ebay="UPS",
         amazon="UPS",
+        walmart="UPS",
     ),
     _carrier(
         "ups_mi",
@@ -51,6 +53,7 @@ _TABLE = (
         shopify="UPS",
         ebay="UPSMailInnovations",
         amazon="UPS Mail Innovations",
+        walmart="UPSMI",
     ),
     _carrier(
         "usps",
@@ -60,6 +63,7 @@ _TABLE = (
         shopify="USPS",
         ebay="USPS",
         amazon="USPS",
+        walmart="USPS",
     ),
     _carrier(
         "fedex",
@@ -69,6 +73,7 @@ _TABLE = (
         shopify="FedEx",
         ebay="FedEx",
         amazon="FedEx",
+        walmart="FedEx",
     ),
     _carrier(
         "fedex_smartpost",
@@ -78,6 +83,7 @@ _TABLE = (
         shopify="FedEx",
         ebay="FedExSmartPost",
         amazon="FedEx SmartPost",
+        walmart="FEDEXSP",
     ),
     _carrier(
         "ontrac",
@@ -87,6 +93,7 @@ _TABLE = (
         shopify="OnTrac",
         ebay="ONTRACK",
         amazon="OnTrac",
+        walmart="OnTrac",
     ),
     _carrier(
         "lasership",
@@ -95,6 +102,7 @@ _TABLE = (
         "",
         shopify="Lasership",
         amazon="Lasership",
+        walmart="LS",
     ),
     _carrier(
         "amazon",
@@ -111,6 +119,7 @@ _TABLE = (
         shopify="Canada Post",
         ebay="CPC",
         amazon="Canada Post",
+        walmart="Canada Post",
     ),
     _carrier("purolator", "Purolator", "https://www.purolator.com/en/shipping/tracker?pin={}", shopify="Purolator"),
     _carrier(
@@ -121,7 +130,14 @@ _TABLE = (
         shopify="Canpar",
         ebay="CanPar",
     ),
-    _carrier("osm", "OSM Worldwide", "https://www.osmworldwide.com/tracking/?trackingNumbers={}", "osm", amazon="OSM"),
+    _carrier(
+        "osm",
+        "OSM Worldwide",
+        "https://www.osmworldwide.com/tracking/?trackingNumbers={}",
+        "osm",
+        amazon="OSM",
+        walmart="OSM Worldwide",
+    ),
     _carrier(
         "asendia",
         "Asendia USA",
@@ -140,6 +156,7 @@ _TABLE = (
         "",
         ebay="DHL",
         amazon="DHL",
+        walmart="DHL",
     ),
     _carrier(
         "dhl_express",
@@ -149,6 +166,7 @@ _TABLE = (
         shopify="DHL Express",
         ebay="DHLEXPRESS",
         amazon="DHL",
+        walmart="DHL",
     ),
     _carrier(
         "dhl_ecommerce",
@@ -158,6 +176,7 @@ _TABLE = (
         shopify="DHL eCommerce",
         ebay="DHLGlobalMail",
         amazon="DHL Global Mail",
+        walmart="DHL Ecommerce - US",
     ),
     _carrier(
         "dhl_de",
@@ -175,6 +194,7 @@ _TABLE = (
         shopify="Deutsche Post",
         ebay="DeutschePost",
         amazon="Deutsche Post",
+        walmart="Deutsche Post",
     ),
     # Great Britain and Ireland
     _carrier(
@@ -185,6 +205,7 @@ _TABLE = (
         shopify="Royal Mail",
         ebay="RoyalMail",
         amazon="Royal Mail",
+        walmart="Royal Mail",
     ),
     _carrier(
         "parcelforce",
@@ -242,6 +263,7 @@ _TABLE = (
         shopify="GLS",
         ebay="GLS",
         amazon="GLS",
+        walmart="GLS",
     ),
     _carrier(
         "hermes",
@@ -363,7 +385,7 @@ _TABLE = (
         shopify="StarTrack",
         ebay="StarTrack",
     ),
-    _carrier("sendle", "Sendle", "https://track.sendle.com/tracking?ref={}", shopify="Sendle"),
+    _carrier("sendle", "Sendle", "https://track.sendle.com/tracking?ref={}", shopify="Sendle", walmart="Sendle"),
     _carrier(
         "nz_post",
         "New Zealand Post",
@@ -379,6 +401,7 @@ _TABLE = (
         shopify="Japan Post (EN)",
         ebay="JapanPost",
         amazon="JP_EXPRESS",
+        walmart="Japan Post",
     ),
     _carrier(
         "yamato",
@@ -396,17 +419,32 @@ _TABLE = (
         shopify="Sagawa (EN)",
         amazon="SagawaExpress",
     ),
-    _carrier("china_post", "China Post", "", "chinapostems", shopify="China Post", ebay="ChinaPost"),
+    _carrier(
+        "china_post", "China Post", "", "chinapostems", shopify="China Post", ebay="ChinaPost", walmart="China Post"
+    ),
     _carrier("singapore_post", "Singapore Post", "", "singpost", shopify="Singapore Post", ebay="SINGAPOREPOST"),
     _carrier("korea_post", "Korea Post", "", "epost", ebay="KoreaPost"),
     _carrier("hongkong_post", "Hongkong Post", "", "hkpost", ebay="HongKongPost"),
-    _carrier("india_post", "India Post", "", "", ebay="IndiaPost", amazon="India Post"),
-    _carrier("sf_express", "SF Express", "", "shunfeng sfexpress", shopify="SF Express"),
+    _carrier("india_post", "India Post", "", "", ebay="IndiaPost", amazon="India Post", walmart="India Post"),
+    _carrier("sf_express", "SF Express", "", "shunfeng sfexpress", shopify="SF Express", walmart="SF Express"),
     _carrier(
-        "four_px", "4PX", "https://track.4px.com/#/result/0/{}", "fourpx 4pxexpress", shopify="4PX", ebay="FourPX"
+        "four_px",
+        "4PX",
+        "https://track.4px.com/#/result/0/{}",
+        "fourpx 4pxexpress",
+        shopify="4PX",
+        ebay="FourPX",
+        walmart="4PX",
     ),
-    _carrier("yunexpress", "YunExpress", "https://www.yuntrack.com/parcelTracking?id={}", "", shopify="YunExpress"),
-    _carrier("yanwen", "Yanwen", "", "", ebay="YANWEN"),
+    _carrier(
+        "yunexpress",
+        "YunExpress",
+        "https://www.yuntrack.com/parcelTracking?id={}",
+        "",
+        shopify="YunExpress",
+        walmart="YunExpress",
+    ),
+    _carrier("yanwen", "Yanwen", "", "", ebay="YANWEN", walmart="Yanwen"),
     _carrier(
         "aramex",
         "Aramex",
@@ -414,6 +452,7 @@ _TABLE = (
         "",
         ebay="ARAMEX",
         amazon="Aramex",
+        walmart="Aramex",
     ),
     _carrier("delhivery", "Delhivery", "https://www.delhivery.com/track-v2/package/{}", "", amazon="Delhivery"),
     _carrier("bluedart", "Blue Dart", "", "", amazon="BlueDart"),

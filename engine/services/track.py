@@ -5,6 +5,7 @@ parcel's own key, so that pushing twice leaves one parcel; a lost answer is ther
 
 A kit's parts may come from several suppliers. A channel that counts only whole pieces refuses the parcel that completes
 none (INCOMPLETE_PARCEL); its number then travels with the parcel that completes the piece, so that the customer sees both.
+One that has a place for one number a piece refuses it too (NO_WHOLE_PIECE): that number the customer does not see there.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ NEXT_PARCEL_AFTER = 0.2
 NEXT_PARCEL_AT_MOST = 30.0
 MANY = 50  # parcels a call, where the channel takes many
 INCOMPLETE = "INCOMPLETE_PARCEL"
+NO_WHOLE_PIECE = "NO_WHOLE_PIECE"
 _DEFINITE = (Refused, Unreadable, Invalid, Misconfigured, NotFound)  # pushing again cannot end otherwise
 _PERHAPS_DONE = (OutcomeUnknown, Unreadable)
 UNCLEAR_TRIES = 3  # after so many unclear answers, what the channel shows decides
@@ -341,9 +343,17 @@ def _finish_one(work: Work, case: Case, shipment: ShipmentRecord, telling: Telli
     soon_again = isinstance(error, Unreadable) and telling.attempt < UNCLEAR_TRIES  # an answer cut short, perhaps
     if isinstance(error, _DEFINITE) and not soon_again:
         work.move(case, shipment, "refuse_push", error.message, source="channel", message=error.message, **free)
-        if isinstance(error, Refused) and error.code == INCOMPLETE and not telling.parcel.lines:
-            said = "no whole piece is in it: its number goes with the parcel that completes one"
-            work.move(case, shipment, "suppress_push", said, message=said)
+        if isinstance(error, Refused) and error.code in (INCOMPLETE, NO_WHOLE_PIECE) and not telling.parcel.lines:
+            alone = error.code == NO_WHOLE_PIECE
+            where = (
+                "the channel has no place for its number"
+                if alone
+                else "its number goes with the parcel that completes one"
+            )
+            said = f"no whole piece is in it: {where}"
+            work.move(
+                case, shipment, "suppress_push", said, message=said, channel_reference="not told" if alone else ""
+            )
             return
         work.open_issue(
             case, IssueCode.TRACKING_REJECTED, f"{shipment.tracking_number}: {error.message}", purchase=shipment.purchase,

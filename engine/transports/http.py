@@ -22,6 +22,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from engine.errors import BluebookError, NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
 
@@ -105,7 +106,7 @@ class HttpClient:
     async def call(
         self,
         method: str,
-        url: str,
+        url: str | URL,
         *,
         effect: bool,
         params: Mapping[str, str] | None = None,
@@ -113,7 +114,7 @@ class HttpClient:
         body: bytes | None = None,
         auth: aiohttp.BasicAuth | None = None,
     ) -> Answer:
-        """Send and read to the end; see the module's docstring for what is raised."""
+        """Send and read to the end; see the module's docstring for what is raised. A ``URL`` goes out exactly as it is."""
         answer = await self.answer_to(method, url, effect=effect, params=params, headers=headers, body=body, auth=auth)
         if 200 <= answer.status < 300:
             return answer
@@ -122,7 +123,7 @@ class HttpClient:
     async def answer_to(
         self,
         method: str,
-        url: str,
+        url: str | URL,
         *,
         effect: bool,
         params: Mapping[str, str] | None = None,

@@ -44,6 +44,23 @@ async def test_a_kits_first_number_travels_with_the_parcel_that_completes_it(
         assert await at.status("1001") == "completed"
 
 
+async def test_a_kits_first_number_is_not_told_where_a_piece_has_one_number(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(monkeypatch) as at:
+        at.channel.one_number = True
+        await at.told(at.order("1001", (KIT, 1)))
+        await at.send("1001")
+        await at.ships("1001-1", ONE, (MUG_AT_ACME, 1))
+        await tasks.drain()
+        assert await pushes() == [("suppressed", "not told")]
+        await at.ships("1001-2", TWO, (TEA_AT_NOVA, 1))
+        await tasks.drain()
+        assert [(p.tracking_number, p.also) for p in at.channel.parcels] == [(TWO, ())]
+        assert await pushes() == [("suppressed", "not told"), ("confirmed", "F1")]
+        assert await at.status("1001") == "completed"
+
+
 async def test_a_refused_whole_piece_is_left_to_a_person_and_not_passed_over(
     sqlite_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,11 +44,15 @@ HOME = Address(
 
 
 class ScriptedChannel:
-    """Counts only whole pieces, as Vendure does, and knows parcels by their number. ``trouble`` is raised by pushes."""
+    """Counts only whole pieces, as Vendure does, and knows parcels by their number. ``trouble`` is raised by pushes.
+
+    ``one_number``: it shows one number a piece, as Walmart does.
+    """
 
     def __init__(self) -> None:
         self.parcels: list[Parcel] = []
         self.trouble: BluebookError | None = None
+        self.one_number = False
         self.blind = False  # takes parcels and never shows them
         self.pushes = 0
         self.pages: list[Page] = []
@@ -66,7 +70,8 @@ class ScriptedChannel:
         if self.trouble is not None:
             raise self.trouble
         if not parcel.lines or not parcel.tracking_number:
-            raise Refused("no whole piece, or no number", code="INCOMPLETE_PARCEL")
+            code = "NO_WHOLE_PIECE" if self.one_number else "INCOMPLETE_PARCEL"
+            raise Refused("no whole piece, or no number", code=code)
         if parcel not in self.parcels:
             self.parcels.append(parcel)
         return f"F{self.parcels.index(parcel) + 1}"
