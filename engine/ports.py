@@ -122,7 +122,10 @@ class ChannelLine(msgspec.Struct, frozen=True):
 
 
 class ChannelOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as the channel tells it. ``number`` is what the customer sees, ``external_id`` what the API wants."""
+    """An order as the channel tells it. ``number`` is what the customer sees, ``external_id`` what the API wants.
+
+    ``waits_for`` is why it is PENDING, where the channel says it (a hold, a date …).
+    """
 
     external_id: str
     number: str
@@ -142,6 +145,7 @@ class ChannelOrder(msgspec.Struct, frozen=True, kw_only=True):
     discount_total: int = 0
     note: str = ""
     fraud: str | None = None
+    waits_for: str = ""
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,10 +12,12 @@ from engine import db
 from engine.domain import addresses, money
 from engine.domain.issues import ISSUES, NO_LINES, IssueCode
 from engine.domain.states import COMMITTED, DEAD, OrderStatus
+from engine.errors import BluebookError
 from engine.ports import ChannelState, Payment
-from engine.services import lifecycle, process, route
+from engine.services import inbox, lifecycle, process, route
 from engine.services.casefile import Case, LineRecord, OrderRecord, PurchaseRecord
 from engine.services.catalog import Catalog
+from engine.services.catalog import channel as connector_of
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Job
 
@@ -53,6 +55,13 @@ class Alike(msgspec.Struct, frozen=True):
     channel_id: int
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """What an order's own record does not say: those it looks like, and why the channel has not released it."""
+
+    alike: list[Alike]
+    waits_for: str
+
+
 async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = None) -> None:
     """Each order's drafts fit the plan, its Issues are those it has, and what may be sent by itself is queued."""
     open_cases = [case for case in cases if unsent_part(case)]
@@ -62,10 +71,12 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
         return
     catalog = catalog or await route.catalog_for(open_cases)
     alike = await _alike(open_cases)
+    waits = await _waits(open_cases)
     taken: dict[tuple[int, int], int] = {}
     for case in cases:
         if case in open_cases:
-            _check_one(work, case, catalog, alike.get(case.order.likeness, []), taken)
+            seen = Seen(alike.get(case.order.likeness, []), waits.get(case.order.inbound_id or 0, ""))
+            _check_one(work, case, catalog, seen, taken)
         else:
             _close_all_checked(work, case)
 
@@ -82,7 +93,7 @@ def unsent_part(case: Case) -> bool:
     return False
 
 
-def _check_one(work: Work, case: Case, catalog: Catalog, alike: list[Alike], taken: dict[tuple[int, int], int]) -> None:
+def _check_one(work: Work, case: Case, catalog: Catalog, seen: Seen, taken: dict[tuple[int, int], int]) -> None:
     event = work.event(case, "order:check", "", source="rule")
     count = len(case.events)
     routed = route.plan(case, catalog, taken)
@@ -93,7 +104,7 @@ def _check_one(work: Work, case: Case, catalog: Catalog, alike: list[Alike], tak
             *_line_issues(case, routed, catalog),
             *_shipping_issues(work, case, catalog),
             *_address_issues(case, catalog),
-            *_order_issues(work, case, catalog, alike),
+            *_order_issues(work, case, catalog, seen),
             *_money_issues(case, catalog),
         ]
     waived = case.waived()
@@ -203,13 +214,16 @@ def _address_issues(case: Case, catalog: Catalog) -> list[Found]:
     return found
 
 
-def _order_issues(work: Work, case: Case, catalog: Catalog, alike: list[Alike]) -> list[Found]:
+def _order_issues(work: Work, case: Case, catalog: Catalog, seen: Seen) -> list[Found]:
     order = case.order
     cause = f"order:{order.channel_id}:{order.external_id}"
     found = []
-    if order.channel_state == ChannelState.PENDING or order.payment == Payment.UNPAID:
-        said = "not released yet" if order.payment != Payment.UNPAID else "not paid yet"
-        found.append(Found(IssueCode.UNPAID, f"the channel says it is {said}", cause, "payment"))
+    if order.payment == Payment.UNPAID:
+        found.append(Found(IssueCode.UNPAID, "the channel says it is not paid yet", cause, "payment"))
+    if order.channel_state == ChannelState.PENDING and (order.payment != Payment.UNPAID or seen.waits_for):
+        # Who lets it ship unpaid has not said that it may leave while the channel holds it.
+        said = "the channel says it is not released yet" + (f": {seen.waits_for}" if seen.waits_for else "")
+        found.append(Found(IssueCode.UNPAID, said, f"release:{order.channel_id}:{order.external_id}", "channel_state"))
     committed = any(po.state in COMMITTED for po in case.purchases)
     if order.channel_state in (ChannelState.SHIPPED, ChannelState.PARTIALLY_SHIPPED) and not committed:
         said = str(order.channel_state).replace("_", " ")
@@ -223,7 +237,7 @@ def _order_issues(work: Work, case: Case, catalog: Catalog, alike: list[Alike]) 
     limit = catalog.channels[order.channel_id].stale_days
     if limit and days >= limit:
         found.append(Found(IssueCode.STALE_ORDER, f"placed {days} days ago (limit {limit})", cause, "placed_at"))
-    twin = next((other for other in alike if _is_twin(order, other)), None)
+    twin = next((other for other in seen.alike if _is_twin(order, other)), None)
     if twin is not None:
         message = f"same customer, address and items as {twin.number}"
         found.append(Found(IssueCode.POSSIBLE_DUPLICATE, message, cause))
@@ -287,6 +301,23 @@ async def _alike(cases: Sequence[Case]) -> dict[str, list[Alike]]:
         o = case.order
         if o.is_new:
             found.setdefault(o.likeness, []).append(Alike(o.number, o.placed_at, o.external_id, o.channel_id))
+    return found
+
+
+async def _waits(cases: Sequence[Case]) -> dict[int, str]:
+    """Why their channels have not released these orders, where they say it; by the payload that says so."""
+    pending: dict[int, list[int]] = {}
+    for case in cases:
+        if case.order.channel_state == ChannelState.PENDING and case.order.inbound_id:
+            pending.setdefault(case.order.channel_id, []).append(case.order.inbound_id)
+    found: dict[int, str] = {}
+    for channel_id, inbound_ids in pending.items():
+        try:
+            connector = await connector_of(channel_id)
+        except BluebookError:
+            continue  # a connector that cannot be made must not keep orders from being checked
+        said = await inbox.previous(connector, inbound_ids)
+        found |= {inbound_id: order.waits_for for inbound_id, order in said.items()}
     return found
 
 

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+import structlog
 
 from engine import clock, db
-from engine.errors import Invalid, NotFound
-from engine.ports import Page, Raw
+from engine.errors import BluebookError, Invalid, NotFound
+from engine.ports import Channel, ChannelOrder, Page, Raw
+
+log = structlog.get_logger(__name__)
 
 Kind = Literal["channel", "supplier"]
 _COLUMNS = (
@@ -141,3 +144,21 @@ async def ignore(row_id: int, reason: str) -> None:
         raise Invalid(f"payload {row_id} is {row.state}, not parked")
     async with db.transaction():
         await settle([(row_id, "ignored", reason or "ignored by a person", row.field, row.order_id)])
+
+
+async def previous(connector: Channel, inbound_ids: Sequence[int]) -> dict[int, ChannelOrder]:
+    """What the channel said in these payloads, by id; ones that can no longer be read are left out."""
+    ids = [i for i in inbound_ids if i]
+    found: dict[int, ChannelOrder] = {}
+    for start in range(0, len(ids), 200):
+        chunk = ids[start : start + 200]
+        for r in await db.rows(
+            f"SELECT id, external_id, body, content_type FROM inbound_messages WHERE id IN ({db.marks(chunk)})", *chunk
+        ):
+            try:
+                found[int(r[0])] = connector.read(Raw(r[1], bytes(r[2]), r[3]))
+            except BluebookError:
+                continue
+            except Exception:
+                log.exception("an earlier payload could not be read", inbound=r[0], order=r[1])
+    return found

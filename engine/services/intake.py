@@ -229,12 +229,12 @@ async def _save_known(
                 await inbox.settle([(i.stored.id, "done", "", "", known[i.order.external_id][0]) for i in unsettled])
         return Pulled(same=same)
     taken = await _taken_numbers([channel.prefix + item.order.number for item in fresh])
-    before = await merge.previous(connector, [known[item.order.external_id][2] for item in changed])
+    before = await inbox.previous(connector, [known[item.order.external_id][2] for item in changed])
     async with lifecycle.change([known[item.order.external_id][0] for item in changed], by=by) as work:
         cases = {case.order.external_id: case for case in work.cases}
         # Another worker may have stored a newer state before we had the lock: what changed since is against that one.
         newer = [case.order.inbound_id or 0 for case in work.cases if case.order.inbound_id not in before]
-        before |= await merge.previous(connector, newer)
+        before |= await inbox.previous(connector, newer)
         blind = [case.order.id for case in work.cases if merge.is_blind(case, before.get(case.order.inbound_id or 0))]
         corrected = await merge.corrected(blind)
         for item in changed:

@@ -9,39 +9,17 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-import structlog
 
 from engine import clock, db
 from engine.domain import addresses
 from engine.domain.addresses import Address
 from engine.domain.issues import IssueCode
 from engine.domain.states import COMMITTED, PurchaseState
-from engine.errors import BluebookError
-from engine.ports import Channel, ChannelLine, ChannelOrder, ChannelState, Raw
+from engine.ports import ChannelLine, ChannelOrder, ChannelState
 from engine.services import cancel
 from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, PurchaseRecord
 from engine.services.lifecycle import Work
 from engine.services.search import terms_of
-
-log = structlog.get_logger(__name__)
-
-
-async def previous(connector: Channel, inbound_ids: Sequence[int]) -> dict[int, ChannelOrder]:
-    """What the channel said in these payloads, by id; ones that can no longer be read are left out."""
-    ids = [i for i in inbound_ids if i]
-    found: dict[int, ChannelOrder] = {}
-    for start in range(0, len(ids), 200):
-        chunk = ids[start : start + 200]
-        for r in await db.rows(
-            f"SELECT id, external_id, body, content_type FROM inbound_messages WHERE id IN ({db.marks(chunk)})", *chunk
-        ):
-            try:
-                found[int(r[0])] = connector.read(Raw(r[1], bytes(r[2]), r[3]))
-            except BluebookError:
-                continue
-            except Exception:
-                log.exception("an earlier payload could not be read", inbound=r[0], order=r[1])
-    return found
 
 
 def is_blind(case: Case, old: ChannelOrder | None) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from engine import clock
 from engine.ports import Channel, ChannelOrder, ChannelState, Page, Raw
-from engine.services import intake, merge
+from engine.services import inbox, intake
 from tests.support.desk import HOME, PERSON, desk
 
 LAMP = "BB-LAMP-01"
@@ -49,7 +49,7 @@ async def test_a_change_told_while_another_is_being_stored_is_followed(
     async with desk(monkeypatch) as at:
         await at.told(at.order("1001", (LAMP, 1)))
         moved = msgspec.structs.replace(HOME, line1="7 Oak Ridge Dr")
-        previous, told = merge.previous, []
+        previous, told = inbox.previous, []
 
         async def overtaken(connector: Channel, inbound_ids: Sequence[int]) -> dict[int, ChannelOrder]:
             found = await previous(connector, inbound_ids)
@@ -58,7 +58,7 @@ async def test_a_change_told_while_another_is_being_stored_is_followed(
                 await at.told(at.order("1001", (LAMP, 2), minutes=1))
             return found
 
-        monkeypatch.setattr(merge, "previous", overtaken)
+        monkeypatch.setattr(inbox, "previous", overtaken)
         assert (await at.told(at.order("1001", (LAMP, 3), minutes=2, ship_to=moved))).changed == 1
         assert "7 Oak Ridge Dr" in await at.value("SELECT ship_to FROM orders")
         assert await at.value("SELECT quantity FROM order_lines") == 3

@@ -180,6 +180,10 @@ class ChannelSim(ABC):
     def routes(self) -> list[tuple[str, str, str, Handler]]:
         """Its API: (method, path as aiohttp wants it, the operation's name, handler). Token endpoints too."""
 
+    def named(self, operation: str, body: bytes) -> str:
+        """The operation of a request, where one address has many."""
+        return operation
+
     def throttled(self) -> web.Response:
         """How it says that there were too many requests."""
         return web.json_response({"error": "slow down"}, status=429, headers={"Retry-After": str(self.retry_after)})
@@ -234,9 +238,10 @@ class ChannelSim(ABC):
 
     def _wrapped(self, operation: str, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            fault = self._draw(operation)
-            self.counts[operation] += 1
             body = await request.read()
+            name = self.named(operation, body)
+            fault = self._draw(name)
+            self.counts[name] += 1
             if fault is ChannelFault.ERROR_BEFORE:
                 return web.Response(status=500, text="internal error")
             if fault is ChannelFault.THROTTLE:

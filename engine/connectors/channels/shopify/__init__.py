@@ -1,0 +1,1 @@
+"""The Shopify channel: orders from and fulfillments to a store's Admin API."""
