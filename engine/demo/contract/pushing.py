@@ -33,7 +33,7 @@ async def one_parcel_ships_the_order(bench: Bench) -> None:
     assert bench.numbers(order_id) == [parcel.tracking_number]
     assert bench.sim.state(order_id) == "shipped"
     found = await connector.read_tracking([order_id])
-    assert [one.tracking_number for one in found[order_id]] == [parcel.tracking_number]
+    assert {one.tracking_number for one in found[order_id]} == {parcel.tracking_number}
     keys = {one.key for one in found[order_id]}
     assert keys <= {parcel.key, None}, f"the parcel read back has another key than ours: {keys}"
     if bench.sim.rereads:
@@ -61,7 +61,7 @@ async def an_order_ships_in_two_parcels(bench: Bench) -> None:
         assert not parcel.lines or dict(parcel.lines) == wanted, f"{parcel.tracking_number} has {parcel.lines}"
     assert bench.sim.state(order_id) == "shipped"
     found = await connector.read_tracking([order_id])
-    assert sorted(one.tracking_number for one in found[order_id]) == [FIRST, SECOND]
+    assert {one.tracking_number for one in found[order_id]} == {FIRST, SECOND}
 
 
 @case()
@@ -244,6 +244,6 @@ async def parcels_of_many_orders_are_read_at_once(bench: Bench) -> None:
         await connector.push_tracking(bench.parcel(await bench.read(order_id, connector), number))
     found = await connector.read_tracking([*placed, unlike(placed[0], placed)])
     assert set(found) <= set(placed), f"there is no order {sorted(set(found) - set(placed))}"
-    told = Counter({order_id: len(found.get(order_id, ())) for order_id in placed})
+    told = Counter({order_id: len({one.tracking_number for one in found.get(order_id, ())}) for order_id in placed})
     assert [told[order_id] for order_id in placed] == [1, 1, 0, 0]
     assert await connector.read_tracking([]) == {}
