@@ -10,19 +10,28 @@ import pytest
 
 from engine.connectors.channels.amazon.connector import Connector
 from engine.demo.channels.amazon import AmazonSim
-from engine.demo.channels.base import Sale, SaleLine
+from engine.demo.channels.base import Exchange, Sale, SaleLine
 from engine.ports import ChannelOrder, Page, Parcel
+from tests.connectors.amazon import models
 
+UNMODELLED = ("/auth/", "/listings/", "/sellers/")  # what there is no model of beside this checkout
 Connect = Callable[..., Connector]
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Callable[..., Any]]:
-    """Starts demo Amazons; they are stopped afterwards."""
-    running = []
+    """Starts demo Amazons; they are stopped afterwards, and all they heard and said has to be valid by Amazon's models.
+
+    (Where those are not beside this checkout that is left out; the tests in test_models.py, which are about nothing else, are
+    skipped there.)
+    """
+    running: list[AmazonSim] = []
+    heard: list[Exchange] = []
 
     async def begin(**options: Any) -> AmazonSim:
         sim = AmazonSim(seed=5, late=0.4, **options)
+        if models.there():
+            sim.heard.append(heard.append)
         await sim.start()
         running.append(sim)
         return sim
@@ -30,6 +39,8 @@ async def start() -> AsyncIterator[Callable[..., Any]]:
     yield begin
     for sim in running:
         await sim.stop()
+    modelled = [said for said in heard if not any(part in said.url for part in UNMODELLED)]
+    assert [problem for said in modelled for problem in models.problems(said)] == []
 
 
 @pytest.fixture
