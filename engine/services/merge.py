@@ -83,7 +83,9 @@ def apply(
         mine = "note" in corrections if old is None else order.note != old.note[:NOTE_LIMIT]
         values["note"] = order.note if mine else new.note[:NOTE_LIMIT]
     work.put(case, order, **values)
-    if old is not None:
+    if new.state in (ChannelState.SHIPPED, ChannelState.CANCELED):
+        pass  # nothing more goes to the address, and some channels take personal data back by then
+    elif old is not None:
         if old.ship_to != new.ship_to:
             _readdress(work, case, new)
     elif addresses.normalise(new.ship_to) != case.address():
