@@ -86,3 +86,22 @@ class Authorises(Protocol):
 
         Raises NotAuthorised where the owner said no or the channel does not take the code.
         """
+
+
+@runtime_checkable
+class FetchesKeys(Protocol):
+    """A channel whose calls to us are signed with keys that it publishes; optional, beside ``TakesHooks``."""
+
+    async def learn(self, headers: Mapping[str, str]) -> None:
+        """``verify_hook`` has the key that the call says it is signed with, if the channel knows of it. Asked before it.
+
+        Raises Refused for a call that names no key, and TryLater.
+        """
+
+
+@runtime_checkable
+class ProvesAddress(Protocol):
+    """A channel that asks whether an address is ours before it calls there; optional, beside ``TakesHooks``."""
+
+    def prove(self, query: Mapping[str, str]) -> dict[str, str]:
+        """The answer, as JSON, to the query that it asks with. Pure. Raises Refused, and Misconfigured without a secret."""

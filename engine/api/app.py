@@ -2,7 +2,8 @@
 
 ``/answer/TOKEN`` is where suppliers' people answer purchase orders, by links in mails (``answer_routes``).
 ``POST /hooks/suppliers/{id}`` and ``POST /hooks/channels/{id}`` answer 200 once what came is committed, so that whoever
-calls may forget it; jobs read it afterwards. ``POST /as2/{id}`` takes a supplier's AS2 messages and MDNs (``as2``).
+calls may forget it; jobs read it afterwards. ``GET /hooks/channels/{id}`` answers a channel that asks whether the address
+is ours. ``POST /as2/{id}`` takes a supplier's AS2 messages and MDNs (``as2``).
 ``GET /health`` answers 200 or 503. Errors are ``{"error": "…"}``.
 There is no TLS here: put a reverse proxy in front to be reached from outside.
 """
@@ -38,6 +39,7 @@ def make_app(proxy_hops: int = 0) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY + 1, middlewares=[_errors])
     app[_KEEPER] = Keeper()
     app.router.add_post("/hooks/channels/{id:[0-9]{1,9}}", _channel_hook)
+    app.router.add_get("/hooks/channels/{id:[0-9]{1,9}}", _channel_proof, allow_head=False)
     app.router.add_post("/hooks/suppliers/{id:[0-9]{1,9}}", _supplier_hook)
     as2.add_routes(app)
     app.router.add_get("/health", _health)
@@ -92,6 +94,10 @@ async def serve(
 
 async def _channel_hook(request: web.Request) -> web.Response:
     return await _hook(request, "channel")
+
+
+async def _channel_proof(request: web.Request) -> web.Response:
+    return _json(200, await hooks.prove(int(request.match_info["id"]), request.query))
 
 
 async def _supplier_hook(request: web.Request) -> web.Response:

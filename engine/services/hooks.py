@@ -11,6 +11,7 @@ import structlog
 from engine import db
 from engine.errors import BluebookError, NotFound, Unreachable, Unreadable
 from engine.ports import Hook, Page, Raw, TakesHooks
+from engine.ports_channels import FetchesKeys, ProvesAddress
 from engine.services import catalog, inbox, outbox
 from engine.services.inbox import Kind
 from engine.services.outbox import NewJob
@@ -38,6 +39,8 @@ async def verify(kind: Kind, source_id: int, headers: Mapping[str, str], body: b
     # Servers hand on undecodable bytes as lone surrogates, which no connector expects.
     plain = {name: value.encode("utf-8", "replace").decode() for name, value in headers.items()}
     try:
+        if isinstance(connector, FetchesKeys):
+            await connector.learn(plain)
         hook = connector.verify_hook(plain, body)
     except (UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"the body of the call cannot be read: {error}") from error
@@ -45,6 +48,14 @@ async def verify(kind: Kind, source_id: int, headers: Mapping[str, str], body: b
     if any("\0" in name for name in named) or any(len(name) > _MAX_ID for name in hook.refresh):
         raise Unreadable("the call names an order by a text that cannot be an id")
     return hook
+
+
+async def prove(channel_id: int, query: Mapping[str, str]) -> dict[str, str]:
+    """What the channel wants to hear before it calls us. Raises NotFound where it asks nothing, Refused, Misconfigured."""
+    connector = await catalog.channel(channel_id)
+    if not isinstance(connector, ProvesAddress):
+        raise NotFound(f"channel {channel_id} is connected by {connector.name}, which asks for no proof of an address")
+    return connector.prove(query)
 
 
 async def keep(arrived: Sequence[Arrived]) -> None:

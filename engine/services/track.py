@@ -281,8 +281,13 @@ def _is_there(telling: Telling, found: Sequence[ChannelParcel]) -> bool:
     if any(p.key == telling.parcel.key for p in found):
         return True
     # Two parcels may have one number: what is another parcel's at the channel proves nothing of this one.
-    mine = {p.tracking_number for p in found if not p.key and (not p.reference or p.reference not in telling.others)}
-    return {telling.parcel.tracking_number, *telling.parcel.also} <= mine
+    mine = [p for p in found if not p.key and (not p.reference or p.reference not in telling.others)]
+    return _letters(telling.parcel.tracking_number) in {_letters(p.tracking_number) for p in mine}
+
+
+def _letters(number: str) -> str:
+    """What every channel keeps of a tracking number: some take letters and digits only, some write them large."""
+    return "".join(sign for sign in number.casefold() if sign.isalnum())
 
 
 async def _finish(told: Sequence[Telling], by: Actor) -> None:

@@ -204,7 +204,8 @@ async def a_carrier_nobody_knows_goes_by_its_name_or_is_refused(bench: Bench) ->
         assert bench.numbers(order_id) == []
         return
     (told,) = bench.sim.parcels(order_id)
-    assert told.tracking_number == "KW-1234567"
+    # Some take letters and digits only.
+    assert told.tracking_number in ("KW-1234567", "KW1234567"), told.tracking_number
     wrong = {"ups", "usps", "fedex", "dhl"}
     assert told.carrier.casefold() not in wrong, f"Kiwi Express became {told.carrier}"
 

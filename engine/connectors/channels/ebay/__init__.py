@@ -1,0 +1,1 @@
+"""The eBay channel: orders from and shipping fulfillments to the Sell Fulfillment API."""
