@@ -26,6 +26,8 @@ AMAZON_LIMITS: Mapping[str, tuple[float, float]] = {
     "token.restricted": (1, 10),
     "listings.search": (5, 5),
     "seller": (0.016, 15),
+    "feeds.document": (0.5, 15),
+    "feeds.create": (0.0083, 15),
 }
 _GENEROUS = (1000.0, 1000.0)
 _SETS = frozenset(
@@ -55,6 +57,8 @@ class AmazonSim(ChannelSim):
         self.client_id, self.client_secret = "amzn1.application-oa2-client.demo", f"amzn1.oa2-cs.v1.{self.rng.random()}"
         self.refresh_token, self.seller_id = f"Atzr|{self.rng.random()}", "A1DEMOSELLER"
         self.consents: dict[str, str] = {}  # authorisation codes, and where each may be redeemed from
+        self._feeds: dict[str, dict[str, Any]] = {}
+        self._documents: dict[str, bytes] = {}
         self._limits = limits
         self._levels: dict[str, tuple[float, datetime]] = {}
         self._tokens: dict[str, datetime] = {}
@@ -122,6 +126,10 @@ class AmazonSim(ChannelSim):
             self._guarded("POST", "/orders/v0/orders/{order}/shipmentConfirmation", "shipment.confirm", self._confirm),
             self._guarded("GET", "/listings/2021-08-01/items/{seller}", "listings.search", self._listings),
             self._guarded("GET", "/sellers/v1/marketplaceParticipations", "seller", self._participations),
+            self._guarded("POST", "/feeds/2021-06-30/documents", "feeds.document", self._document),
+            ("PUT", "/documents/{document}", "feeds.upload", self._upload),
+            self._guarded("POST", "/feeds/2021-06-30/feeds", "feeds.create", self._feed),
+            self._guarded("GET", "/feeds/2021-06-30/feeds/{feed}", "feeds.get", self._fed),
         ]
 
     def throttled(self) -> web.Response:
@@ -272,6 +280,40 @@ class AmazonSim(ChannelSim):
     async def _confirm(self, request: web.Request) -> web.Response:
         self.book.confirm(request.match_info["order"], await _json(request), MARKETPLACE)
         return web.Response(status=204)
+
+    # --- feeds
+
+    async def _document(self, request: web.Request) -> web.Response:
+        if not (await _json(request)).get("contentType"):
+            raise Refusal(400, "InvalidInput", "contentType is required")
+        name = f"amzn1.tortuga.4.na.{self.rng.getrandbits(64):016x}"
+        self._documents[name] = b""
+        return web.json_response({"feedDocumentId": name, "url": f"{self.url}/documents/{name}"}, status=201)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        if request.match_info["document"] not in self._documents or "x-amz-access-token" in request.headers:
+            return web.Response(
+                status=403, text="<Error><Code>AccessDenied</Code></Error>", content_type="application/xml"
+            )
+        self._documents[request.match_info["document"]] = await request.read()
+        return web.Response(status=200)
+
+    async def _feed(self, request: web.Request) -> web.Response:
+        asked = await _json(request)
+        body = self._documents.pop(str(asked.get("inputFeedDocumentId")), b"")
+        if asked.get("feedType") != "POST_ORDER_ACKNOWLEDGEMENT_DATA" or not body:
+            raise Refusal(400, "InvalidInput", "The feed type is not supported, or its document is empty or was used")
+        if f"<MerchantIdentifier>{self.seller_id}</MerchantIdentifier>".encode() in body:
+            self.book.fail(body)
+        number = str(self.rng.randrange(10**11, 10**12))
+        kept = {"feedId": number, "feedType": asked["feedType"], "marketplaceIds": asked.get("marketplaceIds", [])}
+        self._feeds[number] = {**kept, "createdTime": iso(self.moment()), "processingStatus": "DONE"}
+        return web.json_response({"feedId": number}, status=202)
+
+    async def _fed(self, request: web.Request) -> web.Response:
+        if request.match_info["feed"] not in self._feeds:
+            raise Refusal(404, "NotFound", "There is no such feed")
+        return web.json_response(self._feeds[request.match_info["feed"]])
 
     # --- the seller
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,6 +72,7 @@ class SimOrder(msgspec.Struct, order=False):
     gift: str = ""
     pending: bool = False
     canceled: bool = False
+    cancels_at: datetime | None = None  # the seller has told Amazon to
     instruction: str = ""
     packages: dict[str, SimPackage] = {}
     visible: dict[str, SimPackage] = {}
@@ -232,7 +234,20 @@ class Book:
             if order.visible.get(package.reference) is not package and package.shows_at <= self._moment():
                 order.visible[package.reference] = package
                 order.updated = max(order.updated, package.shows_at)
+        if order.cancels_at and not order.canceled and order.cancels_at <= self._moment():
+            order.canceled, order.updated = True, max(order.updated, order.cancels_at)
         return order
+
+    def fail(self, body: bytes) -> None:
+        """The seller's feed says of orders that they failed: those of which nothing has shipped are canceled a while later."""
+        text = body.decode()
+        for told in re.findall(r"<OrderAcknowledgement>.*?</OrderAcknowledgement>", text, re.DOTALL):
+            order_id = re.search(r"<AmazonOrderID>(.*?)</AmazonOrderID>", told)
+            order = self._orders.get(order_id[1]) if order_id else None
+            coded = set(re.findall(r"<AmazonOrderItemCode>(.*?)</AmazonOrderItemCode>", told))
+            whole = order is not None and coded == {line.id for line in order.lines}
+            if order and whole and "<StatusCode>Failure</StatusCode>" in told and not self._settled(order).packages:
+                order.cancels_at = self._moment() + self.shows_after
 
     def _changed(self, order_id: str) -> SimOrder:
         order = self.find(order_id)

@@ -14,7 +14,13 @@ from engine.demo.channels.base import Exchange, Sale, SaleLine
 from engine.ports import ChannelOrder, Page, Parcel
 from tests.connectors.amazon import models
 
-UNMODELLED = ("/auth/", "/listings/", "/sellers/")  # what there is no model of beside this checkout
+UNMODELLED = (
+    "/auth/",
+    "/documents/",
+    "/feeds/",
+    "/listings/",
+    "/sellers/",
+)  # what there is no model of beside this checkout
 Connect = Callable[..., Connector]
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from engine import clock
-from engine.connectors.channels.amazon.connector import Connector
-from engine.demo.channels.amazon import AMAZON_LIMITS, AmazonSim
+from engine.demo.channels.amazon import AmazonSim
 from engine.demo.channels.base import ChannelFault, SaleLine
-from engine.errors import Misconfigured, NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
+from engine.errors import Misconfigured, OutcomeUnknown, Refused, TryLater, Unreadable
 from engine.ports import Address, ChannelState
 from tests.connectors.amazon.conftest import Connect, parcel, reread, sale, walk
 
@@ -241,133 +240,68 @@ async def test_what_amazon_does_not_take_is_a_definite_no_in_its_words(sim: Amaz
         await connector.push_tracking(parcel(order, tracking_number=""))
 
 
-# --- tokens and personal data -----------------------------------------------------------------------------------------
+# --- canceling --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_token_that_has_ended_is_renewed_once(sim: AmazonSim, connect: Connect) -> None:
+async def test_a_whole_order_is_canceled_by_a_feed_and_shows_later(start: Start, connect: Connect) -> None:
+    sim = await start(shows_after=timedelta(minutes=5))
     connector = connect(sim)
-    order = await reread(connector, sim.place(sale()))
-    sim.end_tokens()
-    await connector.push_tracking(parcel(order))
-    assert (sim.counts["token"], sim.state(order.external_id)) == (2, "shipped")
-    sim.script("orders.search", F.DENY, F.DENY)
-    with pytest.raises(NotAuthorised, match="has expired") as caught:
-        await connector.pull(None, None)
-    assert sim.counts["token"] == 3
-    assert "Develop Apps" in caught.value.message
-    assert sim.client_secret not in caught.value.message
+    order = await reread(connector, sim.place(sale(("MUG", 2), ("CUP", 1))))
+    await connector.cancel_order(order.external_id, [], "out of stock")
+    assert (await reread(connector, order.external_id)).state is ChannelState.OPEN
+    sim.pass_time(timedelta(minutes=6))
+    canceled = await reread(connector, order.external_id)
+    assert (canceled.state, [line.canceled for line in canceled.lines]) == (ChannelState.CANCELED, [2, 1])
+    await connector.cancel_order(order.external_id, [], "out of stock")
+    assert sim.counts["feeds.create"] == 1
+    named = await reread(connector, sim.place(sale(("MUG", 2))))
+    await connector.cancel_order(named.external_id, [(named.lines[0].external_id, 2)], "")
+    sim.pass_time(timedelta(minutes=6))
+    assert sim.state(named.external_id) == "canceled"
 
 
-async def test_a_token_is_asked_for_before_it_ends(sim: AmazonSim, connect: Connect) -> None:
-    clock.use(sim.moment)
+async def test_a_buyer_who_asked_for_it_is_the_reason(sim: AmazonSim, connect: Connect) -> None:
     connector = connect(sim)
-    await connector.pull(None, None)
-    sim.pass_time(timedelta(minutes=58))
-    await connector.pull(None, None)
-    assert sim.counts["token"] == 1
-    sim.pass_time(timedelta(minutes=1, seconds=30))
-    await connector.pull(None, None)
-    assert (sim.counts["token"], sim.counts["orders.search"]) == (2, 3)
+    told: list[bytes] = []
+    sim.heard.append(lambda said: told.append(said.body) if "/documents/" in said.url else None)
+    for asks in (False, True):
+        order = sim.place(sale())
+        if asks:
+            sim.ask_to_cancel(order, "Ordered twice")
+        await connector.cancel_order(order, [], "")
+    assert [b"BuyerCanceled" in body for body in told] == [False, True]
+    assert [b"NoInventory" in body for body in told] == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("setting", "said"), [("refresh_token", "invalid_grant"), ("client_secret", "authentication failed")]
-)
-async def test_consent_that_has_ended_is_told_in_amazons_words(
-    sim: AmazonSim, connect: Connect, setting: str, said: str
+async def test_parts_and_what_has_shipped_are_not_canceled(sim: AmazonSim, connect: Connect) -> None:
+    connector = connect(sim)
+    order = await reread(connector, sim.place(sale(("MUG", 2), ("CUP", 1))))
+    mug, cup = (line.external_id for line in order.lines)
+    for part in ([(mug, 2)], [(mug, 1), (cup, 1)]):
+        with pytest.raises(Refused, match="whole orders only"):
+            await connector.cancel_order(order.external_id, part, "")
+    with pytest.raises(Misconfigured, match="seller_id"):
+        await connect(sim, seller_id="").cancel_order(order.external_id, [], "")
+    await connector.push_tracking(parcel(order, lines=((mug, 1),)))
+    with pytest.raises(Refused, match="has shipped"):
+        await connector.cancel_order(order.external_id, [], "")
+    with pytest.raises(Refused, match="does not know"):
+        await connector.cancel_order("111-1111111-1111111", [], "")
+    assert sim.counts["feeds.document"] == 0
+
+
+@pytest.mark.parametrize("route", ["feeds.document", "feeds.upload", "feeds.create"])
+@pytest.mark.parametrize("fault", [F.ERROR_BEFORE, F.ERROR_AFTER, F.HANG_UP, F.THROTTLE])
+async def test_a_cancellation_that_breaks_off_is_tried_again(
+    sim: AmazonSim, connect: Connect, route: str, fault: ChannelFault
 ) -> None:
-    with pytest.raises(NotAuthorised, match=said):
-        await connect(sim, **{setting: "old"}).check()
-    assert sim.counts["token"] == 1
-
-
-async def test_a_token_endpoint_that_fails_delays_and_does_not_pause(sim: AmazonSim, connect: Connect) -> None:
     connector = connect(sim)
-    sim.script("token", F.ERROR_BEFORE, F.HALF_ANSWER, F.HANG_UP)
-    for _ in range(3):
-        with pytest.raises(TryLater):
-            await connector.pull(None, None)
-    await connector.pull(None, None)
-
-
-@pytest.mark.parametrize("personal", ["role", "token", "none"])
-@pytest.mark.parametrize("restricted", [False, True])
-async def test_personal_data_comes_by_the_role_or_by_a_restricted_token(
-    start: Start, connect: Connect, personal: str, restricted: bool
-) -> None:
-    sim = await start(personal=personal)
-    order = sim.place(sale(), gift="Happy birthday")
-    connector = connect(sim, restricted_tokens=restricted)
-    page = await connector.pull(None, None)
-    found = connector.read(page.items[0])
-    given = personal == "role" or (personal == "token" and restricted)
-    assert bool(found.ship_to.line1) is given
-    assert ("Happy birthday" in found.note) is given
-    assert ((await reread(connector, order)).ship_to.line1 == "1 Main Street") is given
-    assert ("Direct-to-Consumer" in await connector.check()) is not given
-    assert sim.counts["token.restricted"] == int(restricted)
-    assert len(connector.grants) == 1 + restricted
-
-
-async def test_a_restricted_token_that_has_ended_is_renewed_once_too(start: Start, connect: Connect) -> None:
-    sim = await start(personal="token")
-    sim.place(sale())
-    connector = connect(sim, restricted_tokens=True)
-    await connector.pull(None, None)
-    sim.end_tokens()
-    page = await connector.pull(None, None)
-    assert connector.read(page.items[0]).ship_to.line1
-    assert (sim.counts["token"], sim.counts["token.restricted"]) == (
-        2,
-        3,
-    )  # a restricted one with the old, then the new
-
-
-async def test_consent_given_in_the_browser_is_redeemed_once(sim: AmazonSim) -> None:
-    settings = {**sim.settings(), "client_secret": sim.client_secret}
-    sim.consents["code-1"] = "https://b.example/back"
-    answer = {"spapi_oauth_code": "code-1", "selling_partner_id": "A1DEMOSELLER", "state": "s"}
-    given = await Connector.redeem(settings, answer, "https://b.example/back", "")
-    assert given == {"refresh_token": sim.refresh_token, "seller_id": "A1DEMOSELLER"}
-    with pytest.raises(NotAuthorised, match="invalid_grant"):
-        await Connector.redeem(settings, answer, "https://b.example/back", "")
-    with pytest.raises(NotAuthorised, match="access_denied"):
-        await Connector.redeem(settings, {"error": "access_denied"}, "https://b.example/back", "")
-
-
-# --- rates ------------------------------------------------------------------------------------------------------------
-
-
-async def test_searches_stop_before_amazon_has_to_say_so(start: Start, connect: Connect) -> None:
-    sim = await start(limits=AMAZON_LIMITS)
-    connector = connect(sim)
-    for _ in range(20):
-        await connector.pull(None, None)
-    with pytest.raises(TryLater) as caught:
-        await connector.pull(None, None)
-    assert caught.value.retry_after is not None
-    assert 150 < caught.value.retry_after < 180
-    assert sim.counts["orders.search"] == 20
-
-
-async def test_a_429_gives_a_rate_and_no_wait(start: Start, connect: Connect) -> None:
-    sim = await start(limits={"orders.search": (0.01, 1)})
-    await connect(sim).pull(None, None)
-    connector = connect(sim)  # another process, which does not know of the first
-    with pytest.raises(TryLater, match="QuotaExceeded") as caught:
-        await connector.pull(None, None)
-    assert caught.value.retry_after == pytest.approx(100)
-    with pytest.raises(TryLater, match="rate limit"):
-        await connector.pull(None, None)
-    assert sim.counts["orders.search"] == 2  # the third was never sent
-
-
-async def test_a_rate_that_amazon_raises_counts_at_once(start: Start, connect: Connect) -> None:
-    sim = await start(limits={"orders.search": (5000, 5000)})
-    connector = connect(sim)
-    for _ in range(40):
-        await connector.pull(None, None)
-    assert sim.counts["orders.search"] == 40
+    order = sim.place(sale())
+    sim.script(route, fault)
+    with pytest.raises(TryLater):
+        await connector.cancel_order(order, [], "")
+    await connector.cancel_order(order, [], "")
+    assert sim.state(order) == "canceled"
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------

@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
+import msgspec
 import pytest
 
+from engine.connectors.channels.amazon import cancelling
 from engine.demo.channels.amazon import MARKETPLACE, AmazonSim
 from engine.demo.channels.base import SaleLine
 from tests.connectors.amazon.conftest import Connect, parcel, reread, sale
@@ -89,3 +92,28 @@ async def test_amazons_sdk_reads_listings_marketplaces_and_restricted_tokens(
     body = tokens.CreateRestrictedDataTokenRequest(restricted_resources=[resource])
     given = await ask("TokensApi", "create_restricted_data_token", body)
     assert given.expires_in == 3600
+
+
+async def test_amazons_sdk_cancels_by_a_feed_as_we_do(sim: AmazonSim, ask: Callable[..., Awaitable[Any]]) -> None:
+    from spapi.models import feeds_v2021_06_30 as feeds
+
+    order = sim.place(sale(("MUG", 2)))
+    wanted = feeds.CreateFeedDocumentSpecification(content_type="text/xml; charset=UTF-8")
+    document = await ask("FeedsApi", "create_feed_document", wanted)
+    item = sim.book.find(order).lines[0].id
+    body = cancelling.feed(
+        sim.seller_id,
+        cancelling.cancelable(
+            msgspec.json.encode({"order": sim.book.find(order).shown(frozenset(), MARKETPLACE, personal=False)})
+        ),
+    )
+    assert f"<AmazonOrderItemCode>{item}</AmazonOrderItemCode>" in body
+    async with aiohttp.ClientSession() as session, session.put(document.url, data=body.encode()) as put:
+        assert put.status == 200
+    specification = feeds.CreateFeedSpecification(
+        feed_type="POST_ORDER_ACKNOWLEDGEMENT_DATA", marketplace_ids=[MARKETPLACE],
+        input_feed_document_id=document.feed_document_id,
+    )  # fmt: skip
+    made = await ask("FeedsApi", "create_feed", specification)
+    assert (await ask("FeedsApi", "get_feed", made.feed_id)).processing_status == "DONE"
+    assert sim.state(order) == "canceled"

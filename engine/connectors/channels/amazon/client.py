@@ -30,6 +30,8 @@ CONFIRM = Bucket("confirmShipment", 2, 10)
 RESTRICT = Bucket("createRestrictedDataToken", 1, 10)
 LISTINGS = Bucket("searchListingsItems", 5, 5)
 SELLER = Bucket("getMarketplaceParticipations", 0.016, 15)
+DOCUMENT = Bucket("createFeedDocument", 0.5, 15)
+FEED = Bucket("createFeed", 0.0083, 15)
 
 _ADVICE = (
     ". Look at the application in Seller Central > Apps and Services > Develop Apps: its roles, its client secret, and"
@@ -94,14 +96,18 @@ class Client:
         grants = self._restricted if personal and self._restricted else self._access
         return await self._call(bucket, "GET", path, grants, params, None)
 
-    async def post(self, bucket: Bucket, path: str, body: Any) -> Answer:
-        """The answer to JSON that changes something. Raises as ``HttpClient.call`` does for an effect."""
-        return await self._call(bucket, "POST", path, self._access, None, msgspec.json.encode(body))
+    async def post(self, bucket: Bucket, path: str, body: Any, *, effect: bool = True) -> Answer:
+        """The answer to JSON. ``effect`` False: asking twice does no harm. Raises as ``HttpClient.call`` does."""
+        return await self._call(bucket, "POST", path, self._access, None, msgspec.json.encode(body), effect)
+
+    async def upload(self, url: str, body: bytes, content_type: str) -> None:
+        """The document is where Amazon wants it, whose address is a secret of its own. Asking twice does no harm."""
+        await self._http.call("PUT", url, effect=False, body=body, headers={"Content-Type": content_type})
 
     async def _call(
-        self, bucket: Bucket, method: str, path: str, grants: Grants, params: Mapping[str, str] | None, body: bytes | None
+        self, bucket: Bucket, method: str, path: str, grants: Grants, params: Mapping[str, str] | None,
+        body: bytes | None, effect: bool = False,
     ) -> Answer:  # fmt: skip
-        effect = body is not None and bucket is not RESTRICT
         for again in (False, True):
             token = await grants.token()
             await self.throttle.take(self._now(bucket))
@@ -157,7 +163,9 @@ class Client:
         elements = ["buyerInfo", "shippingAddress"]
         paths = (ORDERS, f"{ORDERS}/{{orderId}}")
         resources = [{"method": "GET", "path": path, "dataElements": elements} for path in paths]
-        answer = await self.post(RESTRICT, "/tokens/2021-03-01/restrictedDataToken", {"restrictedResources": resources})
+        answer = await self.post(
+            RESTRICT, "/tokens/2021-03-01/restrictedDataToken", {"restrictedResources": resources}, effect=False
+        )
         try:
             given = msgspec.json.decode(answer.body, type=_Restricted)
         except msgspec.DecodeError as error:

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from engine import clock
+from engine.connectors.channels.amazon import cancelling, listings, mapping, marketplaces, tracking
 from engine.connectors.channels.amazon import client as api
-from engine.connectors.channels.amazon import listings, mapping, marketplaces, tracking
 from engine.errors import BluebookError, Misconfigured, NotAuthorised, Refused, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
 from engine.ports_channels import ListedPage
@@ -26,9 +26,9 @@ _SHIPPING = "FULFILLMENT,PACKAGES"
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """``marketplaces`` are countries of one region, as in "US, CA"; the refresh token is the seller's consent to the client.
 
-    ``seller_id`` is asked for by listings, ``application_id`` by the way to the consent (``draft``: an application that is not
-    published). ``history_days`` is how far back the first walk looks. ``restricted_tokens``: ask for a restricted data token
-    where people are named. ``endpoint`` and ``token_url`` lead elsewhere than to Amazon's own.
+    ``seller_id`` is asked for by listings and for canceling, ``application_id`` by the way to the consent (``draft``: an
+    application that is not published). ``history_days`` is how far back the first walk looks. ``restricted_tokens``: ask for a
+    restricted data token where people are named. ``endpoint`` and ``token_url`` lead elsewhere than to Amazon's own.
     """
 
     client_id: Annotated[str, msgspec.Meta(min_length=1)]
@@ -259,6 +259,16 @@ class Connector:
             if body is not None:
                 found[external_id] = tracking.shown(body).parcels()
         return found
+
+    async def cancel_order(self, external_id: str, lines: Sequence[tuple[str, int]], reason: str) -> None:
+        """Amazon has been told to cancel the whole order, which shows some minutes later; ``reason`` has no place there.
+
+        Raises Refused for parts of an order and for one that has shipped, Misconfigured without ``seller_id``.
+        """
+        body = await self._get(external_id, "FULFILLMENT,CANCELLATION")
+        if body is None:
+            raise Refused(f"Amazon does not know the order {external_id}", code="404")
+        await cancelling.cancel(self._client, self._config.seller_id, cancelling.cancelable(body), lines)
 
     async def listed(self, cursor: str | None) -> ListedPage:
         """One page of what the seller lists, marketplace by marketplace, oldest first. Raises Misconfigured without seller_id."""

@@ -111,13 +111,27 @@ class _Cancellation(msgspec.Struct, rename="camel"):
     cancellation_execution: dict[str, Any] | None = None
 
 
-class _Item(msgspec.Struct, rename="camel"):
+class Item(msgspec.Struct, rename="camel"):
+    """One line of an order."""
+
     order_item_id: str
     quantity_ordered: int
     product: _Product
     proceeds: _ItemProceeds | None = None
     fulfillment: _ItemFulfillment | None = None
     cancellation: _Cancellation | None = None
+
+    @property
+    def asked(self) -> _Request | None:
+        """The buyer's wish to cancel it, as long as it was not done."""
+        known = self.cancellation
+        return known.cancellation_request if known and known.cancellation_execution is None else None
+
+    @property
+    def open(self) -> int:
+        """Pieces still to be shipped, as far as it says so; else all."""
+        rest = self.fulfillment.quantity_unfulfilled if self.fulfillment else None
+        return self.quantity_ordered if rest is None else rest
 
 
 class _Window(msgspec.Struct, rename="camel"):
@@ -180,7 +194,7 @@ class _Order(msgspec.Struct, rename="camel"):
     created_time: datetime
     last_updated_time: datetime
     sales_channel: SalesChannel
-    order_items: list[_Item]
+    order_items: list[Item]
     fulfillment: Fulfillment | None = None
     programs: list[str] = []
     buyer: _Buyer | None = None
@@ -347,7 +361,7 @@ class _Reading:
                 shipped=shipped,
             )
 
-    def _quantities(self, item: _Item, field: str) -> tuple[int, int]:
+    def _quantities(self, item: Item, field: str) -> tuple[int, int]:
         """Pieces shipped and canceled. What is neither shipped nor still to be shipped was canceled."""
         ordered, known = item.quantity_ordered, item.fulfillment
         shipped = known.quantity_fulfilled if known else None
@@ -363,7 +377,7 @@ class _Reading:
             raise Unreadable(message, field=f"{field}.fulfillment")
         return shipped, ordered - shipped - rest
 
-    def _unit_price(self, item: _Item, field: str) -> int:
+    def _unit_price(self, item: Item, field: str) -> int:
         if item.product.price and item.product.price.unit_price:
             return self._amount(item.product.price.unit_price, f"{field}.product.price.unitPrice")
         total, found = self._parts(item.proceeds.breakdowns if item.proceeds else (), "ITEM", f"{field}.proceeds")
@@ -414,7 +428,7 @@ class _Reading:
             yield from self._item_notes(item)
 
     @staticmethod
-    def _item_notes(item: _Item) -> Iterator[str]:
+    def _item_notes(item: Item) -> Iterator[str]:
         packing = item.fulfillment.packing if item.fulfillment else None
         gift = packing.gift_option if packing else None
         if gift and (gift.gift_message or gift.gift_wrap_level):
@@ -431,8 +445,6 @@ class _Reading:
             if program in AMAZON_LABELS:
                 yield f"it is for {AMAZON_LABELS[program]}, which ships with Amazon's own label and not a supplier's"
         for item in self._order.order_items:
-            known = item.cancellation
-            if known and known.cancellation_request and known.cancellation_execution is None:
-                reason = known.cancellation_request.cancel_reason
-                said = f" ({reason})" if reason else ""
+            if item.asked:
+                said = f" ({item.asked.cancel_reason})" if item.asked.cancel_reason else ""
                 yield f"the buyer asks to cancel {item.product.seller_sku}{said}: cancel it in Seller Central, or ship it"
