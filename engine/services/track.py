@@ -282,7 +282,8 @@ def _is_there(telling: Telling, found: Sequence[ChannelParcel]) -> bool:
         return True
     # Two parcels may have one number: what is another parcel's at the channel proves nothing of this one.
     mine = [p for p in found if not p.key and (not p.reference or p.reference not in telling.others)]
-    return _letters(telling.parcel.tracking_number) in {_letters(p.tracking_number) for p in mine}
+    wanted = {_letters(number) for number in (telling.parcel.tracking_number, *telling.parcel.also)}
+    return wanted <= {_letters(p.tracking_number) for p in mine}
 
 
 def _letters(number: str) -> str:

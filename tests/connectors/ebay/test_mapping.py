@@ -241,10 +241,10 @@ def test_a_number_keeps_letters_and_digits_only() -> None:
         shipped(number="--")
 
 
-def test_a_parcel_without_a_whole_piece_waits_for_the_one_that_has_it() -> None:
+def test_a_parcel_without_a_whole_piece_is_not_told() -> None:
     with pytest.raises(Refused) as caught:
         shipped(lines=())
-    assert caught.value.code == "INCOMPLETE_PARCEL"
+    assert caught.value.code == "NO_WHOLE_PIECE"
 
 
 def test_a_line_is_named_once_and_no_date_is_ahead() -> None:

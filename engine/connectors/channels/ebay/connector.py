@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote, urlsplit
 from weakref import WeakValueDictionary
@@ -14,13 +14,16 @@ import msgspec
 
 from engine import clock
 from engine.connectors import payload
-from engine.connectors.channels.ebay import mapping, oauth, walk, webhook
+from engine.connectors.by_time import Place, Walk
+from engine.connectors.channels.ebay import mapping, oauth, webhook
 from engine.connectors.channels.ebay.client import Client
 from engine.errors import OutcomeUnknown, Refused, TryLater, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Hook, Page, Parcel, Raw, Rejected
 from engine.transports.grants import Grant, Grants
 from engine.transports.throttle import Throttle
 
+# eBay keeps names and streets for 90 days, and refuses what is more than two years back.
+WALK = Walk("eBay", timedelta(milliseconds=1), timedelta(days=90), timedelta(days=700))
 _CHUNK = 50  # the most that orderIds takes
 _GONE = frozenset({"404", "32100"})  # no such order
 _MOST_KEYS = 16
@@ -111,12 +114,12 @@ class Connector:
     async def pull(self, since: datetime | None, cursor: str | None) -> Page:
         """The orders of one stretch of time, which begins at ``since``; without one, those changed in the last 90 days."""
         now = clock.now()
-        place = walk.resume(cursor) if cursor else walk.begin(since, now)
+        place = WALK.resume(cursor) if cursor else WALK.begin(since, now)
         size = self._config.page_size
-        found = await self._list(**place.params(size))
-        after = place.following(found.total, size, _dates(found.orders), now)
-        page = await self._page(found.orders) if place.fits(found.total, size) else Page(())
-        return msgspec.structs.replace(page, next=after.cursor() if after else None)
+        found = await self._list(**_stretch(place, size))
+        after = WALK.following(place, found.total, size, _dates(found.orders), now)
+        page = await self._page(found.orders) if WALK.fits(place, found.total, size) else Page(())
+        return msgspec.structs.replace(page, next=msgspec.json.encode(after).decode() if after else None)
 
     async def pull_ids(self, external_ids: Sequence[str]) -> Page:
         """These orders as they stand now, 50 in a call; ones that eBay does not know, or ships itself, are missing."""
@@ -256,8 +259,7 @@ class Connector:
 
     async def check(self) -> str:
         """The seller's orders may be read; says whose they are and how many changed in the last 90 days."""
-        place = walk.begin(None, clock.now())
-        found = await self._list(**place.params(1))
+        found = await self._list(**_stretch(WALK.begin(None, clock.now()), 1))
         seller = ""
         for order in found.orders:
             seller = payload.decode(order, _Sold, "eBay's list of orders").seller_id
@@ -270,6 +272,12 @@ class Connector:
 
 class _Sold(msgspec.Struct, rename="camel"):
     seller_id: str = ""
+
+
+def _stretch(place: Place, size: int) -> dict[str, str]:
+    until = mapping.stamp(place.until) if place.until else ""
+    changed = f"lastmodifieddate:[{mapping.stamp(place.at)}..{until}]"
+    return {"filter": changed, "limit": str(size), "offset": str(place.skip)}
 
 
 class _Dated(msgspec.Struct, rename="camel"):

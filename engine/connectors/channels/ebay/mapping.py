@@ -416,9 +416,9 @@ def shipment(parcel: Parcel) -> dict[str, Any]:
         )
     if not parcel.lines:
         raise Refused(
-            f"eBay: parcel {parcel.tracking_number} of order {parcel.order_external_id} has no whole piece of a line, "
-            "and eBay takes none without.",
-            code="INCOMPLETE_PARCEL",
+            f"eBay: parcel {parcel.tracking_number} of order {parcel.order_external_id} has no whole piece of a line, and eBay "
+            "takes none without, nor two numbers for one piece.",
+            code="NO_WHOLE_PIECE",
         )
     return {
         "lineItems": [{"lineItemId": line, "quantity": pieces} for line, pieces in portions(parcel).items()],

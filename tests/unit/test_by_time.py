@@ -1,4 +1,4 @@
-"""A walk by time finds every order, however eBay sorts and whatever changes meanwhile."""
+"""A walk by time finds everything, however the channel sorts and whatever changes meanwhile."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from engine.connectors.channels.ebay import walk
-from engine.connectors.channels.ebay.mapping import moment
+from engine.connectors.by_time import Place, Walk
 from engine.errors import Invalid
 
+MILLIS = Walk("eBay", timedelta(milliseconds=1), timedelta(days=90), timedelta(days=700))
+SECONDS = Walk("Etsy", timedelta(seconds=1), timedelta(days=90))
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
 Sort = Callable[[dict[int, datetime]], list[int]]
@@ -20,33 +22,33 @@ Sort = Callable[[dict[int, datetime]], list[int]]
 class Book:
     """Orders by number and when they changed; the clock is its own."""
 
-    def __init__(self, sort: Sort) -> None:
+    def __init__(self, sort: Sort, walk: Walk = MILLIS) -> None:
         self.orders: dict[int, datetime] = {}
-        self.sort, self.now, self.asked = sort, START, 0
+        self.sort, self.way, self.now, self.asked = sort, walk, START, 0
 
-    def ask(self, params: dict[str, str]) -> tuple[list[int], int]:
-        """A page of it and how many there are in all, as getOrders answers."""
+    def ask(self, place: Place, size: int) -> tuple[list[int], int]:
+        """A page of the stretch and how many there are in all."""
         self.asked += 1
-        start, _, end = params["filter"].removeprefix("lastmodifieddate:[").removesuffix("]").partition("..")
-        first, last = moment(start, ""), moment(end, "") if end else self.now
-        assert not end or first < last <= self.now, "eBay refuses this stretch"
-        found = self.sort({one: at for one, at in self.orders.items() if first <= at <= last})
-        skip = int(params["offset"])
-        return found[skip : skip + int(params["limit"])], len(found)
+        last = place.until or self.now
+        assert place.until is None or place.at < last <= self.now, "channels refuse this stretch"
+        tick = self.way.tick
+        assert place.at == START + (place.at - START) // tick * tick, "between two ticks"
+        found = self.sort({one: at for one, at in self.orders.items() if place.at <= at <= last})
+        return found[place.skip : place.skip + size], len(found)
 
     def walk(self, size: int, since: datetime | None = None, meanwhile: Callable[[], None] = lambda: None) -> set[int]:
         seen: set[int] = set()
-        place: walk.Place | None = walk.begin(since, self.now)
+        place: Place | None = self.way.begin(since, self.now)
         for _ in range(2_000):
             assert place is not None
-            page, total = self.ask(place.params(size))
+            page, total = self.ask(place, size)
             dates = [self.orders[one] for one in page]
-            if place.fits(total, size):
+            if self.way.fits(place, total, size):
                 seen |= set(page)
-            after = place.following(total, size, dates, self.now)
+            after = self.way.following(place, total, size, dates, self.now)
             if after is None:
                 return seen
-            place = walk.resume(after.cursor())
+            place = self.way.resume(msgspec.json.encode(after).decode())
             assert place == after
             meanwhile()
         raise AssertionError("the walk does not end")
@@ -64,19 +66,21 @@ def _by_number(orders: dict[int, datetime]) -> list[int]:
     return sorted(orders)
 
 
+WALKS = pytest.mark.parametrize("walk", [MILLIS, SECONDS], ids=["millis", "seconds"])
 SORTS = pytest.mark.parametrize("sort", [_oldest_first, _newest_first, _by_number])
 
 
+@WALKS
 @SORTS
 @pytest.mark.parametrize("seed", range(12))
-def test_every_order_is_found_while_orders_change(sort: Sort, seed: int) -> None:
+def test_everything_is_found_while_it_changes(sort: Sort, seed: int, walk: Walk) -> None:
     rng = random.Random(seed)
-    book = Book(sort)
+    book = Book(sort, walk)
     book.now = START + timedelta(days=80)
-    for _ in range(rng.randint(1, 4)):  # quiet weeks, and bursts of many in a millisecond
-        at = START + timedelta(seconds=rng.uniform(0, 80 * 86_400)) // MS * MS
+    for _ in range(rng.randint(1, 4)):  # quiet weeks, and bursts of many in a tick
+        at = START + timedelta(seconds=rng.uniform(0, 80 * 86_400)) // walk.tick * walk.tick
         for _ in range(rng.choice((1, 3, 11, 25))):
-            book.orders[len(book.orders)] = min(at + rng.choice((0, 0, 1, 500)) * MS, book.now)
+            book.orders[len(book.orders)] = min(at + rng.choice((0, 0, 1, 500)) * walk.tick, book.now)
     before = set(book.orders)
 
     def meanwhile() -> None:
@@ -110,25 +114,27 @@ def test_many_orders_take_few_more_questions_than_pages(sort: Sort, days: int) -
     assert book.asked <= 100  # 50 pages
 
 
-def test_orders_dated_ahead_of_our_clock_are_found() -> None:
+def test_what_is_dated_ahead_of_our_clock_is_found() -> None:
     book = Book(_oldest_first)
     ours = book.now
     book.now += timedelta(minutes=3)
     book.orders = {one: ours + timedelta(seconds=one) for one in range(1, 20)}
     seen: set[int] = set()
-    place: walk.Place | None = walk.begin(ours - timedelta(minutes=1), ours)
+    place: Place | None = MILLIS.begin(ours - timedelta(minutes=1), ours)
     while place is not None:
-        page, total = book.ask(place.params(4))
-        seen |= set(page) if place.fits(total, 4) else set()
-        place = place.following(total, 4, [book.orders[one] for one in page], ours)
+        page, total = book.ask(place, 4)
+        seen |= set(page) if MILLIS.fits(place, total, 4) else set()
+        place = MILLIS.following(place, total, 4, [book.orders[one] for one in page], ours)
     assert seen == set(range(1, 20))
 
 
-def test_a_walk_goes_no_further_back_than_eBay_allows() -> None:
-    assert walk.begin(START - timedelta(days=2_000), START).at == START - timedelta(days=700)
-    assert walk.begin(None, START + timedelta(microseconds=1_999)).at == START - timedelta(days=90) + MS
+def test_a_walk_goes_no_further_back_than_the_channel_allows() -> None:
+    assert MILLIS.begin(START - timedelta(days=2_000), START).at == START - timedelta(days=700)
+    assert SECONDS.begin(START - timedelta(days=2_000), START).at == START - timedelta(days=2_000)
+    assert MILLIS.begin(None, START + timedelta(microseconds=1_999)).at == START - timedelta(days=90) + MS
+    assert SECONDS.begin(START + timedelta(milliseconds=1_999), START).at == START + timedelta(seconds=1)
 
 
 def test_a_cursor_of_another_is_invalid() -> None:
-    with pytest.raises(Invalid, match="eBay"):
-        walk.resume('{"page": 3}')
+    with pytest.raises(Invalid, match="Etsy"):
+        SECONDS.resume('{"page": 3}')
