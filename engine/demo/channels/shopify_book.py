@@ -75,7 +75,7 @@ class Sent(msgspec.Struct):
     urls: list[str]
     notified: bool
     created: datetime
-    status: str = "SUCCESS"
+    standing: str = "SUCCESS"
 
 
 class Order(msgspec.Struct):
@@ -105,7 +105,7 @@ class Order(msgspec.Struct):
         """Pieces on their way, by line."""
         pieces: Counter[int] = Counter()
         for sent in self.sent:
-            if sent.status == "SUCCESS":
+            if sent.standing == "SUCCESS":
                 for _, line, quantity in sent.lines:
                     pieces[line.id] += quantity
         return pieces
@@ -270,6 +270,18 @@ class Book:
         self.tell(order)
         return sent
 
+    def unfulfill(self, order: Order, sent: Sent) -> None:
+        """The fulfillment is canceled: its pieces are to be fulfilled again."""
+        sent.standing = "CANCELLED"
+        for _, line, pieces in sent.lines:
+            for part in [part for part in order.parts if part.location == sent.location]:
+                for one in [one for one in part.lines if one.line is line]:
+                    back = min(pieces, one.total - one.remaining)
+                    one.remaining += back
+                    pieces -= back
+                    part.standing = "OPEN" if back else part.standing
+        self.tell(order)
+
     def _part(self, gid: str) -> tuple[Order, Part]:
         kind, _, number = gid.removeprefix("gid://shopify/").partition("/")
         found = self.parts.get(int(number)) if kind == "FulfillmentOrder" and number.isdecimal() else None
@@ -317,7 +329,7 @@ class Book:
         """What the store was told of, by tracking number: a parcel that left two locations counts once."""
         found: dict[str, tuple[str, Counter[str]]] = {}
         for sent in order.sent:
-            if sent.status == "SUCCESS":
+            if sent.standing == "SUCCESS":
                 for number in sent.numbers or [""]:
                     _, pieces = found.setdefault(number, (sent.company, Counter()))
                     for _, line, quantity in sent.lines:

@@ -115,7 +115,7 @@ class Graph:
         result = execute_sync(
             self.schema, document, self._roots(), variable_values=dict(variables), operation_name=operation
         )
-        actual = 10.0 if "mutation" in text[:20] else max(1.0, _weight(result.data))
+        actual = 10.0 if "mutation" in text[:20] else max(1.0, _weight(list((result.data or {}).values())))
         self.points.take(actual)
         body: _Tree = {"data": result.data}
         if result.errors:
@@ -396,7 +396,7 @@ def _sent(sent: Sent) -> _Tree:
         for key, line, pieces in sent.lines
     ]
     return {
-        "__typename": "Fulfillment", "id": gid("Fulfillment", sent.id), "status": sent.status,
+        "__typename": "Fulfillment", "id": gid("Fulfillment", sent.id), "status": sent.standing,
         "createdAt": moment(sent.created), "trackingInfo": lambda info, first=None: tracking[:first],
         "location": _location(sent.location), "fulfillmentLineItems": _paged(lines),
     }  # fmt: skip

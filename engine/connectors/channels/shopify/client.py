@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -89,9 +90,9 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 def home(shop: str) -> str:
     """The address of a store given by its name, its myshopify.com domain or its address. Raises Misconfigured."""
-    text = shop.strip().rstrip("/")
-    if "://" not in text:
-        text = f"https://{text}" if "." in text or not text else f"https://{text}.myshopify.com"
+    text = shop.strip()
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", text):
+        text = f"https://{text}" if "." in text else f"https://{text}.myshopify.com"
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Misconfigured(f"Shopify: shop must be the store's name, as in example.myshopify.com, not {shop!r}")
