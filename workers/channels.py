@@ -21,3 +21,13 @@ async def rescan(ids: list[int], token: str) -> None:
 async def refresh(ids: list[int], token: str) -> None:
     # Not beside: a bulk edit at the store brings hundreds at once, and a batch reads them in one call.
     await tasks.run(await load(ids, token))
+
+
+@actor("channels.acknowledge")
+async def acknowledge(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))
+
+
+@actor("channels.cancel")
+async def cancel(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))

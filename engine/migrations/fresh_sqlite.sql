@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -746,3 +746,5 @@ CREATE TABLE "rate_buckets" (
     "at" BIGINT NOT NULL  /* when the level was that */,
     CONSTRAINT "uid_rate_bucket_source_47f88e" UNIQUE ("source", "source_id", "name")
 ) /* How many tokens of a peer's rate limit are left, below 0 where some are promised already. Shared by all workers. */
+-- next
+ALTER TABLE "order_lines" ADD COLUMN "cancel_told" INT

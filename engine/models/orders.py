@@ -60,7 +60,8 @@ class Order(Model):
 class OrderLine(Model):
     """One line. shipped + canceled + open = quantity, always.
 
-    cancel_asked is what the channel or a person wants canceled, canceled is what will surely not ship.
+    cancel_asked is what the channel or a person wants canceled, canceled is what will surely not ship, cancel_told what the
+    channel was told to cancel and does not show yet.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -72,6 +73,7 @@ class OrderLine(Model):
     quantity = fields.IntField()
     unit_price = fields.BigIntField()
     cancel_asked = fields.IntField(default=0)
+    cancel_told = fields.IntField(null=True)
     allocated = fields.IntField(default=0)
     submitted = fields.IntField(default=0)
     acknowledged = fields.IntField(default=0)

@@ -15,6 +15,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, DEAD, PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, Refused, TryLater
 from engine.ports import CancelAnswer, NumbersDocuments
+from engine.ports_channels import CancelsOrders
 from engine.services import catalog, check, connections, documents, lifecycle
 from engine.services.casefile import Case, LineRecord, PurchaseRecord
 from engine.services.lifecycle import Actor, Work
@@ -79,13 +80,20 @@ def _tell(work: Work, case: Case, po: PurchaseRecord, too_many: dict[str, int]) 
     )  # fmt: skip
 
 
-async def cancel_order(order_id: int, by: Actor, *, reason: str = "") -> str:
-    """What is unsent is canceled, what is sent is asked for; a sentence on what happened. Raises NotFound."""
+async def cancel_order(order_id: int, by: Actor, *, reason: str = "", tell_channel: bool = False) -> str:
+    """What is unsent is canceled, what is sent is asked for; a sentence on what happened. Raises NotFound.
+
+    ``tell_channel``: the channel is told too, of what no supplier ships. Raises Refused where it cannot be told.
+    """
+    if tell_channel:
+        await _demand_telling(order_id)
     async with lifecycle.change([order_id], by=by) as work:
         case = work.case(order_id)
         if case is None:
             raise NotFound(f"there is no order {order_id}")
         await cancel_lines(work, case, case.lines, reason or "canceled")
+        if tell_channel:
+            _tell_channel(work, case, case.lines, reason)
     asked = [po.po_number for po in case.purchases if po.state == PurchaseState.CANCEL_REQUESTED]
     on_its_way = ("queued", "submitting", "outcome_unknown")
     waiting = [po.po_number for po in case.purchases if po.state in on_its_way and unwanted(po)]
@@ -96,7 +104,31 @@ async def cancel_order(order_id: int, by: Actor, *, reason: str = "") -> str:
         parts.append(f"{', '.join(waiting)} is on its way; the supplier is asked as soon as it is known to have it")
     if any(line.shipped for line in case.lines):
         parts.append("what was shipped stays shipped")
+    if tell_channel:
+        parts = [*(parts or ["canceled"]), _will_tell(bool(asked or waiting))]
     return f"order {case.order.number}: " + ("; ".join(parts) if parts else "canceled")
+
+
+def _will_tell(later: bool) -> str:
+    return f"the channel is told {'when the supplier has agreed' if later else 'as well'}"
+
+
+async def _demand_telling(order_id: int) -> None:
+    """Raises Refused where the order's channel cannot be told that it was canceled."""
+    channel_id = await db.value("SELECT channel_id FROM orders WHERE id = ?", order_id)
+    if channel_id is None:
+        raise NotFound(f"there is no order {order_id}")
+    connector = await catalog.channel(int(channel_id))
+    if not isinstance(connector, CancelsOrders):
+        raise Refused(
+            f"{connector.name} cannot be told to cancel an order: cancel it there by hand, and here without telling it"
+        )
+
+
+def _tell_channel(work: Work, case: Case, lines: Sequence[LineRecord], reason: str) -> None:
+    """The channel is told of what is canceled of these lines, once this is stored and suppliers have agreed."""
+    positions = [] if len(lines) == len(case.lines) else [line.position for line in lines]
+    work.job(case, "channels.cancel", case.order, args={"reason": reason, "lines": positions})
 
 
 async def cancel_lines(work: Work, case: Case, lines: Sequence[LineRecord], reason: str) -> None:
@@ -121,9 +153,14 @@ def give_up_dead(work: Work, case: Case) -> None:
                 work.close_issue(case, issue, "canceled")
 
 
-async def request(po_number: str, by: Actor, *, reason: str = "") -> str:
-    """The supplier is asked to cancel one purchase order; its lines count as canceled when it agrees. A sentence on it."""
+async def request(po_number: str, by: Actor, *, reason: str = "", tell_channel: bool = False) -> str:
+    """The supplier is asked to cancel one purchase order; its lines count as canceled when it agrees. A sentence on it.
+
+    ``tell_channel``: the channel is told of them then. Raises Refused where it cannot be told.
+    """
     order_id = await _order_of(po_number)
+    if tell_channel:
+        await _demand_telling(order_id)
     async with lifecycle.change([order_id], by=by) as work:
         case = work.cases[0]
         po = case.purchase(po_number)
@@ -136,7 +173,10 @@ async def request(po_number: str, by: Actor, *, reason: str = "") -> str:
             raise Refused(
                 f"{po_number} is {po.state.replace('_', ' ')}: the supplier can no longer be asked to cancel it"
             )
-    return f"the supplier is asked to cancel {po_number}"
+        if tell_channel:
+            _tell_channel(work, case, lines, reason)
+    more = f"; {_will_tell(later=True)}" if tell_channel else ""
+    return f"the supplier is asked to cancel {po_number}{more}"
 
 
 async def _order_of(po_number: str) -> int:

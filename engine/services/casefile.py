@@ -90,12 +90,13 @@ class LineRecord(Record):
     returned: int = 0
     product_id: int | None = None
     supplier_id: int | None = None
+    cancel_told: int | None = None
 
     TABLE = "order_lines"
     COLUMNS = (
         "id", "order_id", "external_id", "position", "sku", "title", "quantity", "unit_price", "cancel_asked", "allocated",
         "submitted", "acknowledged", "backordered", "shipped", "canceled", "returned", "product_id",
-        "supplier_id",
+        "supplier_id", "cancel_told",
     )  # fmt: skip
     TRACKED = COLUMNS[4:]
 

@@ -14,8 +14,9 @@ from engine import clock, db
 from engine.domain import addresses
 from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState, TryLater
 from engine.ports import Channel, ChannelOrder, ChannelState, Page
+from engine.ports_channels import Acknowledges
 from engine.services import catalog, check, connections, inbox, lifecycle, merge
-from engine.services.casefile import NOTE_LIMIT, LineRecord, OrderRecord
+from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, OrderRecord
 from engine.services.catalog import ChannelRow
 from engine.services.inbox import Stored
 from engine.services.lifecycle import Actor, Work
@@ -244,9 +245,12 @@ async def _save_known(
             if case.order.fingerprint != item.fingerprint and not late:
                 old = before.get(case.order.inbound_id or 0)
                 corrections = corrected.get(case.order.id, set())
+                waited = case.order.channel_state == ChannelState.PENDING
                 merge.apply(work, case, old, item.order, item.fingerprint, item.stored.id, corrections)
+                if waited:
+                    _acknowledge(work, case, connector)
         for item in fresh:
-            _new_order(work, channel, item, taken)
+            _acknowledge(work, _new_order(work, channel, item, taken), connector)
         await check.check(work, work.cases)
         work.finally_(lambda: _settle(work, items, known))
     return Pulled(new=len(fresh), changed=len(changed), same=same, order_ids=[case.order.id for case in work.cases])
@@ -288,7 +292,13 @@ def likeness(order: ChannelOrder) -> str:
     return hashlib.sha256(_json([who, items, order.currency, order.total])).hexdigest()
 
 
-def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> None:
+def _acknowledge(work: Work, case: Case, connector: Channel) -> None:
+    """The channel hears, once this is stored, that we have an order that is ours to ship."""
+    if isinstance(connector, Acknowledges) and case.order.channel_state == ChannelState.OPEN:
+        work.job(case, "channels.acknowledge", case.order)
+
+
+def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> Case:
     said = item.order
     number = channel.prefix + said.number
     if number in taken:
@@ -311,6 +321,7 @@ def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> 
     lines = [merge.new_line(line, position) for position, line in enumerate(said.lines, 1)]
     case = work.new_order(order, lines, f"pulled from {channel.name}", item.stored.id)
     case.terms |= search_terms(order, lines)
+    return case
 
 
 def search_terms(order: OrderRecord, lines: Iterable[LineRecord]) -> set[str]:

@@ -49,6 +49,8 @@ _JOB_PREFIX = {
     "purchases.find": "find",
     "purchases.cancel": "cancel",
     "tracking.push": "push",
+    "channels.acknowledge": "acknowledge",
+    "channels.cancel": "tell cancel",
 }
 _AXIS_FIELD = {Axis.PURCHASE: "state", Axis.TRANSIT: "transit", Axis.PUSH: "push"}
 

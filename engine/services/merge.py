@@ -200,6 +200,11 @@ def _lines(work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder, 
         if said.quantity > was.quantity:
             work.put(case, line, quantity=line.quantity + said.quantity - was.quantity)
         fewer = max(0, was.quantity - said.quantity) + said.canceled - was.canceled
+        if fewer > 0 and line.cancel_told:
+            # It was canceled here before, and the channel was told.
+            told = min(fewer, line.cancel_told)
+            work.put(case, line, cancel_told=line.cancel_told - told or None)
+            fewer -= told
         if fewer > 0:
             work.put(case, line, cancel_asked=min(line.quantity, line.cancel_asked + fewer))
     gone = [line for line in case.lines if line.external_id not in now]

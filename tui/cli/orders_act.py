@@ -216,15 +216,23 @@ def _by_line(given: Sequence[str] | None, option: str) -> dict[int, str]:
 
 
 @noun.command(
-    "cancel", 'bluebook orders cancel 1001 --reason "customer called" --yes', "bluebook orders cancel --po 1001-2"
-)
+    "cancel", 'bluebook orders cancel 1001 --reason "customer called" --yes', "bluebook orders cancel --po 1001-2",
+    'bluebook orders cancel 1001 --tell-channel --reason "out of stock"',
+)  # fmt: skip
 async def cancel(
     order: Annotated[str | None, typer.Argument(help="The order's number.")] = None,
     po: Annotated[str | None, typer.Option(help="Only this purchase order.")] = None,
+    tell_channel: Annotated[
+        bool, typer.Option("--tell-channel", help="The channel cancels it too, where it can be told to.")
+    ] = False,
     reason: Reason = "",
     yes: Yes = False,
 ) -> Shown:
-    """Cancel an order: what is not sent is dropped, and for what is sent the supplier is asked."""
+    """Cancel an order: what is not sent is dropped, and for what is sent the supplier is asked.
+
+    --tell-channel: the channel is told as well, so that the customer hears of it and is paid back. It is told of what surely
+    does not ship: at once of what is not sent, else when the supplier has agreed. If it refuses, the order has an Issue.
+    """
     from engine.errors import Invalid
     from engine.services import cancel as service
     from engine.services import listings
@@ -233,8 +241,9 @@ async def cancel(
         raise Invalid("say which order, or which purchase order by --po", "order")
     ids = await listings.order_ids([order]) if order else []
     await confirm(f"Cancel order {order}?" if order else f"Ask the supplier to cancel {po}?", yes)
+    said_so = {"reason": reason, "tell_channel": tell_channel}
     message = await (
-        service.cancel_order(ids[0], by(), reason=reason) if ids else service.request(po or "", by(), reason=reason)
+        service.cancel_order(ids[0], by(), **said_so) if ids else service.request(po or "", by(), **said_so)
     )
     return said(message, order=order, po_number=po)
 
