@@ -109,17 +109,18 @@ class _Level(msgspec.Struct):
 def mark(connector: object, values: Mapping[str, Any]) -> str:
     """What these settings' grants are known by. It changes with the credentials, and with nothing else.
 
-    Of an owner's consent that is what came of it (``authorise_gives``), else the refresh token, else all that must be set
-    and all secrets: an access token for those can always be had anew.
+    Of an owner's consent that is what came of it (``authorise_gives``), of a refresh token that token. Without either it is
+    all that must be set, what a consent would need and every secret: an access token for those can always be had anew.
     """
     kind: Any = connector
-    needed = {field.name for field in msgspec.structs.fields(kind.config_type) if field.required}
-    names = needed | set(kind.secret_fields)
-    if isinstance(connector, Authorises):
-        names = set(connector.authorise_gives)
-    elif "refresh_token" in kind.secret_fields:
-        names = {"refresh_token"}
-    said = [kind.slug, *((name, str(values[name])) for name in sorted(names) if values.get(name) not in (None, ""))]
+    gives: tuple[str, ...] = connector.authorise_gives if isinstance(connector, Authorises) else ("refresh_token",)
+    needs: tuple[str, ...] = connector.authorise_needs if isinstance(connector, Authorises) else ()
+    required = {field.name for field in msgspec.structs.fields(kind.config_type) if field.required}
+    for names in (set(gives), required | set(needs) | set(kind.secret_fields)):
+        said = [(name, str(values[name])) for name in sorted(names) if values.get(name) not in (None, "")]
+        if said:
+            break
+    said.insert(0, ("connector", kind.slug))
     return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 

@@ -30,7 +30,7 @@ from engine.errors import (
 )
 from engine.ports import ChannelOrder, ChannelState
 from engine.ports_channels import Acknowledges, CancelsOrders
-from engine.services import catalog, connections, intake, lifecycle, merge
+from engine.services import catalog, connections, inbox, intake, lifecycle
 from engine.services.casefile import Case, LineRecord
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Dead, Done, Job, NewJob, Outcome, Retry
@@ -157,7 +157,7 @@ async def _plan(work: Work, case: Case, connector: Any, job: Job) -> _Wanted | O
     chosen = [line for line in case.lines if not job.args.get("lines") or line.position in job.args["lines"]]
     if any(_undecided(case, line) for line in chosen):
         return Retry(None, "a supplier has not said yet whether it ships what was canceled")
-    known = (await merge.previous(connector, [order.inbound_id or 0])).get(order.inbound_id or 0)
+    known = (await inbox.previous(connector, [order.inbound_id or 0])).get(order.inbound_id or 0)
     pieces = [(line, _too_many(known, line)) for line in chosen]
     wanted = [(line, count) for line, count in pieces if count > 0]
     whole = not case.shipments and all(line.canceled == line.quantity for line in case.lines)

@@ -141,6 +141,24 @@ async def test_what_was_granted_wins_over_the_setting_until_a_person_changes_it(
     assert (shop.count, shop.reused) == (3, 0)
 
 
+async def test_credentials_that_differ_never_share_a_grant() -> None:
+    from engine.connectors.channels.shopify.connector import Connector as Shopify
+    from engine.connectors.channels.walmart.connector import Connector as Walmart
+
+    app = {"shop": "one", "client_id": "a", "client_secret": "b"}
+    consent = {**app, "refresh_token": "r"}
+    different = [
+        sharing.mark(Shopify, app),
+        sharing.mark(Shopify, {**app, "shop": "two"}),
+        sharing.mark(Shopify, consent),
+        sharing.mark(Shopify, {**consent, "refresh_token": "s"}),
+        sharing.mark(Walmart, {"client_id": "a", "client_secret": "b"}),
+        sharing.mark(Walmart, {"client_id": "a", "client_secret": "c"}),
+    ]
+    assert len(set(different)) == len(different)
+    assert sharing.mark(Shopify, {**consent, "client_secret": "new", "page_size": 5}) == sharing.mark(Shopify, consent)
+
+
 async def test_a_turn_ends_with_its_worker_and_what_an_older_one_brings_is_not_kept(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
