@@ -204,6 +204,13 @@ def _import_everything() -> None:
         "uvloop",
     ):
         importlib.import_module(name)
+    # What is read on first use (ZIP codes, telephone numbers, currencies) costs a worker more than all else in its short life.
+    from engine.domain import addresses, money
+
+    addresses.check(
+        addresses.Address("Ada Byron", "", "1 Main St", "", "Springfield", "IL", "62701", "US", "+12175550100")
+    )
+    money.show(1, "USD")
     # Patience that is right for days is too long for a test of a minute.
     from datetime import timedelta
 
