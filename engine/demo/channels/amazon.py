@@ -8,6 +8,7 @@ has the role (``personal`` role), only for a restricted data token (token), or n
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -223,36 +224,38 @@ class AmazonSim(ChannelSim):
             raise Refusal(400, "InvalidInput", f"{name} must be at least two minutes before the time of the request")
         size = _number(query.get("maxResultsPerPage", "100"), 100)
         filters = {k: v for k, v in query.items() if k not in ("paginationToken", "maxResultsPerPage", "includedData")}
-        last = ("", "")
+        last = (datetime.min.replace(tzinfo=UTC), "")
         if token := query.get("paginationToken"):
             before, last = self._resumed(token, filters)
         wanted = self._wanted(query)
-        found = sorted(
-            (key, order)
-            for order in self.book.orders()
-            if after <= order.when(changed) <= before and wanted(order)
-            for key in [(iso(order.when(changed)), order.id)]
-            if key > last
+        found = heapq.nsmallest(
+            size + 1,
+            (
+                (moment, order.id, order)
+                for order in self.book.orders()
+                for moment in [order.updated if changed else order.created]
+                if after <= moment <= before and (moment, order.id) > last and wanted(order)
+            ),
         )
         sets = _sets(query.get("includedData", ""))
         told: dict[str, Any] = {
-            "orders": [self._shown(order, sets, request) for _, order in found[:size]],
+            "orders": [self._shown(order, sets, request) for _, _, order in found[:size]],
             name: iso(before),
-        }  # fmt: skip
+        }
         if len(found) > size:
-            key = found[size - 1][0]
-            packed = [before.isoformat(), *key, iso(now), filters]
+            moment, order_id, _ = found[size - 1]
+            packed = [before.isoformat(), moment.isoformat(), order_id, iso(now), filters]
             told["pagination"] = {"nextToken": msgspec.json.encode(packed).hex()}
         return web.json_response(told)
 
-    def _resumed(self, token: str, filters: Mapping[str, str]) -> tuple[datetime, tuple[str, str]]:
+    def _resumed(self, token: str, filters: Mapping[str, str]) -> tuple[datetime, tuple[datetime, str]]:
         try:
             before, moment, order, given, same = msgspec.json.decode(bytes.fromhex(token))
         except (ValueError, msgspec.DecodeError):
             raise Refusal(400, "InvalidInput", "The paginationToken is invalid") from None
         if same != filters or self.moment() - _time(given) > timedelta(hours=24):
             raise Refusal(400, "InvalidInput", "The paginationToken has expired, or is of another search")
-        return _time(before), (moment, order)
+        return _time(before), (_time(moment), order)
 
     def _wanted(self, query: Mapping[str, str]) -> Any:
         statuses = _parts(query.get("fulfillmentStatuses", ""))

@@ -77,10 +77,6 @@ class SimOrder(msgspec.Struct, order=False):
     packages: dict[str, SimPackage] = {}
     visible: dict[str, SimPackage] = {}
 
-    def when(self, changed: bool) -> datetime:
-        """When it was last changed, or else placed."""
-        return self.updated if changed else self.created
-
     def shipped(self, line: SimLine) -> int:
         """Pieces in the packages that show."""
         return sum(package.items.get(line.id, 0) for package in self.visible.values())
