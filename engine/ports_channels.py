@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
@@ -54,6 +55,18 @@ class HasListings(Protocol):
 
     async def listed(self, cursor: str | None) -> ListedPage:
         """One page of everything offered, in a stable order."""
+
+
+@runtime_checkable
+class Scarce(Protocol):
+    """A channel that can be asked so seldom that a long walk takes hours. The class itself is asked.
+
+    ``poll_seconds`` is how often it can be polled for good, and what a new channel is set to. ``walk_lasts``: so long a
+    walk's cursor stays good; a poll that found no rate left goes on there at the next.
+    """
+
+    poll_seconds: ClassVar[int]
+    walk_lasts: ClassVar[timedelta]
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -748,3 +748,5 @@ CREATE TABLE "rate_buckets" (
 ) /* How many tokens of a peer's rate limit are left, below 0 where some are promised already. Shared by all workers. */
 -- next
 ALTER TABLE "order_lines" ADD COLUMN "cancel_told" INT
+-- next
+ALTER TABLE "channels" ADD COLUMN "walk" TEXT   /* where a poll that had to stop goes on, as JSON */

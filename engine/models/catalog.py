@@ -23,6 +23,7 @@ class Channel(Model):
     overlap_seconds = fields.IntField(default=300)
     rescan_seconds = fields.IntField(default=900)
     cursor_at = UtcField(null=True)
+    walk = fields.TextField(null=True, description="where a poll that had to stop goes on, as JSON")
     pulled_at = UtcField(null=True)
     last_error = fields.TextField(default="")
     auto_process = fields.BooleanField(default=False)

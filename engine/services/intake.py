@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -14,7 +14,7 @@ from engine import clock, db
 from engine.domain import addresses
 from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState, TryLater
 from engine.ports import Channel, ChannelOrder, ChannelState, Page
-from engine.ports_channels import Acknowledges
+from engine.ports_channels import Acknowledges, Scarce
 from engine.services import catalog, check, connections, inbox, lifecycle, merge
 from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, OrderRecord
 from engine.services.catalog import ChannelRow
@@ -55,32 +55,66 @@ class Read(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+class _Walk(msgspec.Struct):
+    """A poll on its way: from where, the next page, the newest change in the pages before it (microseconds)."""
+
+    since: datetime | None
+    newest: int
+    begun: datetime
+    cursor: str | None = None
+
+
 async def poll(channel_id: int, by: Actor) -> Pulled:
     """Everything the channel changed since the last walk, with an overlap, is in the database.
 
     The cursor moves only at the end of a whole walk, to the newest change that was stored; never past our own clock,
-    since an order dated ahead would hide every order before that date.
+    since an order dated ahead would hide every order before that date. Where a channel lets itself be asked too seldom for
+    a whole walk (``Scarce``), the next poll goes on where this one had to stop.
     """
     channel = await _channel(channel_id)
     connector = await catalog.channel(channel_id)
+    walk, resumed = await _walk(channel, connector)
+    total = Pulled()
+    for _ in range(MAX_PAGES):
+        try:
+            page = await connector.pull(walk.since, walk.cursor)
+        except TryLater:
+            if walk.cursor is not None and isinstance(connector, Scarce):
+                await _keep(channel_id, _json(walk).decode())
+            raise
+        except BluebookError:
+            if resumed:  # its cursor may be good no more: the next poll begins anew
+                await _keep(channel_id, None)
+            raise
+        pulled, latest = await take_page(channel, connector, page, by)
+        total.add(pulled)
+        walk.newest = max(walk.newest, latest)
+        await connector.finish(page.done)
+        walk.cursor = page.next
+        if walk.cursor is None:
+            break
+    await db.run(
+        "UPDATE channels SET cursor_at = ?, walk = NULL, pulled_at = ?, last_error = '' WHERE id = ?",
+        min(walk.newest, clock.micros(clock.now())) or None, clock.micros(clock.now()), channel_id,
+    )  # fmt: skip
+    return total
+
+
+async def _walk(channel: ChannelRow, connector: Channel) -> tuple[_Walk, bool]:
+    """Where the poll begins, and whether that is where an earlier one had to stop."""
+    if isinstance(connector, Scarce):
+        kept = await db.value("SELECT walk FROM channels WHERE id = ?", channel.id)
+        walk = msgspec.json.decode(kept, type=_Walk) if kept else None
+        if walk is not None and clock.now() - walk.begun < connector.walk_lasts:
+            return walk, True
     since = None
     if channel.cursor_at is not None:
         since = clock.moment(channel.cursor_at) - timedelta(seconds=channel.overlap_seconds)
-    total, newest, cursor = Pulled(), channel.cursor_at or 0, None
-    for _ in range(MAX_PAGES):
-        page = await connector.pull(since, cursor)
-        pulled, latest = await take_page(channel, connector, page, by)
-        total.add(pulled)
-        newest = max(newest, latest)
-        await connector.finish(page.done)
-        cursor = page.next
-        if cursor is None:
-            break
-    await db.run(
-        "UPDATE channels SET cursor_at = ?, pulled_at = ?, last_error = '' WHERE id = ?",
-        min(newest, clock.micros(clock.now())) or None, clock.micros(clock.now()), channel_id,
-    )  # fmt: skip
-    return total
+    return _Walk(since, channel.cursor_at or 0, clock.now()), False
+
+
+async def _keep(channel_id: int, walk: str | None) -> None:
+    await db.run("UPDATE channels SET walk = ? WHERE id = ?", walk, channel_id)
 
 
 async def rescan(channel_id: int, by: Actor) -> Pulled:

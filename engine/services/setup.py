@@ -23,6 +23,7 @@ from engine.models import (
     Supplier,
     SupplierProduct,
 )
+from engine.ports_channels import Scarce
 from engine.services import catalog, check, outbox, schedule, settings_book, sharing
 from engine.services.lifecycle import Actor
 from engine.services.outbox import NewJob
@@ -33,10 +34,13 @@ Table = Literal["channels", "suppliers"]
 async def add_channel(name: str, connector: str, values: Mapping[str, Any], by: Actor, **options: Any) -> Channel:
     """The channel exists, with its settings checked and its secrets sealed, and is polled from now on.
 
-    ``values`` are the connector's settings, ``options`` columns of the channel (prefix, poll_seconds …).
+    ``values`` are the connector's settings, ``options`` columns of the channel (prefix, poll_seconds …). Without the latter it
+    is polled as often as its connector can bear (``Scarce``).
     """
     kind = registry.channel_type(connector)
     registry.configure(kind, dict(values))
+    if isinstance(kind, Scarce):
+        options = {"poll_seconds": kind.poll_seconds} | options
     return await _add(  # type: ignore[no-any-return]
         Channel, "channels", name, connector, kind, values, by, options
     )

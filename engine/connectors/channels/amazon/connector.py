@@ -112,6 +112,8 @@ class Connector:
         "Direct-to-Consumer Delivery (Restricted)",
         "Product Listing",
     )
+    poll_seconds: ClassVar[int] = 180
+    walk_lasts: ClassVar[timedelta] = timedelta(hours=23)  # a page's token ends after a day
     authorise_needs: ClassVar[tuple[str, ...]] = ("application_id", "client_id", "client_secret", "marketplaces")
     authorise_gives: ClassVar[tuple[str, ...]] = ("refresh_token", "seller_id")
 
