@@ -10,7 +10,7 @@ from engine.services import catalog
 from tests.support.channel_life import life
 
 
-async def test_an_order_is_pulled_acknowledged_shipped_and_told(database: str) -> None:
+async def test_an_order_is_pulled_acknowledged_shipped_and_told(sqlite_database: str) -> None:
     sim = WalmartSim(seed=9)
     async with life(sim, ["Standard"]) as at:
         lines = (SaleLine("BB-MUG-01", 3), SaleLine("BB-TEA-01", 2, 990), SaleLine("BB-KIT-TEATIME", 1, 2290))
