@@ -61,11 +61,13 @@ class HasListings(Protocol):
 class Scarce(Protocol):
     """A channel that can be asked so seldom that a long walk takes hours. The class itself is asked.
 
-    ``poll_seconds`` is how often it can be polled for good, and what a new channel is set to. ``walk_lasts``: so long a
-    walk's cursor stays good; a poll that found no rate left goes on there at the next.
+    ``poll_seconds`` and ``rescan_seconds`` are how often it can be polled and its open orders be read again for good, and what
+    a new channel is set to. ``walk_lasts``: so long a walk's cursor stays good; a poll that found no rate left goes on there
+    at the next.
     """
 
     poll_seconds: ClassVar[int]
+    rescan_seconds: ClassVar[int]
     walk_lasts: ClassVar[timedelta]
 
 

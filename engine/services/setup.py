@@ -40,7 +40,7 @@ async def add_channel(name: str, connector: str, values: Mapping[str, Any], by: 
     kind = registry.channel_type(connector)
     registry.configure(kind, dict(values))
     if isinstance(kind, Scarce):
-        options = {"poll_seconds": kind.poll_seconds} | options
+        options = {"poll_seconds": kind.poll_seconds, "rescan_seconds": kind.rescan_seconds} | options
     return await _add(  # type: ignore[no-any-return]
         Channel, "channels", name, connector, kind, values, by, options
     )

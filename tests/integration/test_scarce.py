@@ -22,6 +22,7 @@ class Slow:
     """A channel of five pages with an order each, which gives ``tokens`` answers before it wants to be left alone."""
 
     poll_seconds: ClassVar[int] = 180
+    rescan_seconds: ClassVar[int] = 900
     walk_lasts: ClassVar[timedelta] = timedelta(hours=1)
 
     def __init__(self, at: Desk, tokens: int) -> None:
@@ -101,5 +102,7 @@ async def test_an_old_place_is_not_gone_back_to(slow: Slow) -> None:
 
 async def test_a_channel_is_polled_as_often_as_it_can_bear_unless_told_otherwise(sqlite_database: str) -> None:
     values = {"client_id": "a", "client_secret": "b", "refresh_token": "c"}
-    assert (await setup.add_channel("Amazon", "amazon", values, PERSON)).poll_seconds == 180
-    assert (await setup.add_channel("Amazon 2", "amazon", values, PERSON, poll_seconds=60)).poll_seconds == 60
+    seldom = await setup.add_channel("Amazon", "amazon", values, PERSON)
+    assert (seldom.poll_seconds, seldom.rescan_seconds) == (180, 21_600)
+    often = await setup.add_channel("Amazon 2", "amazon", values, PERSON, poll_seconds=60)
+    assert (often.poll_seconds, often.rescan_seconds) == (60, 21_600)

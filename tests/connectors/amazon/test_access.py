@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from engine import clock
 from engine.connectors.channels.amazon.connector import Connector
 from engine.demo.channels.amazon import AMAZON_LIMITS, AmazonSim
 from engine.demo.channels.base import ChannelFault
-from engine.errors import NotAuthorised, TryLater
+from engine.errors import Misconfigured, NotAuthorised, TryLater
 from tests.connectors.amazon.conftest import Connect, parcel, reread, sale
 
 Start = Callable[..., Any]
@@ -34,6 +35,35 @@ async def test_a_token_that_has_ended_is_renewed_once(sim: AmazonSim, connect: C
     assert sim.counts["token"] == 3
     assert "Develop Apps" in caught.value.message
     assert sim.client_secret not in caught.value.message
+
+
+async def test_a_401_is_a_token_that_has_ended_as_well(
+    sim: AmazonSim, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = connect(sim)
+    order = await reread(connector, sim.place(sale()))
+    body = {"errors": [{"code": "Unauthorized", "message": "Missing or invalid credentials"}]}
+    monkeypatch.setattr(sim, "denied", lambda: web.json_response(body, status=401))
+    sim.script("shipment.confirm", F.DENY)
+    await connector.push_tracking(parcel(order))
+    assert (sim.counts["token"], sim.state(order.external_id)) == (2, "shipped")
+
+
+async def test_a_role_that_is_missing_is_told_at_once(
+    sim: AmazonSim, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"errors": [{"code": "Unauthorized", "message": "Access to requested resource is denied.", "details": ""}]}
+    monkeypatch.setattr(sim, "denied", lambda: web.json_response(body, status=403))
+    sim.script("orders.search", F.DENY)
+    with pytest.raises(NotAuthorised, match=r"Access to requested resource is denied \(Unauthorized\)\. Look at"):
+        await connect(sim).pull(None, None)
+    assert sim.counts["token"] == 1
+
+
+@pytest.mark.parametrize("name", ["endpoint", "token_url"])
+async def test_an_address_that_is_none_is_said_so(sim: AmazonSim, connect: Connect, name: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        connect(sim, **{name: "sellingpartnerapi-na.amazon.com"})
 
 
 async def test_a_token_is_asked_for_before_it_ends(sim: AmazonSim, connect: Connect) -> None:

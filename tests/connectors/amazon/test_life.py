@@ -141,3 +141,18 @@ async def test_all_workers_together_keep_amazons_rate(live: Live) -> None:
         sim.pass_time(timedelta(minutes=3))
         await intake.poll(engine.channel_id, BY)
         assert sim.counts["token"] == 1
+
+
+async def test_more_orders_than_amazons_rate_allows_at_once_come_over_several_polls(live: Live) -> None:
+    async with live(limits=AMAZON_LIMITS) as engine:
+        sim: AmazonSim = engine.bench.sim
+        placed = {engine.bench.sell((MUG, 1)) for _ in range(44)}  # 22 pages of 2
+        with pytest.raises(TryLater):
+            await intake.poll(engine.channel_id, BY)
+        assert await db.value("SELECT COUNT(*) FROM orders") == 40
+        assert await db.value("SELECT cursor_at FROM channels") is None
+        sim.pass_time(timedelta(minutes=12))
+        assert (await intake.poll(engine.channel_id, BY)).new == 4
+        assert {row[0] for row in await db.rows("SELECT external_id FROM orders")} == placed
+        assert sim.counts["orders.search"] == 23  # the 22 pages, and one from the walk's end
+        assert await db.value("SELECT cursor_at FROM channels") is not None

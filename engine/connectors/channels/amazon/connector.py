@@ -113,6 +113,7 @@ class Connector:
         "Product Listing",
     )
     poll_seconds: ClassVar[int] = 180
+    rescan_seconds: ClassVar[int] = 6 * 3600  # whatever happens to an order is a change of it, so that polling finds it
     walk_lasts: ClassVar[timedelta] = timedelta(hours=23)  # a page's token ends after a day
     authorise_needs: ClassVar[tuple[str, ...]] = ("application_id", "client_id", "client_secret", "marketplaces")
     authorise_gives: ClassVar[tuple[str, ...]] = ("refresh_token", "seller_id")
