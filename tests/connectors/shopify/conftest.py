@@ -36,7 +36,7 @@ def schema_there_is() -> GraphQLSchema | None:
 
 @pytest.fixture
 async def sim(schema_there_is: GraphQLSchema | None) -> AsyncIterator[ShopifySim]:
-    sim = ShopifySim(schema_of=schema_there_is, late=0.5)
+    sim = ShopifySim(schema_of=schema_there_is)
     await sim.start()
     yield sim
     await sim.stop()

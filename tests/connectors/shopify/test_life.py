@@ -13,7 +13,7 @@ from engine.connectors.channels.shopify.connector import Connector
 from engine.demo.channels.shopify import ShopifySim
 from engine.demo.contract.bench import MUG, Bench
 from engine.demo.contract.lives import BY, Shop, shop
-from engine.services import receive, resolve, tasks
+from engine.services import catalog, receive, resolve, setup, tasks
 from tests.connectors.shopify.conftest import sell
 
 
@@ -98,3 +98,23 @@ async def test_a_burst_of_webhooks_brings_each_order_once(sim: ShopifySim, engin
     receipts = await db.value("SELECT COUNT(*) FROM inbound_messages WHERE external_id LIKE 'webhook:%'")
     assert receipts == 10  # each of what happened kept once, though all of it came twice
     assert sim.counts["Orders"] <= 5
+
+
+async def test_two_stores_let_in_by_their_apps_have_a_token_each(sqlite_database: str, sim: ShopifySim) -> None:
+    other = ShopifySim(seed=2)
+    await other.start()
+    ids = []
+    for at, store in enumerate((sim, other)):
+        values = {"shop": store.url, "client_id": store.client_id, "client_secret": store.client_secret}
+        ids.append((await setup.add_channel(f"Store {at}", "shopify", values, BY, poll_seconds=0)).id)
+    try:
+        for store, channel_id in zip((sim, other), ids, strict=True):
+            placed = sell(store, (MUG, 1))
+            page = await (await catalog.channel(channel_id)).pull(None, None)
+            assert [raw.external_id for raw in page.items] == [placed]
+            assert store.counts["token"] == 1
+    finally:
+        await catalog.close_connectors()
+        await other.stop()
+    assert await db.value("SELECT COUNT(*) FROM grants") == 2
+    assert await db.value("SELECT COUNT(*) FROM rate_buckets") == 2

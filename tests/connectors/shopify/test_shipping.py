@@ -70,16 +70,14 @@ async def test_the_location_that_has_most_of_it_comes_first(sim: ShopifySim, con
     assert [(one.location, one.lines[0][2]) for one in sim.order(order_id).sent] == [("Harbour", 4)]
 
 
-@pytest.mark.parametrize(
-    "fault", [ChannelFault.ERROR_AFTER, ChannelFault.HANG_UP, ChannelFault.HALF_ANSWER, ChannelFault.LATE]
-)
+@pytest.mark.parametrize("fault", [ChannelFault.ERROR_AFTER, ChannelFault.HANG_UP, ChannelFault.HALF_ANSWER])
 @pytest.mark.parametrize("call", [0, 1])
 async def test_a_push_that_broke_off_between_two_locations_is_completed(
     sim: ShopifySim, connect: Connect, fault: ChannelFault, call: int
 ) -> None:
     order_id = sell(sim, (MUG, 3))
     sim.split(order_id, MUG, 1)
-    connector = connect(timeout=0.2)
+    connector = connect()
     order = await read(connector, order_id)
     sim.script("Fulfill", *[ChannelFault.NONE] * call, fault)
     with pytest.raises(TryLater, match="looked up before it is sent again"):
@@ -250,6 +248,22 @@ async def test_an_order_that_is_not_there_is_a_definite_no(sim: ShopifySim, conn
     with pytest.raises(Refused) as caught:
         await connector.push_tracking(lost)
     assert caught.value.code == "NOT_FOUND"
+
+
+async def test_every_parcel_of_an_order_of_many_is_read(sim: ShopifySim, connect: Connect) -> None:
+    many, few = sell(sim, (MUG, 20)), sell(sim, (MUG, 1))
+    connector = connect()
+    for order_id, count in ((many, 12), (few, 1)):
+        order = await read(connector, order_id)
+        for at in range(count):
+            await connector.push_tracking(parcel(order, f"1Z{at:02}", mug=1, last=False))
+    await connector.push_tracking(parcel(await read(connector, many), "1Z11", mug=1))  # the last of all there are
+    assert len(sim.order(many).sent) == 12
+    sim.counts.clear()
+    found = await connector.read_tracking([few, many])
+    assert [one.tracking_number for one in found[many]] == [f"1Z{at:02}" for at in range(12)]
+    assert (await read(connector, many)).lines[0].shipped == 12
+    assert sim.counts["AllFulfillments"] == 2  # for the one order alone
 
 
 # --- canceling --------------------------------------------------------------------------------------------------------

@@ -97,10 +97,20 @@ FULFILLMENTS = Document(
     "Fulfillments",
     f"""
 query Fulfillments($ids: [ID!]!) {{
-  nodes(ids: $ids) {{ ... on Order {{ id fulfillments(first: 250) {{ {_FULFILLMENT} }} }} }}
+  nodes(ids: $ids) {{ ... on Order {{ id fulfillmentsCount {{ count }} fulfillments(first: 8) {{ {_FULFILLMENT} }} }} }}
 }}
 """,
     20,
+)
+
+ALL_FULFILLMENTS = Document(
+    "AllFulfillments",
+    f"""
+query AllFulfillments($ids: [ID!]!) {{
+  nodes(ids: $ids) {{ ... on Order {{ id fulfillmentsCount {{ count }} fulfillments(first: 250) {{ {_FULFILLMENT} }} }} }}
+}}
+""",
+    50,
 )
 
 FULFILLED_LINES = Document(
@@ -109,7 +119,7 @@ FULFILLED_LINES = Document(
 query FulfilledLines($id: ID!, $after: String) {{
   node(id: $id) {{
     ... on Fulfillment {{
-      page: fulfillmentLineItems(first: 100, after: $after) {{ nodes {{ quantity lineItem {{ id }} }} {_PAGE} }}
+      page: fulfillmentLineItems(first: 50, after: $after) {{ nodes {{ quantity lineItem {{ id }} }} {_PAGE} }}
     }}
   }}
 }}
@@ -123,7 +133,7 @@ OPEN_LINES = Document(
 query OpenLines($id: ID!, $after: String) {{
   node(id: $id) {{
     ... on FulfillmentOrder {{
-      page: lineItems(first: 100, after: $after) {{ nodes {{ id remainingQuantity lineItem {{ id }} }} {_PAGE} }}
+      page: lineItems(first: 50, after: $after) {{ nodes {{ id remainingQuantity lineItem {{ id }} }} {_PAGE} }}
     }}
   }}
 }}
@@ -138,8 +148,9 @@ query Standing($id: ID!) {{
   node(id: $id) {{
     ... on Order {{
       id name cancelledAt
-      fulfillments(first: 250) {{ {_FULFILLMENT} }}
-      fulfillmentOrders(first: 50) {{ nodes {{ {_FULFILLMENT_ORDER} {{ name location {{ id }} }} }} {_PAGE} }}
+      fulfillmentsCount {{ count }}
+      fulfillments(first: 8) {{ {_FULFILLMENT} }}
+      fulfillmentOrders(first: 5) {{ nodes {{ {_FULFILLMENT_ORDER} {{ name location {{ id }} }} }} {_PAGE} }}
     }}
   }}
 }}
@@ -215,6 +226,6 @@ query Check {
 )
 
 DOCUMENTS = (
-    HEADS, ORDERS, MORE_LINES, MORE_FULFILLMENT_ORDERS, FULFILLMENTS, FULFILLED_LINES, OPEN_LINES, STANDING, FULFILL, CANCEL,
-    CANCELED, VARIANTS, CHECK,
+    HEADS, ORDERS, MORE_LINES, MORE_FULFILLMENT_ORDERS, FULFILLMENTS, ALL_FULFILLMENTS, FULFILLED_LINES, OPEN_LINES, STANDING,
+    FULFILL, CANCEL, CANCELED, VARIANTS, CHECK,
 )  # fmt: skip

@@ -74,6 +74,12 @@ class PageInfo(Shape, frozen=True):
     end_cursor: str | None = None
 
 
+class Counted(Shape, frozen=True):
+    """How many there are."""
+
+    count: int
+
+
 class ShopifyAddress(Shape, frozen=True):
     """A MailingAddress; every field may be null."""
 

@@ -9,6 +9,7 @@ import msgspec
 
 from engine.connectors.channels.shopify.client import TOO_DEAR, Client, Shape
 from engine.connectors.channels.shopify.documents import (
+    ALL_FULFILLMENTS,
     FULFILLED_LINES,
     FULFILLMENTS,
     MORE_FULFILLMENT_ORDERS,
@@ -16,7 +17,15 @@ from engine.connectors.channels.shopify.documents import (
     ORDERS,
     Document,
 )
-from engine.connectors.channels.shopify.mapping import FulfilledLine, Fulfillment, PageInfo, Shipped, gid, number
+from engine.connectors.channels.shopify.mapping import (
+    Counted,
+    FulfilledLine,
+    Fulfillment,
+    PageInfo,
+    Shipped,
+    gid,
+    number,
+)
 from engine.errors import Refused, Unreadable
 
 T = TypeVar("T")
@@ -41,18 +50,15 @@ class _Held(Shape, Generic[T], frozen=True):
     node: _Holder[T] | None
 
 
-class _Sent(Shape, frozen=True):
-    id: str
-    fulfillments: tuple[Fulfillment, ...]
-
-
 class _Connection(msgspec.Struct, rename="camel"):
     nodes: list[Any]
     page_info: PageInfo
 
 
-class _Counted(Shape, frozen=True):
-    count: int
+class _Sent(Shape, frozen=True):
+    id: str
+    fulfillments: tuple[Fulfillment, ...]
+    fulfillments_count: Counted | None
 
 
 class _Head(Shape, frozen=True):
@@ -61,7 +67,7 @@ class _Head(Shape, frozen=True):
     id: str
     line_items: _Connection
     fulfillment_orders: _Connection
-    fulfillments_count: _Counted | None
+    fulfillments_count: Counted | None
 
 
 class Reader:
@@ -69,7 +75,7 @@ class Reader:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._at_once = {ORDERS.name: 4, FULFILLMENTS.name: 2}
+        self._at_once = {ORDERS.name: 4, FULFILLMENTS.name: 8, ALL_FULFILLMENTS.name: 1}
 
     async def orders(self, ids: Sequence[str]) -> list[bytes]:
         """The payloads of these orders that are there, with their lines and fulfillments complete.
@@ -93,12 +99,18 @@ class Reader:
     async def fulfillments(self, ids: Sequence[str]) -> dict[str, tuple[Fulfillment, ...]]:
         """The fulfillments of these orders, by the orders' numbers."""
         found: dict[str, tuple[Fulfillment, ...]] = {}
-        for body in await self._nodes(FULFILLMENTS, [gid("Order", one) for one in ids]):
-            try:
-                order = msgspec.json.decode(body, type=_Sent)
-            except msgspec.DecodeError as error:
-                raise Unreadable(f"Shopify's list of an order's fulfillments cannot be read: {error}") from error
-            found[number(order.id)] = order.fulfillments
+        asked = [gid("Order", one) for one in ids]
+        for document in (FULFILLMENTS, ALL_FULFILLMENTS):
+            more = []
+            for body in await self._nodes(document, asked):
+                try:
+                    order = msgspec.json.decode(body, type=_Sent)
+                except msgspec.DecodeError as error:
+                    raise Unreadable(f"Shopify's list of an order's fulfillments cannot be read: {error}") from error
+                found[number(order.id)] = order.fulfillments
+                if order.fulfillments_count is None or order.fulfillments_count.count > len(order.fulfillments):
+                    more.append(order.id)
+            asked = more
         return found
 
     async def lines(self, fulfillment: Fulfillment) -> Shipped:

@@ -27,6 +27,7 @@ from engine.connectors.channels.shopify.documents import (
     STANDING,
 )
 from engine.connectors.channels.shopify.mapping import (
+    Counted,
     Fulfillment,
     FulfillmentOrder,
     FulfillmentOrders,
@@ -55,6 +56,7 @@ class _Standing(Shape, frozen=True):
     name: str
     cancelled_at: datetime | None
     fulfillments: tuple[Fulfillment, ...]
+    fulfillments_count: Counted | None
     fulfillment_orders: FulfillmentOrders
 
 
@@ -159,13 +161,17 @@ class Shipper:
         answer = await self._client.ask(STANDING, {"id": gid("Order", external_id)}, _Stood)
         if answer.node is None:
             raise Refused(f"Shopify has no order {external_id}; it may have been deleted there", "NOT_FOUND")
-        orders = answer.node.fulfillment_orders
+        standing = answer.node
+        orders, count = standing.fulfillment_orders, standing.fulfillments_count
         if orders.page_info.has_next_page:
             after = orders.page_info.end_cursor
-            more = await self._reader.rest(MORE_FULFILLMENT_ORDERS, answer.node.id, FulfillmentOrder, after)
-            whole = FulfillmentOrders((*orders.nodes, *more))
-            return msgspec.structs.replace(answer.node, fulfillment_orders=whole)
-        return answer.node
+            more = await self._reader.rest(MORE_FULFILLMENT_ORDERS, standing.id, FulfillmentOrder, after)
+            orders = FulfillmentOrders((*orders.nodes, *more))
+            standing = msgspec.structs.replace(standing, fulfillment_orders=orders)
+        if count is None or count.count > len(standing.fulfillments):
+            all_of_them = (await self._reader.fulfillments([external_id])).get(external_id, ())
+            standing = msgspec.structs.replace(standing, fulfillments=all_of_them)
+        return standing
 
     async def _parts(self, standing: _Standing) -> list[_Part]:
         """What is left to be shipped, by fulfillment order; also of those that are on hold or scheduled."""
