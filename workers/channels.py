@@ -31,3 +31,8 @@ async def acknowledge(ids: list[int], token: str) -> None:
 @actor("channels.cancel")
 async def cancel(ids: list[int], token: str) -> None:
     await tasks.run(await load(ids, token))
+
+
+@actor("channels.grants")
+async def grants(ids: list[int], token: str) -> None:
+    await tasks.run(await load(ids, token))

@@ -289,9 +289,7 @@ async def _connector(table: str, row_id: int) -> Any:
     if known is not None and known[0] == fingerprint:
         return known[1]
     kind: Any = registry.channel_type(slug) if table == "channels" else registry.supplier_type(slug)
-    values = msgspec.json.decode(settings, type=dict[str, Any])
-    for name, sealed in msgspec.json.decode(secrets, type=dict[str, str]).items():
-        values[name] = vault.open_sealed(sealed, table=table, row=str(row_id), field=name)
+    values = sharing.opened(table, row_id, settings, secrets)
     connector = kind(registry.configure(kind, values))
     post = post_of(connector)
     if post is not None:

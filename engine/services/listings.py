@@ -11,7 +11,7 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.errors import Invalid, NotFound
-from engine.services import catalog, order_page
+from engine.services import catalog, order_page, sharing
 from engine.services.inbox import InboxRow
 
 LARGEST_PAGE = 500
@@ -39,7 +39,10 @@ class _Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChannelView(_Connection, frozen=True, kw_only=True):
-    """A channel. Secrets are shown as ***; ``orders`` counts by status; ``auto_limit`` is minor units of ``auto_currency``."""
+    """A channel. Secrets are shown as ***; ``orders`` counts by status; ``auto_limit`` is minor units of ``auto_currency``.
+
+    ``access_until``: when its owner has to let us in anew, where that is known.
+    """
 
     prefix: str
     overlap_seconds: int
@@ -53,6 +56,7 @@ class ChannelView(_Connection, frozen=True, kw_only=True):
     alert_addresses: list[str]
     stale_days: int
     margin_floor: int | None
+    access_until: datetime | None = None
     orders: dict[str, int] = {}
 
 
@@ -200,7 +204,7 @@ _C = TypeVar("_C", bound=_Connection)
 
 
 async def _connections(table: str, kind: type[_C], derived: Mapping[int, dict[str, Any]]) -> list[_C]:
-    names = [n for n in kind.__struct_fields__ if n not in ("orders", "methods", "offers")]
+    names = [n for n in kind.__struct_fields__ if n not in ("orders", "methods", "offers", "access_until")]
     found = []
     for row in await db.rows(f"SELECT {', '.join(names)}, secrets FROM {table} ORDER BY name"):
         values = dict(zip(names, tuple(row)[:-1], strict=True))
@@ -222,6 +226,8 @@ async def channels() -> list[ChannelView]:
     for row in await db.rows("SELECT channel_id, status, CAST(SUM(n) AS BIGINT) FROM order_counts GROUP BY 1, 2"):
         if row[2]:
             orders.setdefault(int(row[0]), {"orders": {}})["orders"][str(row[1])] = int(row[2])
+    for channel_id, until in (await sharing.access_ends()).items():
+        orders.setdefault(channel_id, {})["access_until"] = until
     return await _connections("channels", ChannelView, orders)
 
 

@@ -1,4 +1,5 @@
-"""Notify: people are told by e-mail of orders that wait for them, of connections that are paused and of certificates that end."""
+"""Notify: people are told by e-mail of orders that wait for them, of connections that are paused, and of certificates and
+access that end."""
 
 from __future__ import annotations
 
@@ -43,6 +44,8 @@ async def _one(job: Job) -> Outcome:
             mail = await _late(job.subject_id, IssueCode(job.args["code"]))
         case "ending":
             mail = await _ending(job.subject_id, job.args)
+        case "access":
+            mail = await _access(job.subject_id, job.args)
         case _:
             mail = await _paused(job.subject_id, job.args)
     if mail is None:
@@ -138,3 +141,17 @@ async def _ending(row_id: int, args: dict[str, Any]) -> Mail | None:
         f"`bluebook suppliers set {name} …` takes the next one beside the present; both count while they are valid.\n"
     )
     return Mail(addresses, f"{name}: a certificate ends soon", text)
+
+
+async def _access(channel_id: int, args: dict[str, Any]) -> Mail | None:
+    """A channel's owner has to let us in anew before long: everyone who gets alerts is told."""
+    channels = await catalog.channels()
+    addresses = sorted({a for channel in channels.values() for a in channel.alert_addresses})
+    if channel_id not in channels or not addresses:
+        return None
+    name = channels[channel_id].name
+    text = (
+        f"{name}: {args.get('text', '')}.\n\nWhen it has ended, no order comes from {name} and no tracking goes back. "
+        f"`bluebook channels authorise '{name}'` asks its owner again, which takes a minute; nothing stops meanwhile.\n"
+    )
+    return Mail(addresses, f"{name}: access ends soon", text)

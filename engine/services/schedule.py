@@ -1,4 +1,4 @@
-"""What is done again and again: polling channels and suppliers, looking at certificates, and
+"""What is done again and again: polling channels and suppliers, looking at what ends soon, and
 the sweep. Rows say when, workers only look.
 
 A schedule's key is its job's key too, so a poll that still runs is not queued twice.
@@ -19,6 +19,7 @@ from engine.services.outbox import NewJob
 SWEEP = "system.sweep"
 SWEEP_SECONDS = 5.0
 CERTIFICATES = "system.certificates"
+GRANTS = "channels.grants"
 HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 
 
@@ -62,6 +63,7 @@ async def _wanted() -> list[Wanted]:
     found = [
         Wanted(key(SWEEP, 0), SWEEP, 0, SWEEP_SECONDS, True),
         Wanted(key(CERTIFICATES, 0), CERTIFICATES, 0, DAY_SECONDS, True, first_after=HOUR_SECONDS),
+        Wanted(key(GRANTS, 0), GRANTS, 0, DAY_SECONDS, True, first_after=HOUR_SECONDS),
     ]
     for row in await db.rows("SELECT id, poll_seconds, rescan_seconds, enabled, paused_reason FROM channels"):
         on = bool(row[3]) and not row[4]

@@ -198,6 +198,14 @@ def present(table: Table, row: Any) -> dict[str, Any]:
     return {**row.settings, **opened}
 
 
+async def present_of(table: Table, row_id: int) -> dict[str, Any]:
+    """The same of the connection with this id; raises NotFound."""
+    row = await (Channel if table == "channels" else Supplier).get_or_none(id=row_id)
+    if row is None:
+        raise NotFound(f"there is no {table[:-1]} {row_id}")
+    return present(table, row)
+
+
 async def test_connection(table: Table, row_id: int) -> str:
     """The connection works; a line that says with whom. Raises what the connector raises."""
     connector = await (catalog.channel(row_id) if table == "channels" else catalog.supplier(row_id))

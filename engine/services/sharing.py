@@ -20,7 +20,8 @@ import msgspec
 from tortoise.exceptions import OperationalError
 
 from engine import clock, db, vault
-from engine.errors import TryLater
+from engine.connectors import registry
+from engine.errors import Misconfigured, TryLater
 from engine.ports_channels import Authorises
 from engine.transports.grants import Grant, Granted
 from engine.transports.throttle import PATIENCE, Bucket, Throttled, too_soon
@@ -225,6 +226,40 @@ class SharedKeeper:
                 *sealed, _micros(grant.until), _micros(grant.refresh_until), now, row_id, *values,
             )  # fmt: skip
         self._unkept.pop(name, None)
+
+
+async def access_ends() -> dict[int, datetime]:
+    """By channel, until when its owner has let us in, where that is known."""
+    rows = await db.rows("SELECT mark, MIN(refresh_until) FROM grants WHERE refresh_until IS NOT NULL GROUP BY mark")
+    until = {str(row[0]): clock.moment(int(row[1])) for row in rows}
+    return {channel: until[found] for channel, found in (await _marks()).items() if found in until} if until else {}
+
+
+async def forget_unused() -> int:
+    """Grants of credentials that no channel has had for a while are gone; how many."""
+    used = sorted(set((await _marks()).values()))
+    others = f"AND mark NOT IN ({db.marks(used)})" if used else ""
+    return await db.run(f"DELETE FROM grants WHERE saved_at < ? {others}", clock.micros(clock.now() - _UNUSED), *used)
+
+
+async def _marks() -> dict[int, str]:
+    """What the grants of each channel are known by; without those whose settings cannot be read here."""
+    found = {}
+    for row in await db.rows("SELECT id, connector, settings, secrets FROM channels"):
+        try:
+            kind, values = registry.channel_type(row[1]), opened("channels", row[0], row[2], row[3])
+        except Misconfigured:
+            continue
+        found[int(row[0])] = mark(kind, values)
+    return found
+
+
+def opened(table: str, row_id: int, settings: str, sealed: str) -> dict[str, Any]:
+    """A connection's settings with its secrets, of the columns that hold them. Raises Misconfigured."""
+    values = msgspec.json.decode(settings, type=dict[str, Any])
+    for name, secret in msgspec.json.decode(sealed, type=dict[str, str]).items():
+        values[name] = vault.open_sealed(secret, table=table, row=str(row_id), field=name)
+    return values
 
 
 def _lease() -> int:

@@ -46,6 +46,7 @@ TASKS: dict[str, str] = {
     "channels.refresh": "engine.services.intake:run_refresh_jobs",
     "channels.acknowledge": "engine.services.telling:run_acknowledge_jobs",
     "channels.cancel": "engine.services.telling:run_cancel_jobs",
+    "channels.grants": "engine.services.authorise:run_jobs",
     "suppliers.poll": "engine.services.receive:run_poll_jobs",
     "suppliers.remind": "engine.services.reminders:run_jobs",
     "suppliers.receipt": "engine.services.receipts:run_jobs",

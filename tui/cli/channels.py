@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.cli import connection
+from tui.cli import connection, letting_in
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Paper, Shown, listing, said
 from tui.plain import many, words
 
 noun = Noun("channels", "Where orders come from and tracking goes back to.")
+PORT = 8723
+"""Where a browser is sent back to, if nothing else is said; it has to be registered at the channel."""
 Name = Annotated[str, typer.Argument(help="Its name, or the beginning of it.")]
 
 
@@ -27,6 +29,7 @@ async def ls() -> Shown:
         Column("READY", lambda c: c.orders.get("ready", 0), right=True),
         Column("RESOLVE", _resolve, right=True),
         Column("AUTO", lambda c: "on" if c.auto_process else "off"),
+        Column("ACCESS", connection.access_ends),
         Column("PULLED", lambda c: connection.last_heard(c.pulled_at), right=True),
         Column("STATE", connection.condition, give=True),
     ]
@@ -78,23 +81,48 @@ def _auto(view: Any) -> list[tuple[str, object]]:
     "bluebook channels add Shop --connector woocommerce \\",
     "    --set url=https://shop.example --set consumer_key=ck_1 \\",
     "    --secret-from-env consumer_secret=WOO_SECRET",
+    "bluebook channels add Ebay --connector ebay --set client_id=… --set ru_name=…",
 )
 async def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
-    connector: Annotated[str, typer.Option(help="Which connector: woocommerce, vendure, file …")],
+    connector: Annotated[str, typer.Option(help="Which connector: shopify, amazon, woocommerce, file …")],
     set: connection.Set = None,
     secret_from_env: connection.Secret = None,
     option: connection.Option = None,
+    authorise: Annotated[
+        bool | None, typer.Option("--authorise/--no-authorise", help="Ask its owner in a browser, or do not.")
+    ] = None,
+    no_browser: letting_in.NoBrowser = False,
+    paste: letting_in.Paste = False,
+    port: letting_in.Port = PORT,
+    redirect_uri: letting_in.RedirectUri = "",
+    wait: letting_in.Wait = 300,
 ) -> Shown:
     """Add a channel: its settings are checked, its secrets sealed, and it is polled from now on.
 
-    What is needed and was not given is asked for, secrets without echo.
+    What is needed and was not given is asked for, secrets without echo. Channels whose owner lets Bluebook in in a browser
+    (OAuth) are asked there, where there is no other way in or with --authorise: register the redirect address that is shown,
+    open the page, say yes. Where that must be an address of your own, give it by --redirect-uri and paste what comes back.
     """
     from engine.connectors import registry
+    from engine.errors import BluebookError
     from engine.services import setup
 
-    kind = registry.channel_type(connector)
-    values = connection.values(kind, set, secret_from_env, ask=True)
+    kind: Any = registry.channel_type(connector)
+    values = connection.values(kind, set, secret_from_env, ask=False)
+    if authorise or (authorise is None and letting_in.must_ask(kind, values)):
+        way = letting_in.Way(no_browser=no_browser, paste=paste, port=port, redirect_uri=redirect_uri, wait=wait)
+        values |= await letting_in.let_in(kind, values, way)
+        row = await setup.add_channel(name, connector, values, by(), **connection.options("channels", option))
+        try:
+            answer = await setup.test_connection("channels", row.id)
+        except BluebookError as error:
+            more = f"{name} is added, but its test failed: {error.message}"
+            return said(more, code=error.exit_code, id=row.id, name=name)
+        return said(
+            f"{name} is added: {answer}; pull with `bluebook sync {name!r}`", id=row.id, name=name, answer=answer
+        )
+    connection.ask_missing(kind, values)
     row = await setup.add_channel(name, connector, values, by(), **connection.options("channels", option))
     return said(
         f"{name} is added; test it with `bluebook channels test {name!r}`, then pull with `bluebook sync {name!r}`",
@@ -133,6 +161,38 @@ async def change(table: connection.Table, which: str, given: Any, secrets: Any, 
     await setup.update(table, view.id, by(), values=values, **changed)
     names = sorted([*values, *changed])
     return said(f"{view.name}: changed {', '.join(names)}", name=view.name, changed=names)
+
+
+@noun.command("authorise", "bluebook channels authorise Shop", "bluebook channels authorise Shop --no-browser --paste")
+async def authorise(
+    channel: Name,
+    set: connection.Set = None,
+    secret_from_env: connection.Secret = None,
+    no_browser: letting_in.NoBrowser = False,
+    paste: letting_in.Paste = False,
+    port: letting_in.Port = PORT,
+    redirect_uri: letting_in.RedirectUri = "",
+    wait: letting_in.Wait = 300,
+) -> Shown:
+    """Ask a channel's owner in a browser to let Bluebook in anew, and use the channel again if it was paused.
+
+    Nothing stops before the answer is there: what was granted before goes on until then.
+    """
+    from engine.connectors import registry
+    from engine.services import authorise as service
+    from engine.services import listings, setup
+
+    view = await listings.channel(channel)
+    kind: Any = registry.channel_type(view.connector)
+    given = connection.values(kind, set, secret_from_env, ask=False)
+    values = {**await setup.present_of("channels", view.id), **given}
+    way = letting_in.Way(no_browser=no_browser, paste=paste, port=port, redirect_uri=redirect_uri, wait=wait)
+    before = dict(values)
+    gained = await letting_in.let_in(kind, values, way)
+    typed = {name: value for name, value in values.items() if before.get(name) != value}
+    answer, freed = await service.renew(view.id, given | typed | gained, by())
+    more = f"; {many(freed, 'waiting order')} go on" if freed else ""
+    return said(f"{view.name}: {answer}{more}", name=view.name, answer=answer, orders=freed)
 
 
 @noun.command("test", "bluebook channels test Shop")

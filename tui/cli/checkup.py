@@ -152,7 +152,7 @@ async def schema_fits() -> Finding:
 
 async def inside(quick: bool) -> AsyncIterator[Finding]:
     """What the database tells."""
-    for look in (workers, connections, certificates, jobs, parked, lambda: orders(quick)):
+    for look in (workers, connections, certificates, access, jobs, parked, lambda: orders(quick)):
         found: Callable[[], Awaitable[list[Finding]]] = look
         try:
             for finding in await found():
@@ -215,6 +215,18 @@ async def certificates() -> list[Finding]:
             "certificate", f"{one.supplier}: {one.text}", f"bluebook suppliers set {one.supplier!r}"
         )
         for one in await messages.endings()
+    ]
+
+
+async def access() -> list[Finding]:
+    """Does a channel's owner have to let us in anew before long?"""
+    from engine.services import authorise
+
+    return [
+        (fail if one.days < 0 else warn)(
+            "access", f"{one.channel}: {one.text}", f"bluebook channels authorise {one.channel!r}"
+        )
+        for one in await authorise.endings()
     ]
 
 

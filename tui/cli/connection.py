@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tui.cli.output import Paper, Shown, said
-from tui.plain import ago, local, many, words
+from tui.plain import ago, local, many
 
 Table = Literal["channels", "suppliers"]
 Set = Annotated[
@@ -59,11 +59,19 @@ def values(kind: Any, given: Sequence[str] | None, secrets: Sequence[str] | None
         if variable not in os.environ:
             raise Misconfigured(f"--secret-from-env {name}={variable}: the environment has no {variable}")
         found[name] = os.environ[variable]
-    if ask and sys.stdin.isatty():
-        for name in _needed(kind):
-            if name not in found:
-                found[name] = typer.prompt(words(name), hide_input=name in kind.secret_fields, err=True)
+    if ask:
+        ask_missing(kind, found)
     return found
+
+
+def ask_missing(kind: Any, found: dict[str, Any]) -> None:
+    """What the connector cannot do without and was not given is asked for, where somebody can be asked."""
+    from tui.cli import letting_in
+
+    missing = [name for name in _needed(kind) if name not in found]
+    if missing and sys.stdin.isatty():
+        letting_in.explain(kind, missing)
+        letting_in.ask_for(kind, found, missing)
 
 
 def _typed(text: str) -> Any:
@@ -98,12 +106,24 @@ def about(view: Any, paper: Paper) -> None:
         [
             ("connector", view.connector), ("state", state), ("last error", view.last_error),
             ("polled every", f"{view.poll_seconds} s" if view.poll_seconds else "only when asked"),
-            ("added", local(view.created_at)),
+            ("added", local(view.created_at)), ("access until", _access(view)),
         ]
     )  # fmt: skip
     if view.settings:
         paper.title("Settings")
         paper.pairs([(name, _flat(value)) for name, value in sorted(view.settings.items())])
+
+
+def _access(view: Any) -> str:
+    until = getattr(view, "access_until", None)
+    return local(until) if until is not None else ""
+
+
+def access_ends(view: Any) -> str:
+    """What a list says of the access an owner gave, where it ends before long."""
+    from engine.services import authorise
+
+    return authorise.soon(view.access_until) if view.access_until is not None else ""
 
 
 def _flat(value: Any) -> str:
