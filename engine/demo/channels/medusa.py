@@ -82,7 +82,6 @@ class MedusaSim(ChannelSim):
     """See the module. What customers buy is charged at once, unless their sale says that it is not paid."""
 
     slug = "medusa"
-    pays = True
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
@@ -124,8 +123,8 @@ class MedusaSim(ChannelSim):
         order.refunded += line.price * quantity if order.captured else 0
         self._changed(order)
 
-    def pay(self, external_id: str) -> None:
-        """See ``ChannelSim``. It is no change of the order in Medusa's eyes, so that no poll tells it."""
+    def capture(self, external_id: str) -> None:
+        """The customer has paid. It is no change of the order in Medusa's eyes, so that no walk tells it."""
         order = self.orders[external_id]
         order.captured = order.worth() + order.sale.shipping
 

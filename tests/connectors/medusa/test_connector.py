@@ -140,7 +140,7 @@ async def test_only_an_edited_order_is_asked_how_it_was_placed(sim: MedusaSim, c
 async def test_a_capture_is_seen_by_the_rescan_alone(sim: MedusaSim, connector: Connector) -> None:
     placed = sim.place(sale((MUG, 1), paid=False))
     before = await now_says(connector, placed)
-    sim.pay(placed)
+    sim.capture(placed)
     after = await now_says(connector, placed)
     assert (before.state, after.state) == (ChannelState.PENDING, ChannelState.OPEN)
     assert before.updated_at == after.updated_at
