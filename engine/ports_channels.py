@@ -72,6 +72,16 @@ class Scarce(Protocol):
 
 
 @runtime_checkable
+class TellsWholeOrders(Protocol):
+    """A channel that knows no parts of orders: the first parcel it hears of makes all of the order shipped there.
+
+    It is told of an order's parcels once nothing of the order is left to be shipped. The class itself is asked.
+    """
+
+    tells_whole_orders: ClassVar[bool]
+
+
+@runtime_checkable
 class Scoped(Protocol):
     """A channel whose credentials are for certain things only. The class itself is asked."""
 

@@ -6,6 +6,7 @@ parcel's own key, so that pushing twice leaves one parcel; a lost answer is ther
 A kit's parts may come from several suppliers. A channel that counts only whole pieces refuses the parcel that completes
 none (INCOMPLETE_PARCEL); its number then travels with the parcel that completes the piece, so that the customer sees both.
 One that has a place for one number a piece refuses it too (NO_WHOLE_PIECE): that number the customer does not see there.
+A channel that knows no parts of orders hears of an order's parcels once nothing of it is left to be shipped.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 import structlog
 
 from engine import clock, db
+from engine.connectors import registry
 from engine.domain.issues import IssueCode
 from engine.domain.states import Push
 from engine.errors import (
@@ -34,8 +36,10 @@ from engine.errors import (
     Unreadable,
 )
 from engine.ports import ChannelParcel, Parcel, PushesMany
+from engine.ports_channels import TellsWholeOrders
 from engine.services import catalog, connections, lifecycle, loading, outbox
 from engine.services.casefile import Case, LineRecord, ShipmentRecord
+from engine.services.catalog import ChannelRow
 from engine.services.harvest import harvest
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Job, Outcome, Retry, backoff
@@ -44,6 +48,9 @@ from engine.settings import settings
 log = structlog.get_logger(__name__)
 NEXT_PARCEL_AFTER = 0.2
 NEXT_PARCEL_AT_MOST = 30.0
+REST_OF_ORDER = (
+    900.0  # seconds after which it is looked again whether anything is left; its last parcel hastens the first
+)
 MANY = 50  # parcels a call, where the channel takes many
 INCOMPLETE = "INCOMPLETE_PARCEL"
 NO_WHOLE_PIECE = "NO_WHOLE_PIECE"
@@ -97,17 +104,32 @@ async def _begin(wanted: Mapping[int, Job], by: Actor) -> tuple[list[Telling], d
         await loading.load_contents([s for case in work.cases for s in case.shipments])
         for case in work.cases:
             channel = channels[case.order.channel_id]
+            rest = _waits_for_rest(work, case, channel)
             for shipment in case.shipments:
                 if shipment.id not in due or shipment.push not in (Push.PENDING, Push.PUSHING):
                     continue  # another worker was quicker
                 wait: float | None = 60.0
                 if channel.enabled and not channel.paused_reason:
                     wait = _must_wait(work, case, shipment, wanted[shipment.id].attempts)
+                    wait = REST_OF_ORDER if rest and wait is None else wait
                 if wait is not None:
                     later[shipment.id] = wait
                 else:
                     begun.append(_begin_one(work, case, shipment))
     return begun, later
+
+
+def _waits_for_rest(work: Work, case: Case, channel: ChannelRow) -> bool:
+    """Is there more to come, and the channel has no place for parts? Once there is not, the first parcel waits no more."""
+    try:
+        whole = isinstance(registry.channel_type(channel.connector), TellsWholeOrders)
+    except Misconfigured:
+        return False  # each push says it
+    if not whole or any(line.open for line in case.lines):
+        return whole
+    waiting = [f"push:{s.id}:{s.version}" for s in _unblocked([case])]
+    work.finally_(lambda: outbox.hasten(waiting))
+    return False
 
 
 def _must_wait(work: Work, case: Case, shipment: ShipmentRecord, looked: int) -> float | None:

@@ -24,7 +24,7 @@ class Operations:
         address = server["url"]
         for name, variable in server.get("variables", {}).items():  # openapi-core takes none with a slash in it
             address = address.replace(f"{{{name}}}", variable["default"])
-        self.document = document | {"servers": [{"url": address}]}
+        self.document = _mended(document) | {"servers": [{"url": address}]}
         self._base = urlsplit(address).path.rstrip("/")
         self._described = Described(self.document, address)
 
@@ -62,14 +62,15 @@ class Operations:
         if not path.startswith(self._base):
             return None
         asked = path.removeprefix(self._base).split("/")
+        found: list[tuple[int, Any]] = []
         for known, methods in self.document["paths"].items():
             parts = known.split("/")
             fits = len(parts) == len(asked) and all(
                 ours == theirs or theirs.startswith("{") for ours, theirs in zip(asked, parts, strict=True)
             )
             if fits and said.method.lower() in methods:
-                return methods[said.method.lower()]
-        return None
+                found.append((known.count("{"), methods[said.method.lower()]))
+        return min(found, key=lambda one: one[0])[1] if found else None
 
     def _strange(self, content: Any, content_type: str, body: bytes) -> str:
         kind = content_type.partition(";")[0]
@@ -100,6 +101,15 @@ class Operations:
                 found = found[part]
             schema = found
         return schema
+
+
+def _mended(value: Any) -> Any:
+    """The description without defaults of null, which it gives to what may not be null."""
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _mended(one) for name, one in value.items() if name != "default" or one is not None}
+    return value
 
 
 def _of(described: Any) -> Any:

@@ -96,6 +96,7 @@ class ChannelSim(ABC):
     breaks = True  # something goes wrong with its requests when asked to
     rereads = True  # an order can be read again by its id
     tells_changes = True  # an order that was changed comes again by itself
+    stays_open = True  # an order is not shipped before its last parcel
     counts_pieces = True  # refuses a parcel of more pieces than are open
     sells_unpaid = True  # shows orders that are not paid yet
     pays = False  # and ``pay`` pays them

@@ -64,7 +64,7 @@ async def an_order_ships_in_two_parcels(bench: Bench) -> None:
     assert {one.tracking_number for one in found[order_id]} == {FIRST, SECOND}
 
 
-@case()
+@case("stays_open")
 async def a_parcel_that_is_not_the_last_leaves_the_order_open(bench: Bench) -> None:
     """Also where the channel keeps no pieces of parcels: more is to come."""
     order_id = bench.sell((MUG, 3))
