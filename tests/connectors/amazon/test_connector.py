@@ -322,11 +322,12 @@ async def test_a_walk_that_is_broken_off_goes_on_from_the_same_place(
     sim: AmazonSim, connect: Connect, fault: ChannelFault, error: type[Exception]
 ) -> None:
     ids = [sim.place(sale()) for _ in range(3)]
-    connector = connect(sim, page_size=2, timeout=0.2)
+    connector = connect(sim, page_size=2)
     page = await connector.pull(None, None)
+    asking = connect(sim, page_size=2, timeout=0.3) if fault is F.LATE else connector
     sim.script("orders.search", fault)
     with pytest.raises(error):
-        await connector.pull(None, page.next)
+        await asking.pull(None, page.next)
     rest = await connector.pull(None, page.next)
     assert {raw.external_id for raw in (*page.items, *rest.items)} == set(ids)
 
@@ -339,9 +340,10 @@ async def test_a_slow_answer_is_read_to_its_end(sim: AmazonSim, connect: Connect
 
 @pytest.mark.parametrize("fault", [F.ERROR_AFTER, F.HANG_UP, F.LATE])
 async def test_a_lost_answer_to_a_parcel_is_unknown_and_telling_again_leaves_one(
-    sim: AmazonSim, connect: Connect, fault: ChannelFault
+    start: Start, connect: Connect, fault: ChannelFault
 ) -> None:
-    connector = connect(sim, timeout=0.2)
+    sim = await start(late=2.0)
+    connector = connect(sim, timeout=1.5)
     order = await reread(connector, sim.place(sale(("MUG", 2))))
     sim.script("shipment.confirm", fault)
     with pytest.raises(OutcomeUnknown):

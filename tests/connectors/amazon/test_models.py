@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
 
+from engine.connectors.channels.amazon import mapping
 from engine.connectors.channels.amazon.connector import Connector
 from engine.demo.channels.amazon import AmazonSim
 from engine.demo.channels.base import ChannelFault, Exchange
 from engine.domain.carriers import CARRIERS, OTHER
-from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater
+from engine.domain.money import major
+from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
+from engine.ports import Raw
 from tests.connectors.amazon import models
 from tests.connectors.amazon.conftest import Connect, parcel, reread, sale, walk
 from tests.support.specs import spec
@@ -170,3 +174,27 @@ def test_carriers_are_spelt_as_amazon_does() -> None:
     codes = set(spec("carriers/amazon.txt").read_text("utf-8").splitlines())
     ours = {carrier.spellings["amazon"] for carrier in CARRIERS.values() if "amazon" in carrier.spellings}
     assert ours | {OTHER["amazon"]} <= codes
+
+
+def test_amazons_own_samples_are_read_but_for_those_it_ships_itself() -> None:
+    samples = [
+        order
+        for _, _, operation, _ in models.operations()
+        for case in operation["responses"]["200" if "200" in operation["responses"] else "204"]
+        .get("x-amzn-api-sandbox", {})
+        .get("static", [])
+        for order in [*case["response"].get("orders", []), *filter(None, [case["response"].get("order")])]
+    ]
+    ours = [order for order in samples if order["fulfillment"]["fulfilledBy"] == "MERCHANT"]
+    assert len(ours) >= 5
+    for order in samples:
+        raw = Raw(order["orderId"], json.dumps(order).encode())
+        if order not in ours:
+            with pytest.raises(Unreadable, match="own warehouse"):
+                mapping.read(raw)
+            continue
+        found = mapping.read(raw)
+        assert len(found.lines) == len(order["orderItems"])
+        assert major(found.total, found.currency) == Decimal(order["proceeds"]["grandTotal"]["amount"])
+        assert found.ship_to.line1 == order["recipient"]["deliveryAddress"]["addressLine1"]
+        assert ("IN_STORE_PICK_UP" in order.get("programs", [])) is ("pick-up in store" in (found.fraud or ""))

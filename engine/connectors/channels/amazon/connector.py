@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -189,7 +189,7 @@ class Connector:
         """One page of the seller's own orders changed at or after ``since``; those that Amazon fulfils are left out."""
         place = _read_cursor(cursor) if cursor else _Cursor(since or self._long_ago())
         params = {
-            "lastUpdatedAfter": _moment(place.after),
+            "lastUpdatedAfter": mapping.written(place.after),
             "marketplaceIds": ",".join(one.id for one in self._marketplaces),
             "fulfilledBy": "MERCHANT",
             "maxResultsPerPage": str(self._config.page_size),
@@ -298,7 +298,7 @@ class Connector:
     async def _addresses(self) -> str:
         """A warning where the newest order that is to be shipped has no address."""
         params = {
-            "lastUpdatedAfter": _moment(self._long_ago()),
+            "lastUpdatedAfter": mapping.written(self._long_ago()),
             "marketplaceIds": ",".join(one.id for one in self._marketplaces),
             "fulfilledBy": "MERCHANT", "fulfillmentStatuses": "UNSHIPPED", "maxResultsPerPage": "1", "includedData": _READ,
         }  # fmt: skip
@@ -345,7 +345,3 @@ def _read_cursor(text: str) -> _Cursor:
         return msgspec.json.decode(text, type=_Cursor)
     except msgspec.DecodeError as error:
         raise Unreadable(f"this is no place in a walk through Amazon's orders: {text!r}") from error
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

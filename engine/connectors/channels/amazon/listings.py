@@ -7,7 +7,7 @@ Source: https://developer-docs.amazon.com/sp-api/docs/search-for-listings-items-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -70,7 +70,7 @@ async def page(client: api.Client, seller: str, places: Sequence[Marketplace], c
         "pageSize": str(PAGE),
     }  # fmt: skip
     if here.since:
-        params["createdAfter"] = here.since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        params["createdAfter"] = mapping.written(here.since)
     if here.token:
         params["pageToken"] = here.token
     answer = await client.get(api.LISTINGS, f"/listings/2021-08-01/items/{quote(seller, safe='')}", params)

@@ -237,6 +237,11 @@ def aware(moment: datetime, field: str) -> datetime:
     return moment
 
 
+def written(moment: datetime) -> str:
+    """The moment as Amazon wants it in a request."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class _Reading:
     """One order on its way into the engine's words."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -107,16 +107,19 @@ def confirmation(parcel: Parcel, order: Shown) -> dict[str, Any]:
         raise Refused(f"{subject} {_UNFIT[status]}, and Amazon takes no parcels for it", status)
     if not order.sales_channel.marketplace_id:
         raise Unreadable(f"{subject} does not say its marketplace", field="salesChannel.marketplaceId")
-    also = f" (with {', '.join(parcel.also)})" if parcel.also else ""
+    # Amazon takes no day before the order or ahead, and suppliers often tell no more than the day.
+    shipped = max(mapping.aware(order.created_time, "createdTime"), min(parcel.shipped_at, clock.now()))
     package: dict[str, Any] = {
         "packageReferenceId": reference(parcel.key),
         **_carrier(parcel),
         "trackingNumber": parcel.tracking_number,
-        "shipDate": _moment(max(mapping.aware(order.created_time, "createdTime"), min(parcel.shipped_at, clock.now()))),
+        "shipDate": mapping.written(shipped),
         "orderItems": [{"orderItemId": line, "quantity": pieces} for line, pieces in parcel.lines],
     }
-    if method := (parcel.service or "Standard") + also if parcel.service or also else "":
-        package["shippingMethod"] = method
+    if parcel.also:
+        package["shippingMethod"] = f"{parcel.service or 'Standard'} (with {', '.join(parcel.also)})"
+    elif parcel.service:
+        package["shippingMethod"] = parcel.service
     return {"marketplaceId": order.sales_channel.marketplace_id, "packageDetail": package}
 
 
@@ -127,7 +130,3 @@ def _carrier(parcel: Parcel) -> dict[str, str]:
         return {"carrierCode": spelling}
     name = parcel.carrier_name or (known.name if known else parcel.carrier) or "Unknown carrier"
     return {"carrierCode": OTHER["amazon"], "carrierName": name}
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
