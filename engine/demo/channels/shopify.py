@@ -47,14 +47,18 @@ class ShopifySim(ChannelSim):
     vanishes = True
 
     def __init__(
-        self, *, schema_of: GraphQLSchema | None = None, maximum: float = 20_000.0, restore: float = 1_000.0, **options: Any
+        self, *, schema_of: GraphQLSchema | None = None, maximum: float = 20_000.0, restore: float = 1_000.0,
+        quick: bool = False, **options: Any,
     ) -> None:  # fmt: skip
-        """``schema_of`` is what it runs on, its own part of the API if not said. ``maximum`` and ``restore`` are points."""
+        """``schema_of`` is what it runs on, its own part of the API if not said. ``maximum`` and ``restore`` are points.
+
+        ``quick`` leaves out the look at the types of what is answered, for many thousand orders.
+        """
         super().__init__(**options)
         self.book = Book(self.moment)
         self.book.changed.append(self._announce)
         self.graph = Graph(self.book, schema_of or schema(), Points(maximum, restore, self.moment), SHOP)
-        self.graph.scopes = set(SCOPES)
+        self.graph.scopes, self.graph.quick = set(SCOPES), quick
         for at, listing in enumerate(catalogue.LISTINGS):
             self.graph.listings[listing.sku] = (listing.title, f"{400_000_000_000 + at}")
         self.client_id, self.client_secret = "demo-app", f"shpss_demo_{self.rng.getrandbits(64):016x}"

@@ -454,6 +454,33 @@ async def test_the_demo_store_refuses_what_shopify_refuses(sim: ShopifySim, conn
     assert answer("{ shop { name } }")["errors"][0]["extensions"]["code"] == "THROTTLED"
 
 
+async def test_the_demo_store_answers_many_quickly_as_it_answers_few(sim: ShopifySim, connect: Connect) -> None:
+    order_id, other = sell(sim, (MUG, 3), (TEA, 1)), sell(sim)
+    sim.split(order_id, MUG, 1)
+    sim.hold(other, "OTHER", "why not")
+    sim.book.fulfill({
+        "lineItemsByFulfillmentOrder": [
+            {"fulfillmentOrderId": shopify_graph.gid("FulfillmentOrder", sim.order(order_id).parts[0].id)}
+        ],
+        "trackingInfo": {"number": "1Z1", "company": "UPS"},
+    })  # fmt: skip
+
+    async def everything() -> list[Any]:
+        connector = connect(page_size=1)
+        page = await connector.pull(None, None)
+        return [
+            page, await connector.pull(None, page.next), await connector.read_tracking([order_id, other, "17"]),
+            await connector.listed(None), await connector.check(),
+        ]  # fmt: skip
+
+    whole = await everything()
+    sim.graph.quick = True
+    assert await everything() == whole
+    sim.graph.scopes.clear()
+    with pytest.raises(NotAuthorised, match="Access denied for orders field"):
+        await connect().pull(None, None)
+
+
 def test_raw_payloads_can_be_read_years_later(connect: Connect) -> None:
     with pytest.raises(Unreadable):
         connect().read(Raw("1", b"{}"))

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from engine.connectors import payload
 from engine.connectors.channels.shopify import client, mapping, webhook
 from engine.connectors.channels.shopify.client import Client, Credentials, Shape
 from engine.connectors.channels.shopify.documents import CHECK, HEADS, VARIANTS, VERSION
@@ -239,9 +240,8 @@ class Connector:
         latest = place.at
         for node in found.nodes:
             try:
-                head = msgspec.json.decode(node, type=_Head)
-            except msgspec.DecodeError as error:
-                problem = mapping.unreadable(error, "an entry in Shopify's list of orders")
+                head = payload.decode(node, _Head, "an entry in Shopify's list of orders")
+            except Unreadable as problem:
                 rejected.append(Rejected(Raw("", bytes(node)), problem.message, problem.field))
                 continue
             ids.append(number(head.id))
@@ -268,9 +268,8 @@ class Connector:
         rejected: list[Rejected] = []
         for body in await self._reader.orders(ids):
             try:
-                order = msgspec.json.decode(body, type=_Identified).order
-            except msgspec.DecodeError as error:
-                problem = mapping.unreadable(error, "an order of Shopify")
+                order = payload.decode(body, _Identified, "an order of Shopify").order
+            except Unreadable as problem:
                 rejected.append(Rejected(Raw("", body), problem.message, problem.field))
                 continue
             items.append((Raw(number(order.id), body), _ships(body)))

@@ -7,7 +7,6 @@ https://shopify.dev/docs/api/admin-graphql/2026-10/objects/Order
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -15,9 +14,9 @@ from typing import Annotated
 
 import msgspec
 
+from engine.connectors import payload
 from engine.connectors.channels.shopify.client import Shape
 from engine.domain.carriers import CARRIERS
-from engine.domain.money import minor
 from engine.errors import Unreadable
 from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Parcel, Payment, Raw
 
@@ -263,32 +262,19 @@ def known(value: str | None, table: Collection[str], what: str, field: str) -> N
         raise Unreadable(f"Bluebook does not know the {what} {value!r} of Shopify", field)
 
 
-def unreadable(error: msgspec.DecodeError, subject: str) -> Unreadable:
-    """The decoder's complaint, with the path of the field."""
-    what, _, place = str(error).partition(" - at `$")
-    missing = re.search(r"missing required field `([^`]+)`", what)
-    path = ".".join(part for part in (place.rstrip("`").lstrip("."), missing[1] if missing else "") if part)
-    return Unreadable(f"{subject}: {what}" + (f", at {path}" if path else ""), path or None)
-
-
 def read(raw: Raw, *, ship_authorized: bool = False) -> ChannelOrder:
     """The order in the payload. Raises Unreadable with the path of the field that is wrong."""
     subject = f"Shopify order {raw.external_id}"
+    stored = payload.decode(raw.body, Payload, subject)
     try:
-        payload = msgspec.json.decode(raw.body, type=Payload)
-    except msgspec.DecodeError as error:
-        raise unreadable(error, subject) from error
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"{subject}: the text is not UTF-8") from error
-    try:
-        return _order(payload, ship_authorized)
+        return _order(stored, ship_authorized)
     except Unreadable as error:
-        raise Unreadable(f"{subject}: {error.message}", field=error.field) from error
+        raise payload.about(error, subject) from error
 
 
-def _order(payload: Payload, ship_authorized: bool) -> ChannelOrder:
-    order = payload.order
-    lines = _lines(order, shipped_pieces(payload.fulfillments))
+def _order(stored: Payload, ship_authorized: bool) -> ChannelOrder:
+    order = stored.order
+    lines = _lines(order, shipped_pieces(stored.fulfillments))
     email, phone = order.email or "", order.phone or ""
     waits = _waits(order)
     ship_to = _address(order.shipping_address, email, phone) or Address(email=email, phone=phone)
@@ -326,12 +312,7 @@ def shipped_pieces(fulfillments: Sequence[Shipped]) -> Counter[str]:
 
 
 def _amount(order: ShopifyOrder, bag: MoneyBag | None, field: str) -> int:
-    if bag is None:
-        return 0
-    try:
-        return minor(bag.shop_money.amount, order.currency_code)
-    except Unreadable as error:
-        raise Unreadable(f"{field}: {error.message}", f"order.{field}") from error
+    return 0 if bag is None else payload.amount(bag.shop_money.amount, order.currency_code, f"order.{field}")
 
 
 def _lines(order: ShopifyOrder, shipped: Mapping[str, int]) -> tuple[ChannelLine, ...]:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from engine.connectors import payload
 from engine.connectors.channels.shopify.client import TOO_DEAR, Client, Shape
 from engine.connectors.channels.shopify.documents import (
     ALL_FULFILLMENTS,
@@ -26,7 +27,7 @@ from engine.connectors.channels.shopify.mapping import (
     gid,
     number,
 )
-from engine.errors import Refused, Unreadable
+from engine.errors import Refused
 
 T = TypeVar("T")
 MOST_POINTS = 800.0  # of the thousand that one query may cost
@@ -103,10 +104,7 @@ class Reader:
         for document in (FULFILLMENTS, ALL_FULFILLMENTS):
             more = []
             for body in await self._nodes(document, asked):
-                try:
-                    order = msgspec.json.decode(body, type=_Sent)
-                except msgspec.DecodeError as error:
-                    raise Unreadable(f"Shopify's list of an order's fulfillments cannot be read: {error}") from error
+                order = payload.decode(body, _Sent, "Shopify's list of an order's fulfillments")
                 found[number(order.id)] = order.fulfillments
                 if order.fulfillments_count is None or order.fulfillments_count.count > len(order.fulfillments):
                     more.append(order.id)
