@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.cli import demo_supplier
+from tui.cli import demo_channel, demo_supplier
 from tui.cli.demo_web import DemoWeb
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def register(root: Noun) -> None:
     group = typer.Typer(rich_markup_mode=None, add_completion=False)
     group.callback(invoke_without_command=True, help=text, short_help=short, context_settings=command.HELP)(demo)
     demo_supplier.register(group)
+    demo_channel.register(group)
     root.app.add_typer(group, name="demo")
 
 
