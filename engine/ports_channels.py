@@ -22,8 +22,8 @@ class CancelsOrders(Protocol):
     """A channel where the seller can cancel what will not be shipped."""
 
     async def cancel_order(self, external_id: str, lines: Sequence[tuple[str, int]], reason: str) -> None:
-        """The channel has taken the cancellation of so many pieces of these lines (its line ids); no lines: of all that
-        is open. Idempotent. That it was done shows when the order is read again.
+        """The channel has taken the cancellation of so many pieces more of these lines (its line ids); no lines: of all
+        that is open. That it was done shows when the order is read again, which is also done before this is told once more.
 
         Raises Refused where the channel does not let us (parts of an order, an order that has shipped …).
         """
