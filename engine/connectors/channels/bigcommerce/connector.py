@@ -152,6 +152,8 @@ class Connector:
                 if error.code == "404":
                     return None
                 raise
+        # What was cut short on its way is no payload to keep; what is wrong in a whole one is for ``read`` to say.
+        payload.decoded(answer.body, msgspec.Raw, f"BigCommerce order {external_id}")
         return Raw(external_id=external_id, body=answer.body)
 
     async def _order(self, external_id: str) -> payload.Order:
