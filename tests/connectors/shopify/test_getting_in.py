@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from engine import clock
+from engine.connectors import registry
 from engine.connectors.channels.shopify.connector import Connector
 from engine.demo.channels.base import ChannelFault
 from engine.demo.channels.shopify import SHOP, ShopifySim
@@ -110,10 +111,13 @@ async def test_an_answer_of_another_store_is_not_redeemed(sim: ShopifySim) -> No
         await Connector.redeem(settings, sim.consent("s"), "http://127.0.0.1/back", "v")
 
 
-@pytest.mark.parametrize("changes", [{"access_token": ""}, {"shop": "https://"}, {"shop": "ftp://x.example"}])
-def test_settings_that_let_nobody_in_are_misconfigured(connect: Connect, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"access_token": ""}, {"shop": "https://"}, {"shop": "ftp://x.example"}, {"shop": "two words"}]
+)
+def test_settings_that_let_nobody_in_are_misconfigured_before_they_are_saved(changes: dict[str, Any]) -> None:
+    values = {"shop": "bluedoor", "access_token": "shpat_1", "client_secret": "shpss_1", **changes}
     with pytest.raises(Misconfigured, match="Shopify: "):
-        connect(**changes)
+        registry.configure(registry.channel_type("shopify"), values)
 
 
 @pytest.mark.parametrize("shop", ["bluedoor", "bluedoor.myshopify.com", " https://bluedoor.myshopify.com/ "])
