@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_webhooks
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -750,3 +750,16 @@ CREATE TABLE "rate_buckets" (
 ALTER TABLE "order_lines" ADD COLUMN "cancel_told" INT
 -- next
 ALTER TABLE "channels" ADD COLUMN "walk" TEXT   /* where a poll that had to stop goes on, as JSON */
+-- next
+CREATE TABLE "webhooks" (
+    "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    "name" VARCHAR(80) NOT NULL UNIQUE,
+    "url" VARCHAR(500) NOT NULL,
+    "secret" TEXT NOT NULL,
+    "events" TEXT NOT NULL,
+    "enabled" INT NOT NULL,
+    "cursor" BIGINT NOT NULL,
+    "created_at" BIGINT NOT NULL,
+    "answered_at" BIGINT,
+    "last_error" TEXT NOT NULL
+) /* An address of somebody else's that is called when something happens to an order. ``secret`` is sealed. */

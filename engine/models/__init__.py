@@ -38,6 +38,7 @@ from engine.models.purchases import (
     SupplierInvoice,
     TrackingPush,
 )
+from engine.models.webhooks import Webhook
 
 __all__ = [
     "Acknowledgement",
@@ -80,4 +81,5 @@ __all__ = [
     "SupplierProduct",
     "TrackingPush",
     "User",
+    "Webhook",
 ]

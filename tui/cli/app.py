@@ -30,6 +30,7 @@ from tui.cli import (
     terminal,
     users,
     web,
+    webhooks,
 )
 from tui.cli.command import HELP, Noun, report
 
@@ -67,7 +68,22 @@ system.register(root)
 backup.register(root)
 terminal.register(root)
 web.register(root)
-for noun in (orders, channels, suppliers, products, mappings, rules, jobs, inbox, invoices, audit, edi, users, plugins):
+for noun in (
+    orders,
+    channels,
+    suppliers,
+    products,
+    mappings,
+    rules,
+    jobs,
+    inbox,
+    invoices,
+    audit,
+    edi,
+    webhooks,
+    users,
+    plugins,
+):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
 app.add_typer(system.db.app, name="db")
 app.add_typer(system.config.app, name="config")
