@@ -46,7 +46,7 @@ async def ls() -> Shown:
 @noun.command(
     "add",
     "bluebook webhooks add ERP https://erp.example/bluebook",
-    "bluebook webhooks add Desk https://desk.example/hook --event order.shipped --event order.failed",
+    "bluebook webhooks add Desk https://desk.example/hook --event order.failed",
 )
 async def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
