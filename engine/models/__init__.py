@@ -22,7 +22,7 @@ from engine.models.catalog import (
     SupplierProduct,
 )
 from engine.models.orders import Hold, Issue, Order, OrderLine
-from engine.models.people import ApiToken, Invitation, LoginAttempt, SavedView, Session, User
+from engine.models.people import ApiCall, ApiToken, Invitation, LoginAttempt, SavedView, Session, User
 from engine.models.purchases import (
     Acknowledgement,
     Backorder,
@@ -42,6 +42,7 @@ from engine.models.webhooks import Webhook
 
 __all__ = [
     "Acknowledgement",
+    "ApiCall",
     "ApiToken",
     "AuditEvent",
     "Backorder",

@@ -280,6 +280,18 @@ async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[
         f"SELECT id, sku, title, policy FROM products WHERE sku > ?{where} ORDER BY sku LIMIT ?",
         after, *values, max(1, min(limit, LARGEST_PAGE)),
     )  # fmt: skip
+    return await _with_offers(rows)
+
+
+async def product(sku: str) -> ProductView:
+    """The product with this very SKU; raises NotFound."""
+    found = await _with_offers(await db.rows("SELECT id, sku, title, policy FROM products WHERE sku = ?", sku))
+    if not found:
+        raise NotFound(f"there is no product {sku!r}; `bluebook products ls` lists them")
+    return found[0]
+
+
+async def _with_offers(rows: Sequence[Any]) -> list[ProductView]:
     if not rows:
         return []
     ids = db.padded([int(r[0]) for r in rows])

@@ -28,6 +28,7 @@ from tui.cli import (
     suppliers_template,
     system,
     terminal,
+    tokens,
     users,
     web,
     webhooks,
@@ -82,6 +83,7 @@ for noun in (
     edi,
     webhooks,
     users,
+    tokens,
     plugins,
 ):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)
