@@ -1,4 +1,4 @@
-"""Channels: what is new, and what changed about what is open. Others answer in their own time, so no thread waits."""
+"""Channels: what is new, what changed, what is offered. Others answer in their own time, so no thread waits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ async def poll(ids: list[int], token: str) -> None:
 
 @actor("channels.rescan")
 async def rescan(ids: list[int], token: str) -> None:
+    beside(await load(ids, token))
+
+
+@actor("channels.listings")
+async def listings(ids: list[int], token: str) -> None:
     beside(await load(ids, token))
 
 

@@ -61,6 +61,14 @@ def channel_type(slug: str) -> type[Channel]:
     return cast("type[Channel]", _load("channels", slug))
 
 
+def tells_listings(slug: str) -> bool:
+    """Does a channel of this connector tell what is offered there (``HasListings``)? False where it cannot be loaded."""
+    try:
+        return hasattr(channel_type(slug), "listed")
+    except Misconfigured:
+        return False
+
+
 def supplier_type(slug: str) -> type[Supplier]:
     """The supplier connector's class; raises Misconfigured when there is none."""
     return cast("type[Supplier]", _load("suppliers", slug))

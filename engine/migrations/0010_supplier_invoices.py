@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
         ops.AddField(
             model_name="Supplier",
             name="cost_tolerance",
-            field=fields.IntField(default=0, description="percent a cost may differ without a person"),
+            field=fields.IntField(default=0, db_default=0, description="percent a cost may differ without a person"),
         ),
         ops.AddField(
             model_name="Supplier",
@@ -77,7 +77,9 @@ class Migration(migrations.Migration):
         ops.AddField(
             model_name="Supplier",
             name="stock_hours",
-            field=fields.IntField(default=48, description="how old its stock may be and still be believed, 0: any age"),
+            field=fields.IntField(
+                default=48, db_default=48, description="how old its stock may be and still be believed, 0: any age"
+            ),
         ),
         ops.AddField(
             model_name="SupplierProduct",

@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_webhooks 0015_api
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_offered_listings
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" SERIAL NOT NULL PRIMARY KEY,
@@ -770,11 +770,11 @@ COMMENT ON COLUMN "supplier_invoices"."state" IS 'new, matched, waits, differs, 
 COMMENT ON COLUMN "supplier_invoices"."due_at" IS 'from when one that waits is for a person';
 COMMENT ON TABLE "supplier_invoices" IS 'What a supplier charges for one purchase order, or credits.'
 -- next
-ALTER TABLE "suppliers" ADD COLUMN "cost_tolerance" INT NOT NULL
+ALTER TABLE "suppliers" ADD COLUMN "cost_tolerance" INT NOT NULL DEFAULT 0
 -- next
 ALTER TABLE "suppliers" ADD COLUMN "stock_heard_at" BIGINT
 -- next
-ALTER TABLE "suppliers" ADD COLUMN "stock_hours" INT NOT NULL
+ALTER TABLE "suppliers" ADD COLUMN "stock_hours" INT NOT NULL DEFAULT 48
 -- next
 ALTER TABLE "supplier_products" ADD COLUMN "cost_at" BIGINT
 -- next
@@ -815,36 +815,35 @@ ALTER TABLE "order_lines" ADD COLUMN "cancel_told" INT
 -- next
 ALTER TABLE "channels" ADD COLUMN "walk" TEXT
 -- next
-CREATE TABLE "webhooks" (
-    "id" SERIAL NOT NULL PRIMARY KEY,
-    "name" VARCHAR(80) NOT NULL UNIQUE,
-    "url" VARCHAR(500) NOT NULL,
-    "secret" TEXT NOT NULL,
-    "events" TEXT NOT NULL,
-    "enabled" BOOL NOT NULL,
-    "cursor" BIGINT NOT NULL,
-    "created_at" BIGINT NOT NULL,
-    "answered_at" BIGINT,
-    "last_error" TEXT NOT NULL
-);
-COMMENT ON TABLE "webhooks" IS 'An address of somebody else''s that is called when something happens to an order. ``secret`` is sealed.'
--- next
-CREATE TABLE "api_calls" (
+CREATE TABLE "listed_items" (
     "id" BIGSERIAL NOT NULL PRIMARY KEY,
-    "key" VARCHAR(255) NOT NULL,
-    "digest" VARCHAR(64) NOT NULL,
-    "begun_at" BIGINT NOT NULL,
-    "status" INT,
-    "headers" TEXT NOT NULL,
-    "body" BYTEA,
-    "token_id" INT NOT NULL REFERENCES "api_tokens" ("id") ON DELETE CASCADE,
-    CONSTRAINT "uid_api_calls_token_i_692008" UNIQUE ("token_id", "key")
+    "external_id" VARCHAR(200) NOT NULL,
+    "sku" VARCHAR(200) NOT NULL,
+    "title" VARCHAR(300) NOT NULL,
+    "barcode" VARCHAR(40) NOT NULL,
+    "gtin" VARCHAR(14) NOT NULL,
+    "active" BOOL NOT NULL,
+    "first_at" BIGINT NOT NULL,
+    "seen_at" BIGINT NOT NULL,
+    "channel_id" INT NOT NULL REFERENCES "channels" ("id") ON DELETE CASCADE,
+    CONSTRAINT "uid_listed_item_channel_61a990" UNIQUE ("channel_id", "external_id")
 );
-CREATE INDEX "idx_api_calls_begun_a_8ea89f" ON "api_calls" ("begun_at");
-COMMENT ON TABLE "api_calls" IS 'A call made under a key of the caller, with its answer, whose status is null while it is under way.'
+CREATE INDEX "idx_listed_item_channel_dadbd8" ON "listed_items" ("channel_id", "sku");
+CREATE INDEX "idx_listed_item_gtin_3bb4af" ON "listed_items" ("gtin");
+COMMENT ON COLUMN "listed_items"."gtin" IS 'the barcode''s 14 digits, by which it is compared';
+COMMENT ON COLUMN "listed_items"."active" IS 'somebody can buy it now';
+COMMENT ON COLUMN "listed_items"."first_at" IS 'when it was imported first';
+COMMENT ON COLUMN "listed_items"."seen_at" IS 'when it was imported last';
+COMMENT ON TABLE "listed_items" IS 'Something a channel says it offers, as it was imported. What its SKU stands for is a Listing.'
 -- next
-ALTER TABLE "api_tokens" ADD COLUMN "hint" VARCHAR(12) NOT NULL
+ALTER TABLE "channels" ADD COLUMN "listings_at" BIGINT
 -- next
-ALTER TABLE "api_tokens" ADD COLUMN "revoked_at" BIGINT
+ALTER TABLE "channels" ADD COLUMN "listings_error" TEXT NOT NULL DEFAULT ''
 -- next
-ALTER TABLE "api_tokens" ADD COLUMN "scopes" VARCHAR(400) NOT NULL
+ALTER TABLE "channels" ADD COLUMN "listings_seconds" INT NOT NULL DEFAULT 86400
+-- next
+ALTER TABLE "products" ADD COLUMN "barcode" VARCHAR(40) NOT NULL DEFAULT ''
+-- next
+ALTER TABLE "products" ADD COLUMN "gtin" VARCHAR(14) NOT NULL DEFAULT ''
+-- next
+CREATE INDEX products_gtin ON products (gtin) WHERE gtin <> ''

@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_webhooks 0015_api
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_offered_listings
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -712,11 +712,11 @@ CREATE INDEX "idx_supplier_in_purchas_cd2081" ON "supplier_invoices" ("purchase_
 -- next
 CREATE INDEX "idx_supplier_in_number_8615fe" ON "supplier_invoices" ("number")
 -- next
-ALTER TABLE "suppliers" ADD COLUMN "cost_tolerance" INT NOT NULL  /* percent a cost may differ without a person */
+ALTER TABLE "suppliers" ADD COLUMN "cost_tolerance" INT NOT NULL  /* percent a cost may differ without a person */ DEFAULT 0
 -- next
 ALTER TABLE "suppliers" ADD COLUMN "stock_heard_at" BIGINT   /* when it last told of any stock by itself */
 -- next
-ALTER TABLE "suppliers" ADD COLUMN "stock_hours" INT NOT NULL  /* how old its stock may be and still be believed, 0: any age */
+ALTER TABLE "suppliers" ADD COLUMN "stock_hours" INT NOT NULL  /* how old its stock may be and still be believed, 0: any age */ DEFAULT 48
 -- next
 ALTER TABLE "supplier_products" ADD COLUMN "cost_at" BIGINT   /* when the cost was last told */
 -- next
@@ -751,35 +751,32 @@ ALTER TABLE "order_lines" ADD COLUMN "cancel_told" INT
 -- next
 ALTER TABLE "channels" ADD COLUMN "walk" TEXT   /* where a poll that had to stop goes on, as JSON */
 -- next
-CREATE TABLE "webhooks" (
+CREATE TABLE "listed_items" (
     "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
-    "name" VARCHAR(80) NOT NULL UNIQUE,
-    "url" VARCHAR(500) NOT NULL,
-    "secret" TEXT NOT NULL,
-    "events" TEXT NOT NULL,
-    "enabled" INT NOT NULL,
-    "cursor" BIGINT NOT NULL,
-    "created_at" BIGINT NOT NULL,
-    "answered_at" BIGINT,
-    "last_error" TEXT NOT NULL
-) /* An address of somebody else's that is called when something happens to an order. ``secret`` is sealed. */
+    "external_id" VARCHAR(200) NOT NULL,
+    "sku" VARCHAR(200) NOT NULL,
+    "title" VARCHAR(300) NOT NULL,
+    "barcode" VARCHAR(40) NOT NULL,
+    "gtin" VARCHAR(14) NOT NULL  /* the barcode's 14 digits, by which it is compared */,
+    "active" INT NOT NULL  /* somebody can buy it now */,
+    "first_at" BIGINT NOT NULL  /* when it was imported first */,
+    "seen_at" BIGINT NOT NULL  /* when it was imported last */,
+    "channel_id" INT NOT NULL REFERENCES "channels" ("id") ON DELETE CASCADE,
+    CONSTRAINT "uid_listed_item_channel_61a990" UNIQUE ("channel_id", "external_id")
+) /* Something a channel says it offers, as it was imported. What its SKU stands for is a Listing. */
 -- next
-CREATE TABLE "api_calls" (
-    "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
-    "key" VARCHAR(255) NOT NULL,
-    "digest" VARCHAR(64) NOT NULL,
-    "begun_at" BIGINT NOT NULL,
-    "status" INT,
-    "headers" TEXT NOT NULL,
-    "body" BLOB,
-    "token_id" INT NOT NULL REFERENCES "api_tokens" ("id") ON DELETE CASCADE,
-    CONSTRAINT "uid_api_calls_token_i_692008" UNIQUE ("token_id", "key")
-) /* A call made under a key of the caller, with its answer, whose status is null while it is under way. */
+CREATE INDEX "idx_listed_item_channel_dadbd8" ON "listed_items" ("channel_id", "sku")
 -- next
-CREATE INDEX "idx_api_calls_begun_a_8ea89f" ON "api_calls" ("begun_at")
+CREATE INDEX "idx_listed_item_gtin_3bb4af" ON "listed_items" ("gtin")
 -- next
-ALTER TABLE "api_tokens" ADD COLUMN "hint" VARCHAR(12) NOT NULL
+ALTER TABLE "channels" ADD COLUMN "listings_at" BIGINT   /* when its listings were last imported as a whole */
 -- next
-ALTER TABLE "api_tokens" ADD COLUMN "revoked_at" BIGINT
+ALTER TABLE "channels" ADD COLUMN "listings_error" TEXT NOT NULL DEFAULT ''
 -- next
-ALTER TABLE "api_tokens" ADD COLUMN "scopes" VARCHAR(400) NOT NULL
+ALTER TABLE "channels" ADD COLUMN "listings_seconds" INT NOT NULL  /* how often its listings are imported, 0: only when asked */ DEFAULT 86400
+-- next
+ALTER TABLE "products" ADD COLUMN "barcode" VARCHAR(40) NOT NULL  /* UPC, EAN or ISBN, as somebody wrote it */ DEFAULT ''
+-- next
+ALTER TABLE "products" ADD COLUMN "gtin" VARCHAR(14) NOT NULL  /* the barcode's 14 digits, by which it is compared */ DEFAULT ''
+-- next
+CREATE INDEX products_gtin ON products (gtin) WHERE gtin <> ''

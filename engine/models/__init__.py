@@ -12,6 +12,7 @@ from engine.models.book import (
 )
 from engine.models.catalog import (
     Channel,
+    ListedItem,
     Listing,
     ListingComponent,
     Product,
@@ -22,7 +23,7 @@ from engine.models.catalog import (
     SupplierProduct,
 )
 from engine.models.orders import Hold, Issue, Order, OrderLine
-from engine.models.people import ApiCall, ApiToken, Invitation, LoginAttempt, SavedView, Session, User
+from engine.models.people import ApiToken, Invitation, LoginAttempt, SavedView, Session, User
 from engine.models.purchases import (
     Acknowledgement,
     Backorder,
@@ -38,11 +39,9 @@ from engine.models.purchases import (
     SupplierInvoice,
     TrackingPush,
 )
-from engine.models.webhooks import Webhook
 
 __all__ = [
     "Acknowledgement",
-    "ApiCall",
     "ApiToken",
     "AuditEvent",
     "Backorder",
@@ -55,6 +54,7 @@ __all__ = [
     "Invitation",
     "Issue",
     "KeptGrant",
+    "ListedItem",
     "Listing",
     "ListingComponent",
     "LoginAttempt",
@@ -82,5 +82,4 @@ __all__ = [
     "SupplierProduct",
     "TrackingPush",
     "User",
-    "Webhook",
 ]

@@ -34,6 +34,11 @@ class Channel(Model):
     alerted_at = UtcField(null=True, description="up to when the people were told of orders that wait")
     stale_days = fields.IntField(default=30)
     margin_floor = fields.IntField(null=True, description="percent of the order's items")
+    listings_seconds = fields.IntField(
+        default=86_400, db_default=86_400, description="how often its listings are imported, 0: only when asked"
+    )
+    listings_at = UtcField(null=True, description="when its listings were last imported as a whole")
+    listings_error = fields.TextField(default="", db_default="")
     created_at = UtcField()
 
     class Meta:
@@ -63,9 +68,11 @@ class Supplier(Model):
     )
     ack_hours = fields.IntField(default=24)
     tracking_hours = fields.IntField(default=96)
-    stock_hours = fields.IntField(default=48, description="how old its stock may be and still be believed, 0: any age")
+    stock_hours = fields.IntField(
+        default=48, db_default=48, description="how old its stock may be and still be believed, 0: any age"
+    )
     stock_heard_at = UtcField(null=True, description="when it last told of any stock by itself")
-    cost_tolerance = fields.IntField(default=0, description="percent a cost may differ without a person")
+    cost_tolerance = fields.IntField(default=0, db_default=0, description="percent a cost may differ without a person")
     po_box_allowed = fields.BooleanField(default=True)
     warehouse_country = fields.CharField(max_length=2, null=True, description="ISO 3166-1 alpha-2")
     warehouse_region = fields.CharField(max_length=80, null=True)
@@ -91,6 +98,12 @@ class Product(Model):
     title = fields.CharField(max_length=300, default="")
     # One of engine.domain.routing.Policy; a description cannot be altered without rebuilding the table on SQLite.
     policy = fields.CharField(max_length=20, default="priority", description="priority | cost | stock")
+    barcode = fields.CharField(
+        max_length=40, default="", db_default="", description="UPC, EAN or ISBN, as somebody wrote it"
+    )
+    gtin = fields.CharField(
+        max_length=14, default="", db_default="", description="the barcode's 14 digits, by which it is compared"
+    )
     created_at = UtcField()
 
     class Meta:
@@ -122,6 +135,26 @@ class ListingComponent(Model):
     class Meta:
         table = "listing_components"
         unique_together = (("listing", "product"),)
+
+
+class ListedItem(Model):
+    """Something a channel says it offers, as it was imported. What its SKU stands for is a Listing."""
+
+    id = fields.BigIntField(primary_key=True)
+    channel = fields.ForeignKeyField("models.Channel", related_name="items", on_delete=fields.CASCADE)
+    external_id = fields.CharField(max_length=200)
+    sku = fields.CharField(max_length=200, default="")
+    title = fields.CharField(max_length=300, default="")
+    barcode = fields.CharField(max_length=40, default="")
+    gtin = fields.CharField(max_length=14, default="", description="the barcode's 14 digits, by which it is compared")
+    active = fields.BooleanField(default=True, description="somebody can buy it now")
+    first_at = UtcField(description="when it was imported first")
+    seen_at = UtcField(description="when it was imported last")
+
+    class Meta:
+        table = "listed_items"
+        unique_together = (("channel", "external_id"),)
+        indexes = (("channel_id", "sku"), ("gtin",))
 
 
 class SupplierProduct(Model):

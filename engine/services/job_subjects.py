@@ -38,7 +38,8 @@ _ASKS: Mapping[str, tuple[Kind, str]] = {
 _RECORDS = {
     "orders.check": "order", "orders.auto": "channel", "purchases.submit": "purchase", "purchases.find": "purchase",
     "purchases.cancel": "purchase", "tracking.push": "parcel", "channels.poll": "channel", "channels.rescan": "channel",
-    "channels.refresh": "channel", "channels.acknowledge": "order", "channels.cancel": "order", "suppliers.poll": "supplier",
+    "channels.refresh": "channel", "channels.listings": "channel", "channels.acknowledge": "order", "channels.cancel": "order",
+    "suppliers.poll": "supplier",
 }  # fmt: skip
 
 

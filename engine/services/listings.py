@@ -138,6 +138,7 @@ class ProductView(msgspec.Struct, frozen=True):
     title: str
     policy: str
     offers: tuple[OfferView, ...] = ()
+    barcode: str = ""
 
 
 class UnmappedRate(msgspec.Struct, frozen=True):
@@ -277,21 +278,9 @@ async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[
     """Products by SKU, after the SKU ``after``, with their offers; ``text``: only those whose SKU or title has it."""
     where, values = _having(text, "sku", "title")
     rows = await db.rows(
-        f"SELECT id, sku, title, policy FROM products WHERE sku > ?{where} ORDER BY sku LIMIT ?",
+        f"SELECT id, sku, title, policy, barcode FROM products WHERE sku > ?{where} ORDER BY sku LIMIT ?",
         after, *values, max(1, min(limit, LARGEST_PAGE)),
     )  # fmt: skip
-    return await _with_offers(rows)
-
-
-async def product(sku: str) -> ProductView:
-    """The product with this very SKU; raises NotFound."""
-    found = await _with_offers(await db.rows("SELECT id, sku, title, policy FROM products WHERE sku = ?", sku))
-    if not found:
-        raise NotFound(f"there is no product {sku!r}; `bluebook products ls` lists them")
-    return found[0]
-
-
-async def _with_offers(rows: Sequence[Any]) -> list[ProductView]:
     if not rows:
         return []
     ids = db.padded([int(r[0]) for r in rows])
@@ -304,7 +293,7 @@ async def _with_offers(rows: Sequence[Any]) -> list[ProductView]:
     ):
         offer = OfferView(r[1], r[2], r[3], r[4], r[5], bool(r[6]), r[7], *_ages(r[8], r[9], r[5], r[10], r[11]))
         offers.setdefault(int(r[0]), []).append(offer)
-    return [ProductView(r[0], r[1], r[2], r[3], tuple(offers.get(int(r[0]), ()))) for r in rows]
+    return [ProductView(r[0], r[1], r[2], r[3], tuple(offers.get(int(r[0]), ())), r[4]) for r in rows]
 
 
 async def offers(supplier_id: int, text: str = "", *, after: str = "", limit: int = 50) -> list[SupplierOffer]:

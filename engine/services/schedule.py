@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from engine import clock, db
+from engine.connectors import registry
 from engine.errors import Invalid, NotFound
 from engine.services import outbox
 from engine.services.outbox import NewJob
@@ -20,8 +21,6 @@ SWEEP = "system.sweep"
 SWEEP_SECONDS = 5.0
 CERTIFICATES = "system.certificates"
 GRANTS = "channels.grants"
-WEBHOOKS = "webhooks.collect"
-WEBHOOKS_SECONDS = 2.0
 HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 
 
@@ -67,12 +66,15 @@ async def _wanted() -> list[Wanted]:
         Wanted(key(CERTIFICATES, 0), CERTIFICATES, 0, DAY_SECONDS, True, first_after=HOUR_SECONDS),
         Wanted(key(GRANTS, 0), GRANTS, 0, DAY_SECONDS, True, first_after=HOUR_SECONDS),
     ]
-    if await db.value("SELECT 1 FROM webhooks WHERE enabled = ? LIMIT 1", True):
-        found.append(Wanted(key(WEBHOOKS, 0), WEBHOOKS, 0, WEBHOOKS_SECONDS, True))
-    for row in await db.rows("SELECT id, poll_seconds, rescan_seconds, enabled, paused_reason FROM channels"):
+    for row in await db.rows(
+        "SELECT id, poll_seconds, rescan_seconds, enabled, paused_reason, listings_seconds, connector FROM channels"
+    ):
         on = bool(row[3]) and not row[4]
         found.append(_of("channels.poll", row[0], row[1], on))
         found.append(_of("channels.rescan", row[0], row[2], on, first_after=row[2]))
+        if registry.tells_listings(row[6]):
+            # Orders come first where a channel is new.
+            found.append(_of("channels.listings", row[0], row[5], on, first_after=60.0))
     suppliers = await db.rows("SELECT id, poll_seconds, enabled, paused_reason FROM suppliers")
     return found + [_of("suppliers.poll", row[0], row[1], bool(row[2]) and not row[3]) for row in suppliers]
 

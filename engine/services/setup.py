@@ -11,6 +11,7 @@ from tortoise.exceptions import IntegrityError
 from engine import clock, db
 from engine.connectors import registry
 from engine.domain import address_rules, conditions, deadlines, distance
+from engine.domain.barcodes import gtin
 from engine.domain.routing import Policy
 from engine.errors import Invalid, NotFound
 from engine.models import (
@@ -227,16 +228,51 @@ async def try_settings(table: Table, connector: str, values: Mapping[str, Any]) 
 # --- the catalog ------------------------------------------------------------------------------------------------------
 
 
-async def add_product(sku: str, title: str, by: Actor, *, policy: str = Policy.PRIORITY) -> Product:
-    """The product exists. Raises Invalid for a SKU that is taken, or a policy there is not."""
+async def add_product(
+    sku: str, title: str, by: Actor, *, policy: str = Policy.PRIORITY, barcode: str = ""
+) -> Product:  # fmt: skip
+    """The product exists. Raises Invalid for a SKU that is taken, a policy there is not, or what is no barcode."""
+    barcode, digits = _barcode(barcode)
     if policy not in list(Policy):
         raise Invalid(f"policy {policy!r} is not one of {', '.join(Policy)}", "policy")
     if await Product.exists(sku=sku):
         raise Invalid(f"there is already a product {sku}", "sku")
     async with db.transaction():
-        product = await Product.create(sku=sku, title=title[:300], policy=policy, created_at=clock.now())
-        await settings_book.note(by, "product:add", sku, subject=f"product {product.id}", before={}, after={"sku": sku})
+        product = await Product.create(
+            sku=sku, title=title[:300], policy=policy, barcode=barcode, gtin=digits, created_at=clock.now()
+        )
+        after = {"sku": sku} | ({"barcode": barcode} if barcode else {})
+        await settings_book.note(by, "product:add", sku, subject=f"product {product.id}", before={}, after=after)
     return product
+
+
+def _barcode(text: str) -> tuple[str, str]:
+    """The barcode as it is kept, and its digits; raises Invalid."""
+    plain = text.strip()[:40]
+    digits = gtin(plain)
+    if plain and not digits:
+        raise Invalid(
+            f"{plain!r} is no UPC, EAN or ISBN: look at its digits again, the last one checks the others", "barcode"
+        )
+    return plain, digits
+
+
+async def set_barcode(sku: str, barcode: str, by: Actor) -> None:
+    """The product has this barcode (UPC, EAN, ISBN), by which channels' listings are recognised; "" for none.
+
+    Raises NotFound, Invalid.
+    """
+    plain, digits = _barcode(barcode)
+    product = await Product.get(id=await product_id(sku))
+    if product.barcode == plain:
+        return
+    async with db.transaction():
+        before, product.barcode, product.gtin = product.barcode, plain, digits
+        await product.save(update_fields=["barcode", "gtin"])
+        await settings_book.note(
+            by, "product:barcode", sku, subject=f"product {product.id}", before={"barcode": before},
+            after={"barcode": plain},
+        )  # fmt: skip
 
 
 async def set_policy(sku: str, policy: str, by: Actor) -> None:

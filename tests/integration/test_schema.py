@@ -118,6 +118,13 @@ async def test_a_new_database_is_made_by_what_the_migrations_say(kind: str) -> N
     assert schema.fresh_file(kind).read_text() == said, "run `python -m scripts.fresh_schema` and commit what it wrote"
 
 
+@pytest.mark.parametrize("kind", schema.KINDS)
+def test_a_column_is_added_so_that_rows_there_are_have_something_in_it(kind: str) -> None:
+    added = [line for line in schema.fresh_file(kind).read_text().splitlines() if " ADD COLUMN " in line]
+    assert added
+    assert [line for line in added if " NOT NULL" in line and " DEFAULT " not in line] == []
+
+
 async def test_two_at_once_make_one_schema(tmp_path: Path) -> None:
     urls = [f"sqlite:///{tmp_path}/new.sqlite3"]
     if not await databases.postgres_trouble():

@@ -16,6 +16,7 @@ from tui.cli import (
     inbox,
     invoices,
     jobs,
+    listings,
     mappings,
     orders,
     orders_act,
@@ -28,10 +29,8 @@ from tui.cli import (
     suppliers_template,
     system,
     terminal,
-    tokens,
     users,
     web,
-    webhooks,
 )
 from tui.cli.command import HELP, Noun, report
 
@@ -74,6 +73,7 @@ for noun in (
     channels,
     suppliers,
     products,
+    listings,
     mappings,
     rules,
     jobs,
@@ -81,9 +81,7 @@ for noun in (
     invoices,
     audit,
     edi,
-    webhooks,
     users,
-    tokens,
     plugins,
 ):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)

@@ -13,7 +13,7 @@ from tui.cli.output import Column, Shown, listing, said
 from tui.plain import many
 
 noun = Noun("products", "Your own SKUs and which suppliers offer them.")
-COLUMNS = ("sku", "title", "policy", "supplier", "supplier_sku", "cost", "stock", "priority")
+COLUMNS = ("sku", "title", "policy", "supplier", "supplier_sku", "cost", "stock", "priority", "barcode")
 Policy_ = Annotated[
     str, typer.Option("--policy", help="How its supplier is chosen: priority, cost, stock, parcels or nearest.")
 ]
@@ -33,6 +33,7 @@ async def ls(
     columns = [
         Column("SKU", lambda p: p.sku, give=True),
         Column("TITLE", lambda p: p.title, give=True),
+        Column("BARCODE", lambda p: p.barcode),
         Column("POLICY", lambda p: p.policy),
         Column("OFFERS", lambda p: ", ".join(map(_offer, p.offers)) or "none", give=True),
     ]
@@ -48,16 +49,17 @@ def _offer(offer: Any) -> str:
     return f"{offer.supplier} {money.show(offer.cost, offer.currency)}{stock}{'' if offer.enabled else ' (off)'}"
 
 
-@noun.command("add", 'bluebook products add LAMP-BR "Wall lamp, brass"')
+@noun.command("add", 'bluebook products add LAMP-BR "Wall lamp, brass" --barcode 4006381333931')
 async def add(
     sku: Annotated[str, typer.Argument(help="Your own SKU.")],
     title: Annotated[str, typer.Argument(help="What it is.")] = "",
     policy: Policy_ = "priority",
+    barcode: Annotated[str, typer.Option(help="Its UPC, EAN or ISBN.")] = "",
 ) -> Shown:
     """Add a product."""
     from engine.services import setup
 
-    row = await setup.add_product(sku, title, by(), policy=policy)
+    row = await setup.add_product(sku, title, by(), policy=policy, barcode=barcode)
     hint = f"bluebook products offer {sku} --supplier CODE --cost 9.90"
     return said(f"{sku} is added; say who ships it with `{hint}`", id=row.id, sku=sku)
 
@@ -77,6 +79,18 @@ async def policy(
 
     await setup.set_policy(sku, policy, by())
     return said(f"{sku} goes by {policy} from the next check on", sku=sku, policy=policy)
+
+
+@noun.command("barcode", "bluebook products barcode LAMP-BR 4006381333931")
+async def barcode(
+    sku: Annotated[str, typer.Argument(help="Your own SKU.")],
+    barcode: Annotated[str, typer.Argument(help="UPC, EAN or ISBN; nothing: it has none.")] = "",
+) -> Shown:
+    """Say which barcode a product has, so that channels' listings are recognised by it."""
+    from engine.services import setup
+
+    await setup.set_barcode(sku, barcode, by())
+    return said(f"{sku} has the barcode {barcode}" if barcode else f"{sku} has no barcode", sku=sku, barcode=barcode)
 
 
 @noun.command("offer", "bluebook products offer LAMP-BR --supplier ACME --sku A-1 --cost 19.20")
@@ -119,9 +133,10 @@ async def import_(
     file: File,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong with it.")] = False,
 ) -> Shown:
-    """Add products and offers from CSV: columns sku, title, policy, supplier, supplier_sku, cost, stock, priority.
+    """Add products and offers from CSV: columns sku, title, policy, supplier, supplier_sku, cost, stock, priority, barcode.
 
-    A product offered by several suppliers has a row for each. Products there are stay as they are, offers are replaced.
+    A product offered by several suppliers has a row for each. Products there are stay as they are but for a barcode that is
+    given, offers are replaced.
     A row that is wrong is named and the others are taken.
     """
     from engine.errors import BluebookError
@@ -165,7 +180,9 @@ async def _take(row: dict[str, str], suppliers: dict[str, Any], known: set[str],
     known.add(sku)
     if not dry_run:
         if new:
-            await setup.add_product(sku, row.get("title", ""), by(), policy=policy)
+            await setup.add_product(sku, row.get("title", ""), by(), policy=policy, barcode=row.get("barcode", ""))
+        elif row.get("barcode"):
+            await setup.set_barcode(sku, row["barcode"], by())
         if view:
             await setup.add_offer(
                 view.id, sku, row.get("supplier_sku") or sku, cost, by(), stock=stock, priority=priority
@@ -202,7 +219,7 @@ async def export(file: File = "-") -> Shown | None:
     async for p in everything():
         for o in p.offers or (None,):
             offered = [o.supplier, o.sku, money.major(o.cost, o.currency), o.stock, o.priority] if o else [None] * 5
-            rows.append([p.sku, p.title, p.policy, *offered])
+            rows.append([p.sku, p.title, p.policy, *offered, p.barcode])
     with sheets.target(file) as out:
         count = sheets.write(COLUMNS, rows, out)
     return None if file == "-" else said(f"{many(count, 'row')} written to {file}", rows=count, file=file)

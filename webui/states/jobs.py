@@ -34,6 +34,7 @@ _WHAT = {
     "channels.poll": "Pull orders", "channels.rescan": "Read open orders again", "channels.refresh": "Read an order again",
     "channels.acknowledge": "Acknowledge an order", "channels.cancel": "Tell the channel to cancel",
     "channels.grants": "Look at who lets us in",
+    "channels.listings": "Import listings",
     "suppliers.poll": "Listen to a supplier", "inbound.read": "Read a payload", "notify.send": "Send an e-mail",
     "suppliers.receipt": "Send a 997", "suppliers.mdn": "Post an MDN", "system.certificates": "Look at certificates",
     "system.sweep": "Look after everything",

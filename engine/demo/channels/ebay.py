@@ -294,8 +294,7 @@ class DemoEbay(ChannelSim):
                 raise _Refusal(30850, "Start and end dates can't be in the future")
             if start >= end:
                 raise _Refusal(30840, "Start date should be before end date")
-        first, last = stamp(start), stamp(end)  # written so, times are in the order of their texts
-        found = [order for order in self.orders.values() if first <= order[field] <= last]
+        found = [order for order in self.orders.values() if start <= moment(order[field], field) <= end]
         # The newest change first: no order a walk could lean on.
         return sorted(found, key=lambda order: (order[field], str(order["orderId"])), reverse=True)
 

@@ -52,6 +52,7 @@ class DemoEtsy(ChannelSim):
     """
 
     slug = "etsy"
+    lists = True
     partials = False  # of an order
     stays_open = False
     refunds = False  # of money: Etsy does not say for which pieces

@@ -82,6 +82,7 @@ class MedusaSim(ChannelSim):
     """See the module. What customers buy is charged at once, unless their sale says that it is not paid."""
 
     slug = "medusa"
+    lists = True
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)

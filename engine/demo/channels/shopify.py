@@ -43,6 +43,7 @@ class ShopifySim(ChannelSim):
     """A store of the Plus plan. ``deliveries`` are the webhooks it has to send, in the order of what happened."""
 
     slug = "shopify"
+    lists = True
     pays = True
     vanishes = True
 

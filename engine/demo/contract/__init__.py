@@ -11,13 +11,13 @@ import traceback
 from pathlib import Path
 
 from engine.demo.channels.base import ChannelSim
-from engine.demo.contract import lives, pushing, reading, trouble
+from engine.demo.contract import listing, lives, pushing, reading, trouble
 from engine.demo.contract.bench import CASES as CASES
 from engine.demo.contract.bench import Bench
 from engine.ports import Channel
 
 __all__ = ["CASES", "applying", "run"]
-assert all(module.__doc__ for module in (lives, pushing, reading, trouble))  # imported for their cases
+assert all(module.__doc__ for module in (listing, lives, pushing, reading, trouble))  # imported for their cases
 
 
 def applying(sim: type[ChannelSim]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from engine.demo.catalogue import LISTINGS
 from engine.demo.channels.base import ChannelSim, Handler, Sale, SimParcel
 from tests.connectors.vendure.fake import ANSWERS, ORDERS, _at
 
@@ -31,6 +32,7 @@ class VendureSim(ChannelSim):
     slug = "vendure"
     tells_changes = False
     pays = True
+    lists = True
     vanishes = True
 
     def __init__(self, **options: Any) -> None:
@@ -161,6 +163,16 @@ class VendureSim(ChannelSim):
 
     def _check(self, variables: Answer) -> Answer:
         return dict(ANSWERS["check"]["data"])
+
+    def _listed(self, variables: Answer) -> Answer:
+        options = variables["options"]
+        assert options["sort"] == {"id": "ASC"}
+        found = [
+            {"id": str(n), "sku": one.sku, "name": one.title, "enabled": True, "product": {"enabled": True}}
+            for n, one in enumerate(LISTINGS, 1)
+        ]
+        page = found[options["skip"] : options["skip"] + options["take"]]
+        return {"productVariants": {"items": page, "totalItems": len(found)}}
 
     def _orders(self, variables: Answer) -> Answer:
         options = variables["options"]

@@ -37,6 +37,7 @@ class WooCommerceSim(ChannelSim):
     partials = False  # a parcel has no pieces, and an order is processing or completed
     counts_pieces = False
     pays = True
+    lists = True
     vanishes = True
 
     def __init__(self, **options: Any) -> None:

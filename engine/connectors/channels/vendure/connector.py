@@ -25,6 +25,7 @@ from engine.connectors.channels.vendure.mapping import (
 )
 from engine.errors import Invalid, Misconfigured, NotAuthorised, OutcomeUnknown, Refused
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
+from engine.ports_channels import ListedItem, ListedPage
 
 CHUNK = 100
 MS = timedelta(milliseconds=1)
@@ -54,6 +55,11 @@ mutation ShipFulfillment($id: ID!) {
     ... on Fulfillment { id state }
     ... on FulfillmentStateTransitionError { errorCode message transitionError fromState }
   }
+}
+"""
+LISTED = """
+query Listed($options: ProductVariantListOptions) {
+  productVariants(options: $options) { items { id sku name enabled product { enabled } } totalItems }
 }
 """
 CHECK = """
@@ -114,6 +120,27 @@ class _Added(msgspec.Struct, rename="camel"):
 
 class _Moved(msgspec.Struct, rename="camel"):
     transition_fulfillment_to_state: Outcome
+
+
+class _Product(msgspec.Struct):
+    enabled: bool
+
+
+class _Variant(msgspec.Struct):
+    id: str
+    sku: str
+    name: str
+    enabled: bool
+    product: _Product
+
+
+class _VariantList(msgspec.Struct, rename="camel"):
+    items: tuple[_Variant, ...]
+    total_items: int
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    product_variants: _VariantList
 
 
 class _Person(msgspec.Struct, rename="camel"):
@@ -281,6 +308,19 @@ class Connector:
                     for number in (one.tracking_code or "").split(BETWEEN)
                 )
         return found
+
+    async def listed(self, cursor: str | None) -> ListedPage:
+        """One page of the store's product variants, by id. Vendure keeps no barcodes. Needs ReadProduct or ReadCatalog."""
+        skip = int(cursor) if cursor and cursor.isdecimal() else 0
+        options = {"sort": {"id": "ASC"}, "take": CHUNK, "skip": skip}
+        answer = await self._client.ask(LISTED, {"options": options}, _Listed, effect=False)
+        found = answer.product_variants
+        items = tuple(
+            ListedItem(external_id=one.id, sku=one.sku, title=one.name, active=one.enabled and one.product.enabled)
+            for one in found.items
+        )
+        following = skip + CHUNK
+        return ListedPage(items, str(following) if following < found.total_items else None)
 
     async def finish(self, done: Sequence[str]) -> None:
         """Nothing to do: reading an order changes nothing at the store."""

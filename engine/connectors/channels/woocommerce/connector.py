@@ -11,11 +11,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from engine.connectors.channels.woocommerce import mapping, webhook
+from engine.connectors.channels.woocommerce import mapping, products, webhook
 from engine.connectors.channels.woocommerce.client import Client, header_number
 from engine.connectors.channels.woocommerce.tracking import Pusher
 from engine.errors import BluebookError, Invalid, NotAuthorised, Refused, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Hook, Page, Parcel, Raw, Rejected
+from engine.ports_channels import ListedItem, ListedPage
 from engine.transports.http import Answer
 
 _SECOND = timedelta(seconds=1)
@@ -171,6 +172,35 @@ class Connector:
             for order, tracking in mapping.tracked_orders(answer.body).items():
                 found[order] = tuple(_parcel(item) for item in tracking.items)
         return found
+
+    async def listed(self, cursor: str | None) -> ListedPage:
+        """One page of the store's products by id, each variation for itself; ``cursor`` is the number of the page.
+
+        What is deleted during the walk may hide one product from it until the next.
+        """
+        page = int(cursor) if cursor and cursor.isdecimal() else 1
+        answer = await self._client.get(
+            "products", per_page=str(_CHUNK), page=str(page), orderby="id", order="asc", _fields=products.FIELDS
+        )
+        found = products.read(answer.body)
+        whole = await asyncio.gather(*(self._variations(one) for one in found))
+        last = page >= (header_number(answer, "X-WP-TotalPages") or (page + 1 if len(found) == _CHUNK else page))
+        return ListedPage(tuple(item for items in whole for item in items), None if last else str(page + 1))
+
+    async def _variations(self, product: products.Product) -> list[ListedItem]:
+        if not product.variations:
+            return products.items(product)
+        found: list[ListedItem] = []
+        page = 1
+        while True:
+            async with self._few:
+                answer = await self._client.get(
+                    f"products/{product.id}/variations", per_page=str(_CHUNK), page=str(page), orderby="id", order="asc"
+                )
+            found += products.variations(product, answer.body)
+            if page >= (header_number(answer, "X-WP-TotalPages") or 1):
+                return found
+            page += 1
 
     async def finish(self, done: Sequence[str]) -> None:
         """Nothing is left to do: reading changes nothing at the store."""

@@ -1,1 +1,0 @@
-"""A BigCommerce store as a channel."""
