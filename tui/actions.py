@@ -116,6 +116,7 @@ _ALL = (
     _a("quit", "ctrl+q", "app", "Quit; workers go on, what is held stays held", "app", command="quit"),
     # --- answering a question: y, never enter, and never the key that asked
     _a("yes", "y", "answer", "Yes, do it", ("confirm", "bulk"), "yes", answers=True),
+    _a("yes_both", "t", "answer", "Yes, and tell the channel too, where it can be told", "confirm", answers=True),
     _a("no", "escape, n, q", "answer", "No, leave it", "confirm", "no"),
     _a("pause", "space", "answer", "Pause, or go on", "bulk", "pause"),
     _a("failures", "f", "answer", "Only what failed", "bulk", "failures"),

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,7 +23,6 @@ from engine.services import catalog, connections, outbox, setup, sharing
 from engine.services.lifecycle import Actor
 from engine.services.outbox import Job, NewJob, Outcome
 
-EARLY_DAYS = 14
 TELL_AT = (14, 7, 3, 2, 1, 0, -1)
 """With so many days left people are told by mail; looked at once a day."""
 
@@ -118,20 +116,12 @@ class Ending(msgspec.Struct, frozen=True):
     days: int
 
 
-def soon(until: datetime) -> str:
-    """When access that was given until then ends, in words; "" where that is not soon."""
-    days = (until - clock.now()).days
-    if days > EARLY_DAYS:
-        return ""
-    return f"ends in {days} day{'s' if days != 1 else ''}" if days >= 0 else "has ended"
-
-
 async def endings() -> list[Ending]:
-    """The channels in use that we are let into for no longer than ``EARLY_DAYS``, soonest first."""
+    """The channels in use that we are let into for no longer than ``sharing.EARLY_DAYS``, soonest first."""
     ends, found = await sharing.access_ends(), []
     for channel in (await catalog.channels()).values():
         until = ends.get(channel.id)
-        if not channel.enabled or until is None or not (when := soon(until)):
+        if not channel.enabled or until is None or not (when := sharing.soon(until)):
             continue
         days = (until - clock.now()).days
         text = f"the access its owner gave {when} ({until:%Y-%m-%d})"

@@ -37,6 +37,11 @@ class _Connection(msgspec.Struct, frozen=True, kw_only=True):
             return "disabled"
         return "paused" if self.paused_reason else "failing" if self.last_error else "ok"
 
+    @property
+    def warning(self) -> str:
+        """What will be wrong before long, in a few words; "" where nothing will."""
+        return ""
+
 
 class ChannelView(_Connection, frozen=True, kw_only=True):
     """A channel. Secrets are shown as ***; ``orders`` counts by status; ``auto_limit`` is minor units of ``auto_currency``.
@@ -58,6 +63,11 @@ class ChannelView(_Connection, frozen=True, kw_only=True):
     margin_floor: int | None
     access_until: datetime | None = None
     orders: dict[str, int] = {}
+
+    @property
+    def warning(self) -> str:
+        """That the access its owner gave ends before long."""
+        return sharing.warning(self.access_until)
 
 
 class SupplierView(_Connection, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from engine.domain.issues import kind_of
 from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, OrderStatus, allowed
 from engine.errors import Misconfigured, NotFound
 from engine.ports import HasOrderPages
+from engine.ports_channels import CancelsOrders
 from engine.services import search
 
 
@@ -157,7 +158,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
 
     ``items_total`` is what the lines still wanted come to, less discounts; ``cost`` of the live purchase orders and
     ``margin_percent`` are None while lines have no supplier or a supplier's currency is another. ``store_url`` is its page
-    in the store's back office, "" where the channel has none.
+    in the store's back office, "" where the channel has none. ``channel_cancels``: the channel can be told to cancel.
     """
 
     id: int
@@ -199,6 +200,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     issues: tuple[IssueNote, ...]
     holds: tuple[HoldNote, ...]
     store_url: str
+    channel_cancels: bool
 
     @property
     def live(self) -> tuple[Purchase, ...]:
@@ -254,7 +256,8 @@ def _columns(record: type[msgspec.Struct], derived: str = "") -> tuple[str, ...]
 
 _ORDER = _columns(
     OrderPage,
-    "channel channel_connector items_total cost margin_percent lines purchase_orders shipments issues holds store_url",
+    "channel channel_connector items_total cost margin_percent lines purchase_orders shipments issues holds store_url "
+    "channel_cancels",
 )
 _LINE = _columns(Line, "purchase_orders")
 _PO = _columns(Purchase, "supplier supplier_code method cost lines submissions moves")
@@ -309,7 +312,15 @@ async def order_page(which: int | str) -> OrderPage:
         issues=await _issues(number),
         holds=await _holds(number),
         store_url=_store_url(values[-2], values[-1], str(order["external_id"])),
+        channel_cancels=_cancels(values[-2]),
     )
+
+
+def _cancels(connector: str) -> bool:
+    try:
+        return issubclass(registry.channel_type(connector), CancelsOrders)
+    except Misconfigured:
+        return False
 
 
 def _store_url(connector: str, settings: Any, external_id: str) -> str:

@@ -34,6 +34,8 @@ TURN_PATIENCE = 25.0
 LOOK_AGAIN = (0.02, 0.4)
 _MICRO = 1_000_000
 _UNUSED = timedelta(days=7)
+EARLY_DAYS = 14
+"""So long before access ends people are told."""
 
 
 def join(connector: object, table: str, row_id: int, values: Mapping[str, Any]) -> None:
@@ -233,6 +235,20 @@ async def access_ends() -> dict[int, datetime]:
     rows = await db.rows("SELECT mark, MIN(refresh_until) FROM grants WHERE refresh_until IS NOT NULL GROUP BY mark")
     until = {str(row[0]): clock.moment(int(row[1])) for row in rows}
     return {channel: until[found] for channel, found in (await _marks()).items() if found in until} if until else {}
+
+
+def soon(until: datetime) -> str:
+    """When access that was given until then ends, in words; "" where that is not soon."""
+    days = (until - clock.now()).days
+    if days > EARLY_DAYS:
+        return ""
+    return f"ends in {days} day{'s' if days != 1 else ''}" if days >= 0 else "has ended"
+
+
+def warning(until: datetime | None) -> str:
+    """The same about access, for lists."""
+    when = soon(until) if until is not None else ""
+    return f"access {when}" if when else ""
 
 
 async def forget_unused() -> int:

@@ -9,6 +9,7 @@ of every order it touched is replayed. A module that uses the fixture ``scene`` 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,18 @@ class Scene:
     async def order(self, *lines: tuple[str, int], **options: Any) -> int:
         """An order of these lines is placed and pulled; our id."""
         return (await self.take(self.place(*lines, **options)))[0]
+
+    @asynccontextmanager
+    async def elsewhere(self, order_id: int) -> AsyncIterator[None]:
+        """Within, the order is of a channel, never connected, that can be told to cancel."""
+        boutique = await db.value("SELECT id FROM channels WHERE name = 'Boutique'")
+        if boutique is None:
+            values = {"shop": "boutique.myshopify.com", "access_token": "shpat_1"}
+            boutique = (await setup.add_channel("Boutique", "shopify", values, DANA, poll_seconds=0)).id
+        await db.run("UPDATE orders SET channel_id = ? WHERE id = ?", boutique, order_id)
+        yield
+        await db.run("UPDATE orders SET channel_id = ? WHERE id = ?", self.shop.channel_id, order_id)
+        await db.run("DELETE FROM outbox WHERE task = 'channels.cancel'")
 
     async def reread(self, order_id: int) -> None:
         """The order is read again from its store."""

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 from textual import events
 
+from engine import db
 from tests.support.scene import Scene
 from tests.support.terminal import DANA, at_desk
 from tui.app import BluebookApp
@@ -116,3 +117,21 @@ async def test_taps_that_wait_behind_a_slow_one_all_count(scene: Scene) -> None:
         await pilot.pause()
         await app.idle()
         assert [await scene.states(order) for order in orders] == [["queued"], ["queued"]]
+
+
+async def test_t_cancels_at_the_channel_too_where_it_can_be_told(scene: Scene) -> None:
+    here, there = await scene.order(MUG), await scene.order(MUG)
+    jobs = "SELECT subject_id, args FROM outbox WHERE task = 'channels.cancel' AND state = 'ready'"
+    async with scene.elsewhere(there), at_desk() as desk:
+        await desk.go(here)
+        await desk.press("c")
+        assert "cancels it too" not in desk.flat
+        await desk.press("t")
+        assert await scene.status(here) == "ready"
+        await desk.press("escape")
+        await desk.go(there)
+        await desk.press("c")
+        assert "t yes, and Boutique cancels it too" in desk.flat
+        await desk.press("t")
+        assert await scene.status(there) == "canceled"
+        assert [tuple(row) for row in await db.rows(jobs)] == [(there, '{"reason":"","lines":[]}')]

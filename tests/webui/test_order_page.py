@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
+from engine import db
 from engine.domain.roles import Role
 from engine.services import process, setup, tasks
 from tests.support.scene import DANA, Scene
@@ -102,6 +103,27 @@ async def test_canceling_says_what_becomes_of_each_part(tab: OpenTab, scene: Sce
     await box.get_by_role("button", name="Ask to cancel").click()
     await expect(one.page.get_by_role("article").get_by_text("Cancel requested")).to_be_visible()
     assert await scene.states(order) == ["cancel_requested"]
+
+
+async def test_the_channel_cancels_too_where_it_can_be_told_and_a_person_says_so(tab: OpenTab, scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    one = await tab(Role.OPERATOR)
+    await one.open(f"/orders/{await number_of(order)}")
+    box = one.page.get_by_role("dialog")
+    await one.page.get_by_role("button", name="Cancel order …").click()
+    await expect(box.get_by_role("button", name="Cancel the order")).to_be_visible()
+    await expect(box.get_by_role("checkbox")).to_have_count(0)
+    async with scene.elsewhere(order):
+        await one.open(f"/orders/{await number_of(order)}")
+        await one.page.get_by_role("button", name="Cancel order …").click()
+        await box.get_by_label("Why?").fill("out of stock")
+        await box.get_by_label("Boutique cancels it too").check()
+        await one.axe()
+        await box.get_by_role("button", name="Cancel the order").click()
+        await expect(one.page.get_by_text("the channel is told as well")).to_be_visible()
+        told = await db.rows("SELECT subject_id, args FROM outbox WHERE task = 'channels.cancel'")
+        assert [tuple(row) for row in told] == [(order, '{"reason":"out of stock","lines":[]}')]
+    one.clean()
 
 
 async def test_an_unknown_outcome_is_asked_about_and_never_resent(tab: OpenTab, scene: Scene) -> None:

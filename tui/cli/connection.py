@@ -121,9 +121,7 @@ def _access(view: Any) -> str:
 
 def access_ends(view: Any) -> str:
     """What a list says of the access an owner gave, where it ends before long."""
-    from engine.services import authorise
-
-    return authorise.soon(view.access_until) if view.access_until is not None else ""
+    return str(view.warning.removeprefix("access "))
 
 
 def _flat(value: Any) -> str:

@@ -20,8 +20,8 @@ from tui.widgets.rows import Column
 
 
 def _state(view: Any) -> str:
-    reason = view.paused_reason or view.last_error
-    return f"{view.state}: {reason}" if reason and view.state != "ok" else str(view.state)
+    reason = view.paused_reason or view.last_error if view.state != "ok" else view.warning
+    return f"{view.state}: {reason}" if reason else str(view.state)
 
 
 def _heard(moment: Any) -> str:

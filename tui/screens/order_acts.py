@@ -163,13 +163,17 @@ class OrderActs(BookScreen):
     async def _ask_cancel(self, order: OrderPage) -> None:
         details = "; ".join(order.if_canceled) or "its lines are canceled"
 
-        async def yes() -> None:
-            said = await self.app.attempt(cancel.cancel_order(order.id, self.app.by), f"canceling {order.number}")
+        async def do(tell_channel: bool) -> None:
+            work = cancel.cancel_order(order.id, self.app.by, tell_channel=tell_channel)
+            said = await self.app.attempt(work, f"canceling {order.number}")
             if said is not None:
                 self.app.say(said, "good")
                 await self.acted(order.id, leaves=False)
 
-        await self.open_pane(Confirm(f"Cancel order {order.number} of {order.customer}?", yes, details=f" {details}"))
+        question = f"Cancel order {order.number} of {order.customer}?"
+        both = (lambda: do(True)) if order.channel_cancels else None
+        told = f"yes, and {order.channel} cancels it too"
+        await self.open_pane(Confirm(question, lambda: do(False), details=f" {details}", both=both, both_said=told))
 
     async def act_snooze(self) -> None:
         """When it is to be seen again is chosen."""

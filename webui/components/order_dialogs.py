@@ -32,6 +32,16 @@ def _reason(label: str, *, required: bool = False) -> rx.Component:
     )
 
 
+def _tell_channel() -> rx.Component:
+    return rx.cond(
+        Order.tells,
+        rx.el.label(
+            rx.el.input(type="checkbox", name="tell_channel"), rx.el.span(f"{Order.order.channel} cancels it too"),
+            class_name="check",
+        ),
+    )  # fmt: skip
+
+
 def _dialog(name: str, title: Any, *children: rx.Component) -> rx.Component:
     return dialog(title, *children, open=Order.dialog == name, close=Order.leave, id=f"ask-{name}")
 
@@ -53,11 +63,11 @@ def order_dialogs() -> rx.Component:
         _dialog(
             "cancel", f"Cancel order {Order.order.number}?",
             rx.el.ul(rx.foreach(Order.details, lambda said: rx.el.li(said, key=said)), class_name="bullets"),
-            _form("Cancel the order", "danger", Order.cancel, _reason("Why? (if you like)")),
+            _form("Cancel the order", "danger", Order.cancel, _reason("Why? (if you like)"), _tell_channel()),
         ),
         _dialog(
             "request", f"Request cancellation of {Order.dialog_po}?",
             rx.el.p("The supplier is asked and decides; what ships first stays shipped."),
-            _form("Ask to cancel", "danger", Order.request_cancel, _reason("Why? (if you like)")),
+            _form("Ask to cancel", "danger", Order.request_cancel, _reason("Why? (if you like)"), _tell_channel()),
         ),
     )  # fmt: skip

@@ -75,7 +75,7 @@ def standing(view: ChannelView | SupplierView, heard: Any, href: str) -> Standin
     reason = view.paused_reason or view.last_error
     return Standing(
         view.id, words.plain(view.name), href, view.connector, _WORDS[view.state], _TONES[view.state],
-        words.plain(reason) if view.state != "ok" else "", view.enabled, bool(view.paused_reason),
+        words.plain(reason if view.state != "ok" else view.warning), view.enabled, bool(view.paused_reason),
         "never" if heard is None else f"{words.ago(heard)} ago", words.iso(heard),
     )  # fmt: skip
 

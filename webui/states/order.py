@@ -73,6 +73,7 @@ class Order(Book):
     dialog: str = ""
     dialog_po: str = ""
     details: list[str] = []
+    tells: bool = False
     problem: str = ""
     _page: OrderPage | None = None
 
@@ -131,6 +132,7 @@ class Order(Book):
         if self._page is None:
             return
         self.dialog, self.dialog_po, self.problem = dialog, po, ""
+        self.tells = self._page.channel_cancels
         self.details = (self._page.if_canceled or ["its lines are canceled"]) if dialog == "cancel" else []
 
     @on(Permission.VIEW)
@@ -178,14 +180,12 @@ class Order(Book):
     @on(Permission.CANCEL)
     async def cancel(self, form: dict[str, Any]) -> None:
         """What is unsent is canceled, what is sent is asked back."""
-        self._done(await cancel.cancel_order(self._id(), self.by, reason=str(form.get("reason", "")).strip()[:500]))
+        self._done(await cancel.cancel_order(self._id(), self.by, **_why(form)))
 
     @on(Permission.CANCEL)
     async def request_cancel(self, form: dict[str, Any]) -> None:
         """The supplier is asked to cancel the purchase order of the dialog."""
-        reason = str(form.get("reason", "")).strip()[:500]
-        po = self._known(self.dialog_po)
-        self._done(await cancel.request(po, self.by, reason=reason))
+        self._done(await cancel.request(self._known(self.dialog_po), self.by, **_why(form)))
 
     @on(Permission.RETRY)
     async def ask_supplier(self, po: str) -> None:
@@ -206,6 +206,12 @@ class Order(Book):
         found = await intake.refresh(self._id(), self.by)
         changed = "it has changed there" if found.changed else "nothing has changed there"
         self._done("what the channel sent cannot be read: see the inbox" if found.parked else f"read again: {changed}")
+
+
+def _why(form: dict[str, Any]) -> dict[str, Any]:
+    """What the dialogs of canceling ask."""
+    reason = str(form.get("reason", "")).strip()[:500]
+    return {"reason": reason, "tell_channel": bool(form.get("tell_channel"))}
 
 
 PAGES["orders/*"] = Order.heard
