@@ -33,7 +33,10 @@ def new_order(sale: Sale, order_id: str, first_line: int, now: datetime, rng: ra
         "orderFulfillmentStatus": "NOT_STARTED",
         "orderPaymentStatus": "PAID" if sale.paid else "PENDING",
         "sellerId": SELLER,
-        "buyer": {"username": f"buyer_{rng.randrange(10**6)}"},
+        "buyer": {
+            "username": f"buyer_{rng.randrange(10**6)}",
+            "buyerRegistrationAddress": contact(sale.ship_to, sale.email),
+        },
         "cancelStatus": {"cancelState": "NONE_REQUESTED", "cancelRequests": []},
         "pricingSummary": {
             "priceSubtotal": amount(goods, currency),

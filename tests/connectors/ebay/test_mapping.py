@@ -71,6 +71,14 @@ def test_an_order_says_who_gets_what() -> None:
     )  # fmt: skip
     assert (order.shipping_rate, order.note, order.email) == ("USPSPriority", "Ring twice", "ada@example.com")
     assert order.placed_at.tzinfo is UTC
+    assert order.bill_to == order.ship_to
+
+
+def test_the_buyers_mail_is_known_longer_by_the_account() -> None:
+    gone = at("fulfillmentStartInstructions.0.shippingStep.shipTo.email", None)
+    assert read(gone).email == "ada@example.com"
+    unknown = read(both(gone, at("buyer.buyerRegistrationAddress", None)))
+    assert (unknown.email, unknown.bill_to) == ("", None)
 
 
 def test_discounts_are_told_apart() -> None:

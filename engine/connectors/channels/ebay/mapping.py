@@ -119,6 +119,10 @@ class _Contact(_Model, frozen=True):
     primary_phone: _Phone = _Phone()
 
 
+class _Buyer(_Model, frozen=True):
+    buyer_registration_address: _Contact | None = None
+
+
 class _Step(_Model, frozen=True):
     ship_to: _Contact = _Contact()
     ship_to_reference_id: str = ""
@@ -139,6 +143,7 @@ class _Order(_Model, frozen=True):
     cancel_status: _CancelStatus
     line_items: tuple[_Line, ...]
     pricing_summary: _Pricing
+    buyer: _Buyer = _Buyer()
     payment_summary: _PaymentSummary = _PaymentSummary()
     fulfillment_start_instructions: tuple[_Instruction, ...] = ()
     buyer_checkout_notes: str = ""
@@ -230,6 +235,7 @@ def _order(envelope: _Envelope) -> ChannelOrder:
         )
     }  # fmt: skip
     step = next((one.shipping_step for one in order.fulfillment_start_instructions), _Step())
+    registered = order.buyer.buyer_registration_address
     return ChannelOrder(
         external_id=order.order_id,
         number=order.order_id,
@@ -240,8 +246,9 @@ def _order(envelope: _Envelope) -> ChannelOrder:
         currency=currency,
         total=total,
         lines=_lines(envelope, state, payment, currency),
-        ship_to=_address(step),
-        email=step.ship_to.email,
+        ship_to=_address(step.ship_to, step.ship_to_reference_id),
+        bill_to=_address(registered) if registered else None,
+        email=step.ship_to.email or (registered.email if registered else ""),
         shipping_rate=step.shipping_service_code,
         shipping_total=sums["deliveryCost"] + sums["deliveryDiscount"],
         tax_total=sums["tax"],
@@ -379,15 +386,14 @@ def _paid_back(line: _Line, cost: int, currency: str, field: str) -> bool:
     return returned > 0 and returned >= paid
 
 
-def _address(step: _Step) -> Address:
-    contact, place = step.ship_to, step.ship_to.contact_address
+def _address(contact: _Contact, reference: str = "") -> Address:
     # Parcels for abroad go to a warehouse of eBay's partner, which knows them by this number on the label.
-    reference = f"Reference #{step.ship_to_reference_id}" if step.ship_to_reference_id else ""
+    place, label = contact.contact_address, f"Reference #{reference}" if reference else ""
     return Address(
         name=contact.full_name,
         company=contact.company_name,
         line1=place.address_line1,
-        line2=", ".join(filter(None, (place.address_line2, reference))),
+        line2=", ".join(filter(None, (place.address_line2, label))),
         city=place.city,
         region=place.state_or_province,
         postal_code=place.postal_code,
