@@ -19,6 +19,7 @@ from engine.errors import Invalid
 
 ROOM = 0.75  # of a page is what a stretch is meant to have
 LONGER, SHORTER = 4.0, 1 / 8
+DEEPEST = 5_000  # the largest offset that is asked for only to see where to cut: some channels refuse deep ones
 SKEW = timedelta(seconds=60)  # by which our clock may be ahead of the channel's
 
 
@@ -91,7 +92,7 @@ class Walk:
         if len(found) > 1 and (place.skip or list(dates) == sorted(dates)):
             # The oldest ones: all but the youngest date of them, of which there may be more.
             return Place(place.at, max(found[-2], first), pace=found[-1] - found[0])
-        if len(found) > 1 and list(dates) == sorted(dates, reverse=True):
+        if len(found) > 1 and list(dates) == sorted(dates, reverse=True) and total - size <= DEEPEST:
             return Place(place.at, place.until, total - size, pace=place.pace)
         end = place.until or max([now, *found])
         share = min(0.5, max(SHORTER, ROOM * size / total))

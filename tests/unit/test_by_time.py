@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from engine.connectors.by_time import Place, Walk
+from engine.connectors.by_time import DEEPEST, Place, Walk
 from engine.errors import Invalid
 
 MILLIS = Walk("eBay", timedelta(milliseconds=1), timedelta(days=90), timedelta(days=700))
@@ -29,6 +29,7 @@ class Book:
     def ask(self, place: Place, size: int) -> tuple[list[int], int]:
         """A page of the stretch and how many there are in all."""
         self.asked += 1
+        assert self.way.alone(place) or place.skip <= DEEPEST, "so deep an offset is refused"
         last = place.until or self.now
         assert place.until is None or place.at < last <= self.now, "channels refuse this stretch"
         tick = self.way.tick

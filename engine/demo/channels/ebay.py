@@ -295,8 +295,7 @@ class DemoEbay(ChannelSim):
             if start >= end:
                 raise _Refusal(30840, "Start date should be before end date")
         found = [order for order in self.orders.values() if start <= moment(order[field], field) <= end]
-        # The newest change first: no order a walk could lean on.
-        return sorted(found, key=lambda order: (order[field], str(order["orderId"])), reverse=True)
+        return sorted(found, key=lambda order: (order[field], str(order["orderId"])))
 
     def _order(self, request: web.Request, status: int = 404) -> Json:
         order_id = request.match_info["order"]
