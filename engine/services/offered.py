@@ -228,6 +228,16 @@ async def unmapped(
     return first + await _offered(channel_id, after or ("", ""), limit - len(first), waits)
 
 
+async def how_many() -> int:
+    """How many SKUs ``unmapped`` has to tell of."""
+    waits = {(one.channel_id, one.sku) for one in await _waiting(None)}
+    count = len(waits)
+    for r in await db.rows("SELECT id FROM channels"):
+        offered = await db.rows(_UNMAPPED, r[0], True, "", r[0], 1 << 31)
+        count += sum((int(r[0]), str(row[0])) not in waits for row in offered)
+    return count
+
+
 async def _waiting(channel_id: int | None) -> list[Unmapped]:
     ids = {str(r[1]): int(r[0]) for r in await db.rows("SELECT id, name FROM channels")}
     return [
@@ -304,15 +314,18 @@ async def proposals(rows: Sequence[Unmapped], *, alike: bool = True) -> list[Pro
     return found
 
 
-async def take_sure(channel_id: int, by: Actor) -> Taken:
-    """Every SKU of the channel whose proposal is beyond doubt is mapped, and the orders that waited are checked again."""
+async def take_sure(channel_id: int, by: Actor, *, most: int = 1_000_000) -> Taken:
+    """Every SKU of the channel whose proposal is beyond doubt is mapped, and the orders that waited are checked again.
+
+    Those that orders wait for first; after ``most`` the others are left for the next time.
+    """
     taken: list[str] = []
     freed = 0
 
     async def take(rows: Sequence[Unmapped]) -> None:
         nonlocal freed
         for one in await proposals(rows, alike=False):
-            if one.sure and one.sku.strip():
+            if one.sure and one.sku.strip() and len(taken) < most:
                 freed += await setup.map_sku(channel_id, one.sku, one.components, by, title=one.title)
                 taken.append(one.sku)
 
@@ -323,6 +336,8 @@ async def take_sure(channel_id: int, by: Actor) -> Taken:
     while page := await _offered(channel_id, after, LARGEST_PAGE, waits):
         after = (page[-1].channel, page[-1].sku)
         await take(page)
+        if len(taken) >= most:
+            break
     return Taken(tuple(taken), freed)
 
 

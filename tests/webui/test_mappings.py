@@ -137,3 +137,30 @@ async def test_a_mapping_is_removed_once_confirmed_and_its_orders_wait_again(tab
     assert await scene.codes(order_id) == ["missing_shipping_mapping"]
     await expect(one.page.get_by_role("form", name="Map Remove me")).to_be_visible()
     one.clean()
+
+
+async def test_what_is_offered_and_not_mapped_is_told_and_what_is_beyond_doubt_is_mapped(
+    tab: OpenTab, scene: Scene
+) -> None:
+    now, columns = 0, ("channel_id", "external_id", "sku", "title", "barcode", "gtin", "active", "first_at", "seen_at")
+    channel = scene.outlet_id
+    items = [("1", "BB-NOTE-01", "Notebook"), ("2", "UNHEARD-OF", "Zyxw <b>9</b>"), ("3", "BB-MUG-01", "Mug")]
+    await db.insert("listed_items", columns, [(channel, *item, "", "", True, now, now) for item in items])
+    await db.run("UPDATE channels SET listings_at = 0 WHERE id = ?", channel)
+    one = await tab(Role.MANAGER, width=390)
+    await one.open("/mappings?tab=sku")
+    outlet = one.page.get_by_role("listitem").filter(has_text="Outlet").filter(has_text="listings unmapped")
+    await expect(outlet).to_contain_text("2 of 3 listings unmapped, 0 orders waiting")
+    row = one.page.locator("main table").first.get_by_role("row").filter(has_text="BB-NOTE-01")
+    await expect(row).to_contain_text("no order")
+    await expect(row.get_by_label("Product for BB-NOTE-01")).to_have_value("BB-NOTE-01")
+    await one.axe()
+    await one.fits()
+    await outlet.get_by_role("button", name="Map what is beyond doubt").click()
+    await expect(one.page.get_by_role("status").filter(has_text="1 SKU mapped")).to_be_visible(timeout=15_000)
+    await expect(outlet).to_contain_text("1 of 3 listings unmapped")
+    await expect(one.page.get_by_role("row").filter(has_text="UNHEARD-OF")).to_contain_text("Zyxw <b>9</b>")
+    await outlet.get_by_role("button", name="Import now").click()
+    await expect(one.page.get_by_role("status").filter(has_text="read in the background")).to_be_visible()
+    assert await db.value("SELECT COUNT(*) FROM outbox WHERE key = ?", f"channels.listings:{channel}") == 1
+    one.clean()

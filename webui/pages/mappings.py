@@ -11,7 +11,7 @@ from webui.components.dialogs import dialog
 from webui.components.parts import PlainForm, anchor, button, empty, field, link, may, page_head, waiting
 from webui.components.settings import cell, table
 from webui.pages import Page
-from webui.states.mappings import Mapped, Mappings, Missing, Option
+from webui.states.mappings import Covered, Mapped, Mappings, Missing, Option
 
 MAY = Permission.MAPPINGS
 
@@ -61,19 +61,49 @@ def _rate(row: rx.Var[Missing]) -> rx.Component:
 
 def _sku(row: rx.Var[Missing]) -> rx.Component:
     names = f"products {row.id}"
+    none = rx.el.span("no order", class_name="hint")
     control = rx.fragment(
         rx.el.input(
             name="goes", required=True, auto_complete="off", list=names, max_length=500, placeholder="product, or A=2, B",
+            default_value=row.proposed,
             aria_label=f"Product for {row.what}", on_change=Mappings.look(row.id).debounce(300),
         ),
         rx.el.datalist(rx.foreach(row.options, _option), id=names),
     )  # fmt: skip
     return rx.el.tr(
-        cell("Waiting", link(row.waiting, to=row.waiting_href)),
+        cell("Waiting", rx.cond(row.waiting != "", link(row.waiting, to=row.waiting_href), none)),
         cell("Channel", row.channel),
         cell("SKU", rx.el.code(row.what), rx.cond(row.title != "", rx.el.div(row.title, class_name="hint"))),
         cell("Is", _choice(row, control, Mappings.map_sku)),
         role="row", key=row.id,
+    )  # fmt: skip
+
+
+def _cover(one: rx.Var[Covered]) -> rx.Component:
+    name = rx.el.span(" ", one.channel, class_name="sr-only")
+    return rx.el.li(
+        rx.el.strong(one.channel), ": ", one.sentence,
+        rx.cond(one.error != "", rx.el.div(one.error, class_name="issue bad")),
+        rx.el.div(
+            button("Import now", name, permission=MAY, on_click=Mappings.import_listings(one.id)),
+            rx.cond(
+                one.unmapped,
+                button("Map what is beyond doubt", name, permission=MAY, on_click=Mappings.take_sure(one.id)),
+            ),
+            class_name="row",
+        ),
+        key=one.id,
+    )  # fmt: skip
+
+
+def _coverage() -> rx.Component:
+    """How much of what channels offer is mapped; beyond doubt is the same SKU or the same barcode."""
+    return rx.cond(
+        Mappings.covered.length() > 0,
+        rx.el.section(
+            rx.el.h2("What channels offer"), rx.el.ul(rx.foreach(Mappings.covered, _cover), class_name="plain"),
+            class_name="card",
+        ),
     )  # fmt: skip
 
 
@@ -86,7 +116,7 @@ def _missing() -> rx.Component:
         rx.cond(
             Mappings.missing.length() > 0,
             rx.cond(Mappings.tab == "sku", skus, rates),
-            empty("Nothing is missing.", rx.el.p("No order waits for a mapping.")),
+            empty("Nothing is missing.", rx.el.p("No order waits for a mapping, and nothing offered is without one.")),
         ),
         rx.cond(Mappings.more_missing > 0, rx.el.p("and ", Mappings.more_missing, " more", class_name="hint")),
     )
@@ -177,7 +207,7 @@ def mappings() -> rx.Component:
     return rx.fragment(
         page_head("Mappings", about="What rates and SKUs of channels stand for at suppliers."),
         rx.el.nav(tabs, aria_label="Kinds"),
-        rx.cond(Mappings.ready, rx.fragment(_missing(), _mapped(), _files(), _confirm()), waiting()),
+        rx.cond(Mappings.ready, rx.fragment(_coverage(), _missing(), _mapped(), _files(), _confirm()), waiting()),
     )
 
 

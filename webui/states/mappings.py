@@ -9,7 +9,7 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from engine.errors import BluebookError
-from engine.services import listings, mapping_sheets, setup, suggest, unmap
+from engine.services import listings, mapping_sheets, offered, schedule, setup, suggest, unmap
 from engine.services.suggest import Suggestion
 from webui import links, words
 from webui.states import connection
@@ -21,6 +21,8 @@ MOST_MISSING = 50
 SUGGESTED = 10
 """For so many of them products are suggested at once; for the others when somebody types."""
 MOST_TEXT = 200
+AT_ONCE = 200
+"""SKUs that are taken over by one press of the button."""
 
 
 @dataclass
@@ -43,7 +45,20 @@ class Missing:
     supplier: str = ""
     waiting: str = ""
     waiting_href: str = ""
+    proposed: str = ""
     options: list[Option] = field(default_factory=list)
+
+
+@dataclass
+class Covered:
+    """How much of what a channel offers is mapped."""
+
+    id: str = ""
+    channel: str = ""
+    sentence: str = ""
+    error: str = ""
+    can_import: bool = False
+    unmapped: bool = False
 
 
 @dataclass
@@ -66,6 +81,7 @@ class Mappings(Book):
     tab: str = "shipping"
     missing: list[Missing] = []
     more_missing: int = 0
+    covered: list[Covered] = []
     mapped: list[Mapped] = []
     text: str = ""
     next: str = ""
@@ -92,6 +108,9 @@ class Mappings(Book):
             one.options = next((old.options for old in self.missing if old.id == one.id and old.options), one.options)
         if missing != self.missing or more != self.more_missing:
             self.missing, self.more_missing = missing, more
+        covered = await _covered() if self.tab == "sku" else []
+        if covered != self.covered:
+            self.covered = covered
         mapped, following = await self._mapped()
         if mapped != self.mapped or following != self.next:
             self.mapped, self.next = mapped, following
@@ -173,6 +192,25 @@ class Mappings(Book):
         await self._done(f"{given.get('name', '')} is mapped", freed)
 
     @on(Permission.MAPPINGS)
+    async def import_listings(self, channel_id: str) -> None:
+        """What the channel offers is read soon, by a worker."""
+        try:
+            await schedule.trigger(schedule.key("channels.listings", int(channel_id)))
+        except BluebookError as error:
+            self.say(words.sentence(error.message), "bad")
+            return
+        self.say("Its listings are read in the background; that may take some minutes.", "good")
+
+    @on(Permission.MAPPINGS)
+    async def take_sure(self, channel_id: str) -> None:
+        """The channel's SKUs that are beyond doubt are mapped; the orders that waited for them are checked again."""
+        found = await offered.take_sure(int(channel_id), self.by, most=AT_ONCE)
+        more = "; there may be more, press it again" if len(found.skus) == AT_ONCE else ""
+        ready = f"{words.many(found.freed, 'waiting order')} became ready"
+        self.say(f"{words.many(len(found.skus), 'SKU')} mapped; {ready}{more}.", "good")
+        await self._read()
+
+    @on(Permission.MAPPINGS)
     def ask_remove(self, row: str) -> None:
         """Whether the mapping is to be removed is asked; "": no longer."""
         found = next((one for one in self.mapped if one.id == row), None)
@@ -231,7 +269,7 @@ async def _unmapped_rates() -> tuple[list[Missing], int]:
         found.append(
             Missing(
                 f"{one.channel}/{one.rate}/{one.supplier}", one.channel, one.rate, words.plain(one.rate) or "(no rate)", "",
-                one.supplier, words.many(one.orders, "order"), links.orders(query),
+                one.supplier, words.many(one.orders, "order"), links.orders(query), "",
                 [Option(m.value, m.label) for m in offered],
             )
         )  # fmt: skip
@@ -239,16 +277,33 @@ async def _unmapped_rates() -> tuple[list[Missing], int]:
 
 
 async def _unmapped_skus() -> tuple[list[Missing], int]:
-    channels = {view.name: view.id for view in await listings.channels()}
-    every = await listings.unmapped_skus()
+    """Those that orders wait for, then those that are offered; for the first few what they most likely are."""
+    every = await offered.unmapped(limit=MOST_MISSING)
+    known = {(one.channel, one.sku): one for one in await offered.proposals(every, alike=False) if one.components}
     found = []
-    for place, one in enumerate(every[:MOST_MISSING]):
+    for place, one in enumerate(every):
         likely = await suggest.products(f"{one.sku} {one.title}", one.sku) if place < SUGGESTED else []
-        query = {"issue_codes": "unmapped_sku", "channel_ids": str(channels.get(one.channel, ""))}
+        options, proposal = [_option(p) for p in likely], known.get((one.channel, one.sku))
+        proposed = (
+            ", ".join(f"{sku}={n}" if n > 1 else sku for sku, n in proposal.components.items()) if proposal else ""
+        )
+        if proposal and proposed not in [option.value for option in options]:
+            options.insert(0, Option(proposed, proposal.reason))
+        query = {"issue_codes": "unmapped_sku", "channel_ids": str(one.channel_id)}
         found.append(
             Missing(
                 f"{one.channel}/{one.sku}", one.channel, one.sku, words.plain(one.sku) or "(no SKU)", words.plain(one.title),
-                "", words.many(one.orders, "order"), links.orders(query), [_option(p) for p in likely],
+                "", words.many(one.orders, "order") if one.orders else "", links.orders(query),
+                proposed if proposal and proposal.sure else "", options,
             )
         )  # fmt: skip
-    return found, max(len(every) - MOST_MISSING, 0)
+    return found, max(await offered.how_many() - len(found), 0)
+
+
+async def _covered() -> list[Covered]:
+    return [
+        Covered(str(one.channel_id), one.channel, one.sentence, words.sentence(one.error) if one.error else "", one.offers,
+                one.unmapped > 0)
+        for one in await offered.coverage()
+        if one.offers
+    ]  # fmt: skip
