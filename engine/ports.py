@@ -42,11 +42,15 @@ class Raw(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A part of a page that could not even be separated into payloads (a CSV row, say): parked with its reason."""
+    """A part of a page that could not even be separated into payloads (a CSV row, say): parked with its reason.
+
+    ``lines`` are the numbers of its lines in what was read, where it has lines.
+    """
 
     raw: Raw
     reason: str
     field: str | None = None
+    lines: tuple[int, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True):

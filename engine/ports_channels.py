@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
+
+if TYPE_CHECKING:
+    from engine.ports import Page
 
 
 @runtime_checkable
@@ -22,8 +25,8 @@ class CancelsOrders(Protocol):
     """A channel where the seller can cancel what will not be shipped."""
 
     async def cancel_order(self, external_id: str, lines: Sequence[tuple[str, int]], reason: str) -> None:
-        """The channel has taken the cancellation of so many pieces of these lines (its line ids); no lines: of all that
-        is open. Idempotent. That it was done shows when the order is read again.
+        """The channel has taken the cancellation of so many pieces more of these lines (its line ids); no lines: of all
+        that is open. That it was done shows when the order is read again, which is also done before this is told once more.
 
         Raises Refused where the channel does not let us (parts of an order, an order that has shipped …).
         """
@@ -79,6 +82,17 @@ class TellsWholeOrders(Protocol):
     """
 
     tells_whole_orders: ClassVar[bool]
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A channel into which orders can be pushed as a file, without its lying anywhere."""
+
+    def orders_in(self, name: str, body: bytes) -> Page:
+        """All orders of the file on one page; what no order can be made of is ``rejected`` with its reason. Pure.
+
+        Raises Unreadable for what has no orders at all.
+        """
 
 
 @runtime_checkable

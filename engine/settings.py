@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_password: str = ""
     smtp_starttls: bool = True
     smtp_from: str = "bluebook@localhost"
+    api_calls: int = 600
     log_level: str = "INFO"
     log_json: bool = False
     actor: str = ""

@@ -24,7 +24,7 @@ from engine.settings import Settings, masked_url, settings
 from workers import broker as brokers
 from workers.middleware import BootError, Database, EventLoop
 
-NOUNS = ("orders", "purchases", "tracking", "channels", "suppliers", "notify", "schedule")
+NOUNS = ("orders", "purchases", "tracking", "channels", "suppliers", "notify", "webhooks", "schedule")
 STOP_SECONDS = 30.0
 RESTART_SECONDS = 1.0
 

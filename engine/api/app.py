@@ -4,7 +4,7 @@
 ``POST /hooks/suppliers/{id}`` and ``POST /hooks/channels/{id}`` answer 200 once what came is committed, so that whoever
 calls may forget it; jobs read it afterwards. ``GET /hooks/channels/{id}`` answers a channel that asks whether the address
 is ours. ``POST /as2/{id}`` takes a supplier's AS2 messages and MDNs (``as2``).
-``GET /health`` answers 200 or 503. Errors are ``{"error": "…"}``.
+``GET /health`` answers 200 or 503. Errors are ``{"error": "…"}``. ``/api`` is the REST API (``rest``), with errors of its own.
 There is no TLS here: put a reverse proxy in front to be reached from outside.
 """
 
@@ -20,6 +20,7 @@ import structlog
 from aiohttp import web
 
 from engine.api import answer_routes, as2
+from engine.api.rest import serve as rest
 from engine.errors import Misconfigured, NotFound, Refused, TryLater, Unreachable, Unreadable
 from engine.services import health, hooks
 from engine.services.hooks import Arrived, Keeper
@@ -44,6 +45,7 @@ def make_app(proxy_hops: int = 0) -> web.Application:
     as2.add_routes(app)
     app.router.add_get("/health", _health)
     answer_routes.add(app, proxy_hops)
+    rest.add(app)
     return app
 
 

@@ -16,6 +16,17 @@ class Limit:
         self._most, self._seconds = most, seconds
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
+    @property
+    def policy(self) -> tuple[int, int]:
+        """How often, in how many seconds."""
+        return self._most, int(self._seconds)
+
+    def left(self, key: str) -> tuple[int, int]:
+        """How often more the key may, and in how many seconds the count begins anew; nothing is counted."""
+        now = time.monotonic()
+        began, count = self._counts.get(key, (now, 0))
+        return max(0, self._most - count), max(0, int(began + self._seconds - now + 0.999))
+
     def wait(self, key: str) -> int:
         """0 where this once more is within the limit, which counts it; else the whole seconds to wait."""
         now = time.monotonic()

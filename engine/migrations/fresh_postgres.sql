@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_offered_listings
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_webhooks 0015_api 0016_offered_listings
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" SERIAL NOT NULL PRIMARY KEY,
@@ -814,6 +814,40 @@ COMMENT ON TABLE "rate_buckets" IS 'How many tokens of a peer''s rate limit are 
 ALTER TABLE "order_lines" ADD COLUMN "cancel_told" INT
 -- next
 ALTER TABLE "channels" ADD COLUMN "walk" TEXT
+-- next
+CREATE TABLE "webhooks" (
+    "id" SERIAL NOT NULL PRIMARY KEY,
+    "name" VARCHAR(80) NOT NULL UNIQUE,
+    "url" VARCHAR(500) NOT NULL,
+    "secret" TEXT NOT NULL,
+    "events" TEXT NOT NULL,
+    "enabled" BOOL NOT NULL,
+    "cursor" BIGINT NOT NULL,
+    "created_at" BIGINT NOT NULL,
+    "answered_at" BIGINT,
+    "last_error" TEXT NOT NULL
+);
+COMMENT ON TABLE "webhooks" IS 'An address of somebody else''s that is called when something happens to an order. ``secret`` is sealed.'
+-- next
+CREATE TABLE "api_calls" (
+    "id" BIGSERIAL NOT NULL PRIMARY KEY,
+    "key" VARCHAR(255) NOT NULL,
+    "digest" VARCHAR(64) NOT NULL,
+    "begun_at" BIGINT NOT NULL,
+    "status" INT,
+    "headers" TEXT NOT NULL,
+    "body" BYTEA,
+    "token_id" INT NOT NULL REFERENCES "api_tokens" ("id") ON DELETE CASCADE,
+    CONSTRAINT "uid_api_calls_token_i_692008" UNIQUE ("token_id", "key")
+);
+CREATE INDEX "idx_api_calls_begun_a_8ea89f" ON "api_calls" ("begun_at");
+COMMENT ON TABLE "api_calls" IS 'A call made under a key of the caller, with its answer, whose status is null while it is under way.'
+-- next
+ALTER TABLE "api_tokens" ADD COLUMN "hint" VARCHAR(12) NOT NULL DEFAULT ''
+-- next
+ALTER TABLE "api_tokens" ADD COLUMN "revoked_at" BIGINT
+-- next
+ALTER TABLE "api_tokens" ADD COLUMN "scopes" VARCHAR(400) NOT NULL DEFAULT ''
 -- next
 CREATE TABLE "listed_items" (
     "id" BIGSERIAL NOT NULL PRIMARY KEY,

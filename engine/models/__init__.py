@@ -23,7 +23,7 @@ from engine.models.catalog import (
     SupplierProduct,
 )
 from engine.models.orders import Hold, Issue, Order, OrderLine
-from engine.models.people import ApiToken, Invitation, LoginAttempt, SavedView, Session, User
+from engine.models.people import ApiCall, ApiToken, Invitation, LoginAttempt, SavedView, Session, User
 from engine.models.purchases import (
     Acknowledgement,
     Backorder,
@@ -39,9 +39,11 @@ from engine.models.purchases import (
     SupplierInvoice,
     TrackingPush,
 )
+from engine.models.webhooks import Webhook
 
 __all__ = [
     "Acknowledgement",
+    "ApiCall",
     "ApiToken",
     "AuditEvent",
     "Backorder",
@@ -82,4 +84,5 @@ __all__ = [
     "SupplierProduct",
     "TrackingPush",
     "User",
+    "Webhook",
 ]

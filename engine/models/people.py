@@ -80,9 +80,30 @@ class ApiToken(Model):
     created_at = UtcField()
     last_used_at = UtcField(null=True)
     expires_at = UtcField(null=True)
+    scopes = fields.CharField(max_length=400, default="", db_default="")  # parted by blanks
+    hint = fields.CharField(max_length=12, default="", db_default="")  # how it begins, so that its owner knows it again
+    revoked_at = UtcField(null=True)
 
     class Meta:
         table = "api_tokens"
+
+
+class ApiCall(Model):
+    """A call made under a key of the caller, with its answer, whose status is null while it is under way."""
+
+    id = fields.BigIntField(primary_key=True)
+    token = fields.ForeignKeyField("models.ApiToken", related_name="calls", on_delete=fields.CASCADE)
+    key = fields.CharField(max_length=255)
+    digest = fields.CharField(max_length=64)
+    begun_at = UtcField()
+    status = fields.IntField(null=True)
+    headers = fields.TextField(default="{}")
+    body = fields.BinaryField(null=True)
+
+    class Meta:
+        table = "api_calls"
+        unique_together = (("token", "key"),)
+        indexes = (("begun_at",),)
 
 
 class SavedView(Model):

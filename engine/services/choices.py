@@ -8,6 +8,7 @@ import msgspec
 
 from engine.domain import money
 from engine.domain.issues import IssueCode, Resolution
+from engine.domain.roles import Permission
 from engine.services.suggest import Suggestion, Suggestions
 
 R = Resolution
@@ -31,6 +32,11 @@ AGAIN = {
 """What trying again is, by what it is about."""
 ASKED = (R.DROP_LINE, R.MARK_REFUSED, R.CANCEL)
 """These end something that cannot be taken back, so they are asked for."""
+NEEDS: dict[Resolution, Permission] = {
+    R.RETRY: Permission.RETRY, R.ASK_SUPPLIER: Permission.RETRY, R.MARK_ACCEPTED: Permission.RETRY,
+    R.MARK_REFUSED: Permission.RETRY, R.CANCEL: Permission.CANCEL, R.DROP_LINE: Permission.CANCEL,
+}  # fmt: skip
+"""What a way needs besides the right to resolve."""
 NOTED = (R.MARK_ACCEPTED, R.MARK_REFUSED)
 """These need to be told whom one asked, and when."""
 

@@ -17,7 +17,7 @@ import msgspec
 
 from engine import db
 from engine.domain.states import COMMITTED, OrderStatus, PurchaseState
-from engine.errors import Invalid, NotFound, Refused
+from engine.errors import Invalid, NotFound, Refused, StaleState
 from engine.services import cancel, catalog, check, lifecycle, merge, resolve
 from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, PurchaseRecord, snapshot
 from engine.services.lifecycle import Actor, Work
@@ -81,14 +81,16 @@ async def preview(order_id: int, changes: Changes) -> list[Diff]:
     return _diffs(before, snapshot(case))
 
 
-async def apply(order_id: int, changes: Changes, by: Actor, reason: str = "") -> Edited:
+async def apply(order_id: int, changes: Changes, by: Actor, reason: str = "", *, version: int | None = None) -> Edited:
     """The changes are made, recorded with before and after, and the order is routed and checked again.
 
-    Raises NotFound, Invalid for values that cannot be used, and Refused where it is already sent, naming the purchase
-    order; then nothing is changed.
+    Raises NotFound, Invalid for values that cannot be used, Refused where it is already sent, naming the purchase order,
+    and StaleState where it has another ``version`` than the one that was looked at; then nothing is changed.
     """
     async with lifecycle.change([order_id], by=by) as work:
         case = _only(work, order_id)
+        if version is not None and case.order.version != version:
+            raise StaleState(f"order {case.order.number} was changed meanwhile: read it again, and decide again")
         before = snapshot(case)
         taken_back = await _change(work, case, changes, reason.strip())
     message = f"order {case.order.number} is changed"

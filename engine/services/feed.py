@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from engine import db
@@ -22,6 +24,26 @@ class Feed(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """An event of an order's blue book as it was written: what was and what is, by path."""
+
+    id: int
+    order_id: int
+    seq: int
+    at: int
+    before: str
+    after: str
+
+
+async def events(since: int, limit: int = 500) -> tuple[list[Event], int, bool]:
+    """The orders' events after the cursor in their order, the cursor to go on from, and whether there are more.
+
+    As with ``changes`` none is ever skipped.
+    """
+    found, cursor, more = await _told("id, order_id, seq, at, before, after", since, limit)
+    return [Event(*tuple(row)[1:]) for row in found if row[2]], cursor, more
+
+
 async def latest() -> int:
     """The cursor from which ``changes`` tells only what happens from now on."""
     if db.is_postgres():
@@ -35,21 +57,27 @@ async def changes(since: int, limit: int = 500) -> Feed:
     On PostgreSQL events become visible in another order than that of their ids, so the cursor counts transactions, and
     what a transaction wrote is told once no older one is under way (in the whole server: a long one delays the news).
     """
+    found, cursor, more = await _told("order_id", since, limit)
+    if not found:
+        return Feed([], since)
+    orders = dict.fromkeys(int(r[1]) for r in reversed(found))
+    settings = orders.pop(0, 1) is None
+    return Feed(list(reversed(orders)), cursor, settings, more)
+
+
+async def _told(columns: str, since: int, limit: int) -> tuple[Sequence[db.Row], int, bool]:
+    """Events after the cursor, the cursor's own value first in each row; the next cursor, and whether there are more."""
     # On SQLite there is one writer at a time, so ids become visible in order.
     key, final = ("xid", f"AND xid < {_HORIZON}") if db.is_postgres() else ("id", "")
     found = await db.rows(
-        f"SELECT {key}, order_id FROM audit_events WHERE {key} > ? {final} ORDER BY {key} LIMIT {limit + 1}", since
+        f"SELECT {key}, {columns} FROM audit_events WHERE {key} > ? {final} ORDER BY {key}, id LIMIT {limit + 1}", since
     )
     more = len(found) > limit
     if more and key == "xid":
         # A cursor must not point into a transaction: leave out the last one, or take it whole when it is all there is.
         last = found[-1][0]
         whole = [r for r in found if r[0] != last]
-        found = whole or await db.rows("SELECT xid, order_id FROM audit_events WHERE xid = ?", last)
+        found = whole or await db.rows(f"SELECT xid, {columns} FROM audit_events WHERE xid = ? ORDER BY id", last)
     elif more:
         found = found[:limit]
-    if not found:
-        return Feed([], since)
-    orders = dict.fromkeys(int(r[1]) for r in reversed(found))
-    settings = orders.pop(0, 1) is None
-    return Feed(list(reversed(orders)), int(found[-1][0]), settings, more)
+    return found, int(found[-1][0]) if found else since, more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -37,10 +37,8 @@ class _Connection(msgspec.Struct, frozen=True, kw_only=True):
             return "disabled"
         return "paused" if self.paused_reason else "failing" if self.last_error else "ok"
 
-    @property
-    def warning(self) -> str:
-        """What will be wrong before long, in a few words; "" where nothing will."""
-        return ""
+    # What will be wrong before long, in a few words; a channel's is a property.
+    warning: ClassVar[Any] = ""
 
 
 class ChannelView(_Connection, frozen=True, kw_only=True):
@@ -291,6 +289,18 @@ async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[
         f"SELECT id, sku, title, policy, barcode FROM products WHERE sku > ?{where} ORDER BY sku LIMIT ?",
         after, *values, max(1, min(limit, LARGEST_PAGE)),
     )  # fmt: skip
+    return await _with_offers(rows)
+
+
+async def product(sku: str) -> ProductView:
+    """The product with this very SKU; raises NotFound."""
+    found = await _with_offers(await db.rows("SELECT id, sku, title, policy FROM products WHERE sku = ?", sku))
+    if not found:
+        raise NotFound(f"there is no product {sku!r}; `bluebook products ls` lists them")
+    return found[0]
+
+
+async def _with_offers(rows: Sequence[Any]) -> list[ProductView]:
     if not rows:
         return []
     ids = db.padded([int(r[0]) for r in rows])

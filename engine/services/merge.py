@@ -101,6 +101,7 @@ def apply(
             _readdress(work, case, new)
     _lines(work, case, old, new, corrections)
     _shipped_by_others(work, case, was, new)
+    _stopped_by_others(work, case, was, new)
     cancel.withdraw(work, case)
     if old is None or _wanted(old) != _wanted(new):
         for po in case.purchases:
@@ -159,6 +160,23 @@ def _shipped_by_others(work: Work, case: Case, was: str, new: ChannelOrder) -> N
         _compare(
             work, case, "shipped",
             f"someone marked it {said} at the channel, and {', '.join(open_)} was sent and has not shipped: it may ship twice",
+            "channel_state",
+        )  # fmt: skip
+
+
+def _stopped_by_others(work: Work, case: Case, was: str, new: ChannelOrder) -> None:
+    """What a supplier has and the channel no longer releases: a customer asks there to cancel it, or the payment is doubted."""
+    cause = f"changed:{case.order.channel_id}:{case.order.external_id}:stopped"
+    if new.state != ChannelState.PENDING:
+        for issue in [issue for issue in case.issues if issue.cause == cause]:
+            work.close_issue(case, issue, "the channel has decided")
+        return
+    open_ = [po.po_number for po in case.purchases if po.state in COMMITTED and po.open]
+    if open_ and was != ChannelState.PENDING:
+        _compare(
+            work, case, "stopped",
+            f"the channel does not release it any more, and {', '.join(open_)} was sent: see there whether the customer wants "
+            "to cancel it",
             "channel_state",
         )  # fmt: skip
 

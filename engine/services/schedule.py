@@ -21,6 +21,8 @@ SWEEP = "system.sweep"
 SWEEP_SECONDS = 5.0
 CERTIFICATES = "system.certificates"
 GRANTS = "channels.grants"
+WEBHOOKS = "webhooks.collect"
+WEBHOOKS_SECONDS = 2.0
 HOUR_SECONDS, DAY_SECONDS = 3_600.0, 86_400.0
 
 
@@ -66,6 +68,8 @@ async def _wanted() -> list[Wanted]:
         Wanted(key(CERTIFICATES, 0), CERTIFICATES, 0, DAY_SECONDS, True, first_after=HOUR_SECONDS),
         Wanted(key(GRANTS, 0), GRANTS, 0, DAY_SECONDS, True, first_after=HOUR_SECONDS),
     ]
+    if await db.value("SELECT 1 FROM webhooks WHERE enabled = ? LIMIT 1", True):
+        found.append(Wanted(key(WEBHOOKS, 0), WEBHOOKS, 0, WEBHOOKS_SECONDS, True))
     for row in await db.rows(
         "SELECT id, poll_seconds, rescan_seconds, enabled, paused_reason, listings_seconds, connector FROM channels"
     ):

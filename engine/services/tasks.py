@@ -54,6 +54,8 @@ TASKS: dict[str, str] = {
     "suppliers.mdn": "engine.services.messages:run_jobs",
     "inbound.read": "engine.services.receive:run_inbound_jobs",
     "notify.send": "engine.services.notify:run_jobs",
+    "webhooks.collect": "engine.services.webhooks:run_collect_jobs",
+    "webhooks.send": "engine.services.webhooks:run_jobs",
     "system.certificates": "engine.services.messages:run_certificate_jobs",
     "system.sweep": "engine.services.sweep:run_jobs",
 }

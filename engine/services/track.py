@@ -81,7 +81,10 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     by = Actor("worker", "worker", "tracking.push")
     wanted = {job.subject_id: job for job in jobs}
     begun, later = await _begin(wanted, by)
-    results: dict[int, Outcome] = {wanted[i].id: Retry(wait, "another parcel first") for i, wait in later.items()}
+    results: dict[int, Outcome] = {
+        wanted[i].id: Retry(wait, "the rest of the order first" if wait == REST_OF_ORDER else "another parcel first")
+        for i, wait in later.items()
+    }
     async for chunks in harvest(await _calls(begun)):
         told = list(chain.from_iterable(chunks))
         await _read_back(told)

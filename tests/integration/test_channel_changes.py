@@ -30,6 +30,21 @@ async def test_what_is_refunded_before_sending_is_not_sent(scene: Scene) -> None
     assert [line.quantity for line in scene.acme.orders[po.po_number][0].lines] == [2, 1]
 
 
+async def test_an_order_that_is_stopped_at_the_channel_after_sending_is_told_until_it_is_decided_there(
+    scene: Scene,
+) -> None:
+    order_id, _ = await scene.sent(("BB-MUG-01", 1))
+    number = await scene.at_store(order_id)
+    scene.store.set_status(number, "on-hold")
+    for _ in range(2):
+        await scene.reread(order_id)
+        assert await scene.codes(order_id) == [C.CHANNEL_ORDER_CHANGED]
+    scene.store.set_status(number, "processing")
+    await scene.reread(order_id)
+    assert await scene.codes(order_id) == []
+    assert await scene.states(order_id) == ["submitted"]
+
+
 async def test_an_order_canceled_before_sending_reaches_no_supplier(scene: Scene) -> None:
     order_id = await scene.order(("BB-MUG-01", 1), ("BB-TEA-01", 1))
     scene.store.cancel(await scene.at_store(order_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -40,7 +41,8 @@ class Life:
         async def completed() -> bool:
             return await db.value("SELECT status FROM orders WHERE id = ?", order_id) == "completed"
 
-        await tasks.drain(completed, timeout=20)
+        with contextlib.suppress(TimeoutError):
+            await tasks.drain(completed, timeout=20)
         pushes = await db.rows("SELECT push, message FROM shipments WHERE order_id = ?", order_id)
         assert await completed(), [tuple(r) for r in pushes]
 

@@ -29,8 +29,10 @@ from tui.cli import (
     suppliers_template,
     system,
     terminal,
+    tokens,
     users,
     web,
+    webhooks,
 )
 from tui.cli.command import HELP, Noun, report
 
@@ -81,7 +83,9 @@ for noun in (
     invoices,
     audit,
     edi,
+    webhooks,
     users,
+    tokens,
     plugins,
 ):
     app.add_typer(noun.noun.app, name=noun.noun.name, short_help=noun.noun.about)

@@ -175,7 +175,11 @@ async def api(
         ),
     ] = 0,
 ) -> None:
-    """Take suppliers' callbacks and answers, and channels' webhooks, by HTTP until told to stop; GET /health tells how it is."""
+    """Serve the REST API, and take suppliers' callbacks and answers and channels' webhooks, by HTTP until told to stop.
+
+    The REST API is under /api/v1: /api/docs tells of it to people, /api/openapi.json to programs, and `bluebook tokens add`
+    makes the tokens it is called with. GET /health tells how it is.
+    """
     from engine.api import app
 
     async with opened():

@@ -10,18 +10,13 @@ from engine.domain.issues import Resolution
 from engine.domain.roles import Permission
 from engine.errors import BluebookError
 from engine.services import order_page, resolve, suggest
-from engine.services.choices import ASKED, NOTED, Choice, choices_of, product_or_kit
+from engine.services.choices import ASKED, NEEDS, NOTED, Choice, choices_of, product_or_kit
 from engine.services.resolve import OpenIssue, Resolved
 from engine.services.suggest import Suggestions
 from webui import words
 from webui.states.base import Book, on
 
 R = Resolution
-NEEDS = {
-    R.RETRY: Permission.RETRY, R.ASK_SUPPLIER: Permission.RETRY, R.MARK_ACCEPTED: Permission.RETRY,
-    R.MARK_REFUSED: Permission.RETRY, R.CANCEL: Permission.CANCEL, R.DROP_LINE: Permission.CANCEL,
-}  # fmt: skip
-"""What a way needs besides the right to resolve."""
 NOTE_OF = {R.WAIVE: "note", R.DROP_LINE: "note", R.ACKNOWLEDGE: "note", R.CANCEL: "reason"} | dict.fromkeys(
     NOTED, "note"
 )

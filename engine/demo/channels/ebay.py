@@ -294,7 +294,8 @@ class DemoEbay(ChannelSim):
                 raise _Refusal(30850, "Start and end dates can't be in the future")
             if start >= end:
                 raise _Refusal(30840, "Start date should be before end date")
-        found = [order for order in self.orders.values() if start <= moment(order[field], field) <= end]
+        first, last = stamp(start), stamp(end)  # written so, times are in the order of their texts
+        found = [order for order in self.orders.values() if first <= order[field] <= last]
         return sorted(found, key=lambda order: (order[field], str(order["orderId"])))
 
     def _order(self, request: web.Request, status: int = 404) -> Json:

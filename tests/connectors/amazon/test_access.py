@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,6 +64,17 @@ async def test_a_role_that_is_missing_is_told_at_once(
 async def test_an_address_that_is_none_is_said_so(sim: AmazonSim, connect: Connect, name: str) -> None:
     with pytest.raises(Misconfigured, match=name):
         connect(sim, **{name: "sellingpartnerapi-na.amazon.com"})
+
+
+async def test_a_consent_whose_day_is_known_ends_after_a_year(sim: AmazonSim, connect: Connect) -> None:
+    for day, ends in (("2026-03-01", datetime(2027, 3, 1, tzinfo=UTC)), ("", None)):
+        connector = connect(sim, consented=day)
+        await connector.pull(None, None)
+        kept = await connector.grants[0].keeper.load("")
+        assert kept is not None
+        assert kept.refresh_until == ends
+    with pytest.raises(Misconfigured, match="should be a date"):
+        connect(sim, consented="2026-02-30")
 
 
 async def test_a_token_is_asked_for_before_it_ends(sim: AmazonSim, connect: Connect) -> None:
@@ -135,8 +146,10 @@ async def test_consent_given_in_the_browser_is_redeemed_once(sim: AmazonSim) -> 
     settings = {**sim.settings(), "client_secret": sim.client_secret}
     sim.consents["code-1"] = "https://b.example/back"
     answer = {"spapi_oauth_code": "code-1", "selling_partner_id": "A1DEMOSELLER", "state": "s"}
+    clock.use(lambda: datetime(2026, 3, 1, 12, tzinfo=UTC))
     given = await Connector.redeem(settings, answer, "https://b.example/back", "")
-    assert given == {"refresh_token": sim.refresh_token, "seller_id": "A1DEMOSELLER"}
+    assert given == {"refresh_token": sim.refresh_token, "seller_id": "A1DEMOSELLER", "consented": "2026-03-01"}
+    assert given.keys() == set(Connector.authorise_gives)
     with pytest.raises(NotAuthorised, match="invalid_grant"):
         await Connector.redeem(settings, answer, "https://b.example/back", "")
     with pytest.raises(NotAuthorised, match="access_denied"):

@@ -26,6 +26,11 @@ async def test_a_call_that_is_not_genuine_or_old_is_refused(etsy: DemoEtsy, conn
     for wrong in (
         {},
         {**headers, "webhook-signature": "v1,AAAA"},
+        {**headers, "webhook-signature": "nothing"},
+        {**headers, "webhook-signature": "v1,A"},
+        {**headers, "webhook-signature": "v1,ö"},
+        {**headers, "webhook-signature": "v1,AAAA,AAAA"},
+        {**headers, "webhook-signature": "v2,AAAA"},
         {**headers, "webhook-id": "msg_other"},
         {**headers, "webhook-timestamp": "1700000000"},
         {**headers, "webhook-timestamp": "then"},
@@ -33,8 +38,9 @@ async def test_a_call_that_is_not_genuine_or_old_is_refused(etsy: DemoEtsy, conn
         with pytest.raises(Refused) as caught:
             made.verify_hook(wrong, body)
         assert caught.value.code == "401"
-    with pytest.raises(Refused):
-        made.verify_hook(headers, body.replace(b"3000000001", b"3000000002"))
+    for changed in (body.replace(b"3000000001", b"3000000002"), b"\xff", b""):
+        with pytest.raises(Refused):
+            made.verify_hook(headers, changed)
 
 
 async def test_a_secret_that_is_missing_or_none(etsy: DemoEtsy, connect: Connect) -> None:

@@ -13,7 +13,7 @@ from engine.connectors.channels.shopify.connector import Connector
 from engine.demo.channels.shopify import ShopifySim
 from engine.demo.contract.bench import MUG, Bench
 from engine.demo.contract.lives import BY, Shop, shop
-from engine.services import catalog, receive, resolve, setup, tasks
+from engine.services import catalog, check, receive, resolve, setup, tasks
 from tests.connectors.shopify.conftest import sell
 
 
@@ -77,6 +77,20 @@ async def test_who_lets_it_ship_unpaid_does_not_lift_a_hold(sim: ShopifySim, eng
     assert engine.sent() == {}
     await _waive(order_id, "unpaid")  # a person may lift it all the same
     assert await engine.status(order_id) == "ready"
+
+
+async def test_a_channel_that_cannot_be_asked_why_keeps_no_order_from_being_checked(
+    sim: ShopifySim, engine: Shop
+) -> None:  # fmt: skip
+    held, other = sell(sim, (MUG, 1)), sell(sim, (MUG, 2))
+    sim.hold(held, "OTHER", "ask Dana")
+    await engine.pull()
+    await db.run("UPDATE channels SET settings = '{}'")
+    catalog.forget("channels", engine.channel_id)
+    ids = {str(row[0]): int(row[1]) for row in await db.rows("SELECT external_id, id FROM orders")}
+    assert await check.recheck(list(ids.values()), BY) == {ids[held]: "unresolved", ids[other]: "ready"}
+    assert await _issues(held) == [("unpaid", "the channel says it is not released yet")]
+    assert await _issues(other) == []
 
 
 async def test_a_burst_of_webhooks_brings_each_order_once(sim: ShopifySim, engine: Shop) -> None:

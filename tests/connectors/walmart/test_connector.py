@@ -271,8 +271,8 @@ async def test_what_is_in_the_post_ships_though_the_customer_asked_to_cancel(
 
 async def test_pieces_are_canceled_with_a_reason_and_once(sim: WalmartSim, connector: Connector) -> None:
     order = sim.place(sale(("BB-MUG-01", 3), ("BB-TEA-01", 1)))
-    for _ in range(2):
-        await connector.cancel_order(order, [("1", 2)], "ACME cannot deliver to this address")
+    await connector.cancel_order(order, [("1", 1)], "ACME cannot deliver to this address")
+    await connector.cancel_order(order, [("1", 1)], "Nor can NOVA to this address")
     assert [(x.canceled, x.quantity) for x in (await now(connector, order)).lines] == [(2, 3), (0, 1)]
     sim.ask_to_cancel(order)
     await connector.cancel_order(order, [], "ACME has none left")
@@ -280,10 +280,21 @@ async def test_pieces_are_canceled_with_a_reason_and_once(sim: WalmartSim, conne
     assert sim.state(order) == "canceled"
     assert [entry.reason for line in sim.orders[order].lines for entry in line.entries] == [
         "SELLER_CANCEL_ADDRESS_NOT_SERVICEABLE",
+        "SELLER_CANCEL_ADDRESS_NOT_SERVICEABLE",
         "CUSTOMER_REQUESTED_SELLER_TO_CANCEL",
         "CUSTOMER_REQUESTED_SELLER_TO_CANCEL",
     ]
-    assert sim.counts["cancel"] == 2
+    assert sim.counts["cancel"] == 3
+
+
+async def test_what_the_customer_canceled_first_is_not_canceled_again(sim: WalmartSim, connector: Connector) -> None:
+    order = sim.place(sale(("BB-MUG-01", 3)))
+    sim.refund(order, "BB-MUG-01", 1)
+    await connector.cancel_order(order, [("1", 3)], "fraud")
+    await connector.cancel_order(order, [("1", 3)], "fraud")
+    assert [(entry.quantity, entry.reason) for entry in sim.orders[order].lines[0].entries] == [
+        (1, ""), (2, "SELLER_CANCEL_FRAUD_STOP_SHIPMENT")
+    ]  # fmt: skip
 
 
 async def test_what_has_shipped_is_not_canceled(sim: WalmartSim, connector: Connector) -> None:

@@ -8,7 +8,7 @@ Sources: https://developer-docs.amazon.com/sp-api/docs/connect-to-the-selling-pa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -68,18 +68,21 @@ class _Errors(msgspec.Struct):
 
 
 class Client:
-    """One seller in one region. ``restricted`` asks for restricted data tokens where personal data is read."""
+    """One seller in one region. ``restricted`` asks for restricted data tokens where personal data is read.
+
+    ``consent_ends`` is when the seller has to consent anew, where that is known.
+    """
 
     def __init__(
         self, endpoint: str, token_url: str, client_id: str, client_secret: str, refresh_token: str, *,
-        restricted: bool, timeout: float,
+        restricted: bool, timeout: float, consent_ends: datetime | None = None,
     ) -> None:  # fmt: skip
         for name, url in (("endpoint", endpoint), ("token_url", token_url)):
             if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
                 raise Misconfigured(f"Amazon: {name} must be an address with https://, not {url!r}")
         self._endpoint, self._token_url = endpoint.rstrip("/"), token_url
         self._credentials = {"client_id": client_id, "client_secret": client_secret}
-        self._refresh_token = refresh_token
+        self._refresh_token, self._consent_ends = refresh_token, consent_ends
         agent = {"User-Agent": "Bluebook/1.0 (Language=Python)"}  # Amazon asks every caller to say who it is
         self._http = HttpClient("Amazon", timeout=timeout, headers=agent)
         self._lwa = HttpClient("Login with Amazon", timeout=timeout, headers=agent)
@@ -157,7 +160,8 @@ class Client:
     async def _renew(self, _kept: Grant | None) -> Grant:
         form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token, **self._credentials}
         given = await lwa(self._lwa, self._token_url, form)
-        return Grant(access_token=given.access_token, until=clock.now() + timedelta(seconds=given.expires_in))
+        until = clock.now() + timedelta(seconds=given.expires_in)
+        return Grant(access_token=given.access_token, until=until, refresh_until=self._consent_ends)
 
     async def _restrict(self, _kept: Grant | None) -> Grant:
         elements = ["buyerInfo", "shippingAddress"]

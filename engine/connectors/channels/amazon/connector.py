@@ -21,6 +21,7 @@ from engine.transports.throttle import Throttle
 
 _READ = "BUYER,RECIPIENT,PROCEEDS,CANCELLATION,FULFILLMENT"
 _SHIPPING = "FULFILLMENT,PACKAGES"
+_A_YEAR = timedelta(days=365)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +29,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     ``seller_id`` is asked for by listings and for canceling, ``application_id`` by the way to the consent (``draft``: an
     application that is not published). ``history_days`` is how far back the first walk looks. ``restricted_tokens``: ask for a
-    restricted data token where people are named. ``endpoint`` and ``token_url`` lead elsewhere than to Amazon's own.
+    restricted data token where people are named. ``consented`` is the day of the seller's consent, as in 2026-03-01; it lasts a
+    year. ``endpoint`` and ``token_url`` lead elsewhere than to Amazon's own.
     """
 
     client_id: Annotated[str, msgspec.Meta(min_length=1)]
@@ -38,6 +40,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     seller_id: str = ""
     application_id: str = ""
     draft: bool = False
+    consented: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
     history_days: Annotated[int, msgspec.Meta(ge=1, le=730)] = 30
     page_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
     restricted_tokens: bool = False
@@ -116,16 +119,16 @@ class Connector:
     rescan_seconds: ClassVar[int] = 6 * 3600  # whatever happens to an order is a change of it, so that polling finds it
     walk_lasts: ClassVar[timedelta] = timedelta(hours=23)  # a page's token ends after a day
     authorise_needs: ClassVar[tuple[str, ...]] = ("application_id", "client_id", "client_secret", "marketplaces")
-    authorise_gives: ClassVar[tuple[str, ...]] = ("refresh_token", "seller_id")
+    authorise_gives: ClassVar[tuple[str, ...]] = ("refresh_token", "seller_id", "consented")
 
     def __init__(self, config: Any) -> None:
-        """``config`` is a ``Config``. Raises Misconfigured for marketplaces that are not known or not of one region."""
+        """``config`` is a ``Config``. Raises Misconfigured for marketplaces not known or not of one region, and for no date."""
         self._config: Config = config
         self._marketplaces = marketplaces.chosen(config.marketplaces)
         self._client = api.Client(
             config.endpoint or marketplaces.ENDPOINTS[self._marketplaces[0].region],
             config.token_url, config.client_id, config.client_secret, config.refresh_token,
-            restricted=config.restricted_tokens, timeout=config.timeout,
+            restricted=config.restricted_tokens, timeout=config.timeout, consent_ends=_ends(config.consented),
         )  # fmt: skip
 
     @property
@@ -164,7 +167,7 @@ class Connector:
     async def redeem(
         settings: Mapping[str, Any], answer: Mapping[str, str], redirect_uri: str, verifier: str
     ) -> dict[str, str]:
-        """The refresh token for the code the seller came back with, and the seller's id."""
+        """The refresh token for the code the seller came back with, the seller's id, and today's date."""
         code = answer.get("spapi_oauth_code", "")
         if not code:
             told = answer.get("error_description") or answer.get("error") or "it came back without a code"
@@ -183,7 +186,9 @@ class Connector:
             await http.close()
         if not given.refresh_token:
             raise NotAuthorised("Login with Amazon gave no refresh token for the seller's consent; ask for it again")
-        return {"refresh_token": given.refresh_token, "seller_id": answer.get("selling_partner_id", "")}
+        today = clock.now().date().isoformat()
+        seller = answer.get("selling_partner_id", "")
+        return {"refresh_token": given.refresh_token, "seller_id": seller, "consented": today}
 
     async def pull(self, since: datetime | None, cursor: str | None) -> Page:
         """One page of the seller's own orders changed at or after ``since``; those that Amazon fulfils are left out."""
@@ -313,6 +318,16 @@ class Connector:
     async def close(self) -> None:
         """Connections are closed."""
         await self._client.close()
+
+
+def _ends(consented: str) -> datetime | None:
+    """When a consent of that day ends."""
+    if not consented:
+        return None
+    try:
+        return datetime.fromisoformat(f"{consented}T00:00:00+00:00") + _A_YEAR
+    except ValueError as error:
+        raise Misconfigured(f"Amazon: consented should be a date, not {consented!r}") from error
 
 
 def _following(place: _Cursor, found: _Found) -> _Cursor | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -25,7 +25,7 @@ from engine.errors import Misconfigured, Refused, Unreadable
 from engine.ports import Hook
 
 SIGNATURE_HEADER = "x-ebay-signature"
-_KEY_ID = re.compile(r"[0-9A-Za-z._-]{1,100}")
+_KEY_ID = re.compile(r"[0-9A-Za-z_-]{1,100}", re.ASCII)
 _DIGESTS: Mapping[str, type[hashes.HashAlgorithm]] = {"SHA1": hashes.SHA1, "SHA256": hashes.SHA256}
 
 
@@ -70,7 +70,7 @@ def key(body: bytes) -> Key:
     try:
         der = base64.b64decode(re.sub(r"-----[A-Z ]+-----|\s", "", published.key), validate=True)
         public = load_der_public_key(der)
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise Unreadable(f"eBay's public key cannot be read: {error}", field="key") from error
     if not isinstance(public, ec.EllipticCurvePublicKey) or published.digest not in _DIGESTS:
         raise Unreadable(

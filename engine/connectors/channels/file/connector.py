@@ -70,6 +70,12 @@ class Connector:
         """The order in a payload; raises Unreadable naming the file, the line and the column."""
         return mapping.read(raw, self.config)
 
+    def orders_in(self, name: str, body: bytes) -> Page:
+        """All orders of a file that was sent to us, read as those in the folder are. Pure. Raises Unreadable."""
+        config = self.config
+        found = reading.entries(body, name, config.columns, config.encoding, config.delimiter)
+        return self._read_all(found, name, "")
+
     async def push_tracking(self, parcel: Parcel) -> str:
         """The parcel is a CSV file in the tracking folder; returns the file's name. One key, one file."""
         return await asyncio.to_thread(self._push, parcel)
@@ -137,19 +143,23 @@ class Connector:
 
     def _slice(self, file: _Waiting, entries: list[reading.Entry], begin: int, following: str | None) -> Page:
         end = begin + self.config.page_size
+        page = self._read_all(entries[begin:end], file.name, file.stamp)
+        if end < len(entries):
+            return msgspec.structs.replace(page, next=f"{file.name}|{end}|{file.stamp}")
+        self._open = None
+        return msgspec.structs.replace(page, next=following, done=(file.token,))
+
+    def _read_all(self, entries: Sequence[reading.Entry], name: str, stamp: str) -> Page:
         items: list[Raw] = []
         rejected: list[Rejected] = []
-        for entry in entries[begin:end]:
-            raw = entry.raw(file.name, file.stamp)
+        for entry in entries:
+            raw = entry.raw(name, stamp)
             try:
                 self.read(raw)
                 items.append(raw)
             except Unreadable as error:
-                rejected.append(Rejected(raw, error.message, error.field))
-        if end < len(entries):
-            return Page(tuple(items), f"{file.name}|{end}|{file.stamp}", tuple(rejected))
-        self._open = None
-        return Page(tuple(items), following, tuple(rejected), (file.token,))
+                rejected.append(Rejected(raw, error.message, error.field, tuple(entry.lines)))
+        return Page(tuple(items), None, tuple(rejected))
 
     def _entries(self, file: _Waiting) -> list[reading.Entry] | None:
         """The file's orders; None when it is being written to after all. Raises Unreadable and OSError."""

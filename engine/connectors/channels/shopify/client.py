@@ -104,8 +104,6 @@ class Client:
 
     def __init__(self, shop: str, credentials: Credentials, timeout: float) -> None:
         self.home = home(shop)
-        if not credentials.access_token and not credentials.renewable:
-            raise Misconfigured("Shopify: give an access_token, or the app's client_id and client_secret")
         self.throttle: Throttle = LocalThrottle()
         self.grants: tuple[Grants, ...] = (Grants(self._renew),) if credentials.renewable else ()
         self.costs: dict[str, float] = {}

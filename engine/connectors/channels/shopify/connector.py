@@ -17,7 +17,7 @@ from engine.connectors.channels.shopify.documents import CHECK, HEADS, VARIANTS,
 from engine.connectors.channels.shopify.mapping import Named, PageInfo, number
 from engine.connectors.channels.shopify.reading import Reader
 from engine.connectors.channels.shopify.shipping import Shipper
-from engine.errors import Invalid, NotAuthorised, Unreadable
+from engine.errors import Invalid, Misconfigured, NotAuthorised, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Hook, Page, Parcel, Raw, Rejected
 from engine.ports_channels import ListedItem, ListedPage
 from engine.transports.grants import Grants
@@ -50,6 +50,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cancel_restocks: bool = True
     page_size: Annotated[int, msgspec.Meta(ge=1, le=250)] = 100
     timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 30.0
+
+    def __post_init__(self) -> None:
+        """Raises Misconfigured without a usable shop, or anything that lets us in."""
+        client.home(self.shop)
+        if not (self.access_token or (self.client_id and self.client_secret)):
+            raise Misconfigured("Shopify: give the app's client_id and client_secret, or an access_token")
 
 
 class _Cursor(msgspec.Struct, omit_defaults=True):
@@ -160,7 +166,7 @@ class Connector:
     authorise_gives: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token")
 
     def __init__(self, config: Any) -> None:
-        """``config`` is a ``Config``. Raises Misconfigured without a usable shop or any credentials."""
+        """``config`` is a ``Config``."""
         self._config: Config = config
         self._client = Client(config.shop, _credentials(config), config.timeout)
         self._reader = Reader(self._client)

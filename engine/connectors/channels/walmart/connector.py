@@ -240,7 +240,7 @@ class Connector:
         return {order.purchase_order_id: telling.parcels(order) for order in orders}
 
     async def cancel_order(self, external_id: str, lines: Sequence[tuple[str, int]], reason: str) -> None:
-        """So many pieces of these lines are canceled at Walmart in all, those canceled before counted; no lines: all open.
+        """So many of the open pieces of these lines are canceled at Walmart; no lines: all of them.
 
         ``reason`` is looked through for the words fraud, address and price; otherwise Walmart is told that stock ran out.
         """

@@ -132,9 +132,9 @@ def cancellation(order: Order, wanted: Mapping[str, int], reason: str) -> dict[s
 
 
 def canceling(order: Order, lines: Sequence[tuple[str, int]]) -> dict[str, int]:
-    """By line, how many pieces are to be canceled yet, for so many to be canceled in all; no lines: all that is open.
+    """By line, how many of so many pieces are there to be canceled; no lines: all that is open.
 
-    Raises Refused where more are shipped than that leaves.
+    Fewer than that are open where the customer was quicker, which is as good. Raises Refused where they were shipped.
     """
     by_number = {line.line_number: line for line in order.lines}
     if not lines:
@@ -144,15 +144,14 @@ def canceling(order: Order, lines: Sequence[tuple[str, int]]) -> dict[str, int]:
         line = by_number.get(number)
         if line is None:
             raise Refused(f"Walmart order {order.purchase_order_id} has no line {number}", code="NO_SUCH_LINE")
-        missing = pieces - line.pieces(CANCELED)
-        if missing > line.open:
+        if pieces > line.open and line.parcels():
             raise Refused(
                 f"Walmart order {order.purchase_order_id}: {pieces} of line {number} cannot be canceled, only {line.open} are"
                 " neither shipped nor canceled. What was shipped can be refunded in Seller Center.",
                 code="SHIPPED",
             )
-        if missing > 0:
-            wanted[number] = missing
+        if line.open:
+            wanted[number] = min(pieces, line.open)
     return wanted
 
 

@@ -14,7 +14,7 @@ GTIN = ["CREATE INDEX products_gtin ON products (gtin) WHERE gtin <> ''"]
 class Migration(migrations.Migration):
     """A new table, and columns with defaults."""
 
-    dependencies = [("models", "0013_channel_walk")]
+    dependencies = [("models", "0015_api")]
 
     initial = False
 

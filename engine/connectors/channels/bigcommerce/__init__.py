@@ -1,0 +1,1 @@
+"""A BigCommerce store as a channel."""

@@ -1,0 +1,70 @@
+"""Calls made under a key of their caller's (Idempotency-Key): done once, and answered again as they were for a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from engine import clock, db
+from engine.errors import Invalid, Refused
+
+KEPT = timedelta(hours=24)
+LEASE = timedelta(minutes=10)
+"""A call that is under way for longer has died with its process, and may be made again: what calls do, they do once."""
+IN_FLIGHT = "in_flight"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a call was answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def begin(token_id: int, key: str, digest: str) -> Answer | None:
+    """None: the call is the caller's to make now, and is to be ended by ``finish`` or ``forget``. Else how it was answered.
+
+    ``digest`` tells what is asked for. Raises Invalid where the key stands for another call, and Refused with the code
+    "in_flight" while the same call is under way.
+    """
+    now = clock.now()
+    await db.run("DELETE FROM api_calls WHERE begun_at < ?", clock.micros(now - KEPT))
+    made = await db.value(
+        "INSERT INTO api_calls (token_id, key, digest, begun_at, headers) VALUES (?, ?, ?, ?, '{}') "
+        "ON CONFLICT (token_id, key) DO NOTHING RETURNING id",
+        token_id, key, digest, clock.micros(now),
+    )  # fmt: skip
+    if made is not None:
+        return None
+    found = await db.row(
+        "SELECT digest, begun_at, status, headers, body FROM api_calls WHERE token_id = ? AND key = ?", token_id, key
+    )
+    if found is not None and found[0] != digest:
+        raise Invalid("this key was used for another call; take a new key for each", "Idempotency-Key")
+    if found is not None and found[2] is not None:
+        headers: Mapping[str, str] = msgspec.json.decode(found[3])
+        return Answer(int(found[2]), dict(headers), bytes(found[4] or b""))
+    if found is not None and now - clock.moment(int(found[1])) >= LEASE:
+        taken = await db.run(
+            "UPDATE api_calls SET begun_at = ? WHERE token_id = ? AND key = ? AND begun_at = ? AND status IS NULL",
+            clock.micros(now), token_id, key, int(found[1]),
+        )  # fmt: skip
+        if taken:
+            return None
+    raise Refused("the same call is under way; ask again for its answer in a moment", IN_FLIGHT)
+
+
+async def finish(token_id: int, key: str, answer: Answer) -> None:
+    """The call is answered so, now and when it is made again."""
+    await db.run(
+        "UPDATE api_calls SET status = ?, headers = ?, body = ? WHERE token_id = ? AND key = ?",
+        answer.status, msgspec.json.encode(answer.headers).decode(), answer.body, token_id, key,
+    )  # fmt: skip
+
+
+async def forget(token_id: int, key: str) -> None:
+    """The call came to nothing here, and may be made again under its key."""
+    await db.run("DELETE FROM api_calls WHERE token_id = ? AND key = ? AND status IS NULL", token_id, key)

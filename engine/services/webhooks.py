@@ -1,0 +1,394 @@
+"""Webhooks out: others are told of what happens to orders, signed as https://www.standardwebhooks.com describes.
+
+What is told is read from the blue book behind a cursor, so nothing is told that was not committed and nothing that was is
+left out. Each delivery is a job of its own: it is tried again for days, in no order promised; ``sequence`` says which of two
+is the later one. The same event has the same ``webhook-id`` however often it is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import standardwebhooks
+import structlog
+from tortoise.exceptions import IntegrityError
+
+from engine import clock, db, vault
+from engine.domain.states import OrderStatus
+from engine.errors import BluebookError, Invalid, NotFound, Refused, TryLater
+from engine.models import Webhook
+from engine.services import feed, outbox, schedule, settings_book
+from engine.services.feed import Event
+from engine.services.lifecycle import Actor
+from engine.services.outbox import Dead, Done, Job, NewJob, Outcome, Retry
+from engine.transports.http import Answer, HttpClient
+
+RECEIVED, PARCEL, TEST = "order.received", "shipment.announced", "webhook.test"
+EVENTS = (RECEIVED, *(f"order.{status.value}" for status in OrderStatus), PARCEL)
+"""What can be told: an order's arrival, each status it comes into, and each parcel."""
+AGAIN = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""Seconds to wait after each attempt that failed; after the last a person is left to replay it."""
+TIMEOUT = 15.0
+_TOGETHER = 500
+_CONCURRENT = 16
+_PARCEL = re.compile(r"shipment\.(.+)\.tracking_number")
+
+log = structlog.get_logger(__name__)
+
+
+class WebhookView(msgspec.Struct, frozen=True):
+    """A webhook as people see it. ``waiting`` and ``given_up`` count its deliveries."""
+
+    id: int
+    name: str
+    url: str
+    events: list[str]
+    enabled: bool
+    answered_at: datetime | None
+    last_error: str
+    waiting: int
+    given_up: int
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What is told, under the id it has on every attempt."""
+
+    id: str
+    type: str
+    timestamp: str
+    data: dict[str, Any]
+
+    def body(self) -> bytes:
+        """The bytes that are signed and sent."""
+        return msgspec.json.encode({"type": self.type, "timestamp": self.timestamp, "data": self.data})
+
+
+# --- setting them up --------------------------------------------------------------------------------------------------
+
+
+async def webhooks() -> list[WebhookView]:
+    """Every webhook, by name."""
+    counted: dict[tuple[int, str], int] = {
+        (int(r[0]), str(r[1])): int(r[2])
+        for r in await db.rows(
+            "SELECT subject_id, state, COUNT(*) FROM outbox WHERE task = 'webhooks.send' AND state <> 'done' "
+            "GROUP BY subject_id, state"
+        )
+    }
+    return [
+        WebhookView(
+            row.id, row.name, row.url, list(row.events), row.enabled, row.answered_at, row.last_error,
+            counted.get((row.id, "ready"), 0) + counted.get((row.id, "claimed"), 0), counted.get((row.id, "dead"), 0),
+        )
+        for row in await Webhook.all().order_by("name")
+    ]  # fmt: skip
+
+
+async def webhook(name: str) -> WebhookView:
+    """The webhook of this name; raises NotFound naming those there are."""
+    known = await webhooks()
+    for view in known:
+        if view.name == name:
+            return view
+    listed = ", ".join(view.name for view in known) or "none yet"
+    raise NotFound(f"there is no webhook {name!r}; there are: {listed}")
+
+
+async def add(name: str, url: str, events: Sequence[str], by: Actor) -> str:
+    """The address is told of these events from now on; the secret it verifies them with, shown this once.
+
+    Raises Invalid for a name that is taken, an address that cannot be called, and an event there is not.
+    """
+    name, url = name.strip(), url.strip()
+    if not name:
+        raise Invalid("a webhook has a name", "name")
+    _callable(url)
+    wanted = _known(events)
+    secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    try:
+        async with db.transaction():
+            row = await Webhook.create(
+                name=name, url=url, events=wanted, cursor=await feed.latest(), created_at=clock.now()
+            )
+            row.secret = vault.seal(secret, table="webhooks", row=str(row.id), field="secret")
+            await row.save(update_fields=["secret"])
+            await _note(by, "add", row, {}, {"url": url, "events": wanted, "secret": "***"})
+    except IntegrityError as error:
+        raise Invalid(f"there is already a webhook {name}", "name") from error
+    await schedule.ensure()
+    return secret
+
+
+def _callable(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Invalid(f"{url!r} is no address to call; write it as https://…", "url")
+    if parts.username or parts.password:
+        raise Invalid("leave the password out of the address: what is sent is signed, which is how it is known", "url")
+    if parts.scheme == "http" and not _is_here(parts.hostname):
+        raise Invalid(
+            f"{parts.hostname} is another machine, and customers' orders go over networks by https only", "url"
+        )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _known(events: Sequence[str]) -> list[str]:
+    wanted = list(dict.fromkeys(events)) or list(EVENTS)
+    for name in wanted:
+        if name not in EVENTS:
+            raise Invalid(f"there is no event {name!r}; there are: {', '.join(EVENTS)}", "events")
+    return wanted
+
+
+async def remove(name: str, by: Actor) -> None:
+    """The address is told nothing more, also not what it had yet to be told. Raises NotFound."""
+    view = await webhook(name)
+    async with db.transaction():
+        row = await Webhook.get(id=view.id)
+        await row.delete()
+        await db.run(
+            "DELETE FROM outbox WHERE task = 'webhooks.send' AND subject_id = ? AND state IN ('ready', 'dead')", view.id
+        )
+        await _note(by, "remove", row, {"url": row.url, "events": row.events}, {})
+    await schedule.ensure()
+
+
+async def switch(name: str, on: bool, by: Actor) -> None:
+    """It is told again, from where it was, or no more until it is switched on. Raises NotFound."""
+    view = await webhook(name)
+    if view.enabled != on:
+        async with db.transaction():
+            await db.run("UPDATE webhooks SET enabled = ?, last_error = '' WHERE id = ?", on, view.id)
+            if on:
+                await db.run(
+                    "UPDATE outbox SET run_at = ?, attempts = 0, relayed_at = NULL WHERE task = 'webhooks.send' "
+                    "AND subject_id = ? AND state = 'ready'",
+                    clock.micros(clock.now()), view.id,
+                )  # fmt: skip
+            row = await Webhook.get(id=view.id)
+            await _note(by, "resume" if on else "pause", row, {"enabled": view.enabled}, {"enabled": on})
+    await schedule.ensure()
+
+
+async def _note(by: Actor, action: str, row: Webhook, before: dict[str, Any], after: dict[str, Any]) -> None:
+    subject = f"webhook {row.id}"
+    await settings_book.note(by, f"webhook:{action}", row.name, subject=subject, before=before, after=after)
+
+
+async def test(name: str) -> str:
+    """The address took a message that says nothing; a line on its answer. Raises what sending raises."""
+    view = await webhook(name)
+    said = Message(
+        f"msg_test_{secrets.token_hex(8)}", TEST, clock.now().isoformat(), {"message": "Bluebook can be heard."}
+    )
+    async with _Calls(view.name) as client:
+        answer = await _post(client, await Webhook.get(id=view.id), said)
+    return f"{view.url} took it ({answer.status})"
+
+
+# --- what happened ----------------------------------------------------------------------------------------------------
+
+
+async def run_collect_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """What happened since has its deliveries."""
+    for row in await Webhook.filter(enabled=True):
+        await collect(row)
+    return None
+
+
+async def collect(row: Webhook) -> int:
+    """Everything in the blue book behind the webhook's cursor has its delivery, once; how many."""
+    count, cursor = 0, row.cursor
+    while True:
+        found, following, more = await feed.events(cursor, _TOGETHER)
+        jobs = await _deliveries(row.id, row.events, found)
+        async with db.transaction():
+            moved = await db.run(
+                "UPDATE webhooks SET cursor = ? WHERE id = ? AND cursor = ?", following, row.id, cursor
+            )
+            if not moved:
+                return count  # another worker was here
+            await outbox.put(jobs)
+        count, cursor = count + len(jobs), following
+        if not more:
+            return count
+
+
+async def replay(name: str, by: Actor, *, since: datetime | None = None, order: str = "") -> int:
+    """What happened since then, or to one order, is told once more under its old ids; how many messages.
+
+    Those that wait anyway are not doubled. Raises NotFound, Invalid.
+    """
+    view = await webhook(name)
+    if (since is None) == (not order):
+        raise Invalid("say since when, or which order", "since")
+    if not view.enabled:
+        raise Invalid(f"{name} is paused; `bluebook webhooks resume {name}` first", "name")
+    where, value = "at >= ?", clock.micros(since) if since else 0
+    if order:
+        value = await db.value("SELECT id FROM orders WHERE number = ?", order)
+        if value is None:
+            raise NotFound(f"there is no order {order}")
+        where = "order_id = ?"
+    count, after = 0, 0
+    while True:
+        found = [
+            Event(*row)
+            for row in await db.rows(
+                f"SELECT id, order_id, seq, at, before, after FROM audit_events WHERE {where} AND order_id > 0 AND id > ? "
+                "ORDER BY id LIMIT ?",
+                value, after, _TOGETHER,
+            )
+        ]  # fmt: skip
+        if not found:
+            break
+        jobs = await _deliveries(view.id, view.events, found)
+        async with db.transaction():
+            await outbox.put(jobs)
+        count, after = count + len(jobs), found[-1].id
+    async with db.transaction():
+        after_ = {"messages": count} | ({"order": order} if order else {"since": str(since)})
+        await _note(by, "replay", await Webhook.get(id=view.id), {}, after_)
+    return count
+
+
+async def _deliveries(webhook_id: int, wanted: Sequence[str], events: Sequence[Event]) -> list[NewJob]:
+    told = [(event, what, more) for event in events for what, more in _meanings(event) if what in wanted]
+    orders = await _orders({event.order_id for event, _, _ in told})
+    jobs = []
+    for event, what, more in told:
+        if event.order_id not in orders:
+            continue
+        number = more.get("shipment", {}).get("key", what)
+        data = {"sequence": event.seq, **orders[event.order_id], **more}
+        said = Message(
+            f"msg_{event.order_id}_{event.seq}_{_short(number)}", what, clock.moment(event.at).isoformat(), data
+        )
+        jobs.append(
+            NewJob(
+                f"webhook:{webhook_id}:{said.id}"[:200], "webhooks.send", webhook_id, None, msgspec.to_builtins(said)
+            )
+        )
+    return jobs
+
+
+def _short(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", text)[:60]
+
+
+def _meanings(event: Event) -> Iterable[tuple[str, dict[str, Any]]]:
+    """What an event of the blue book is called outside, with what only it knows."""
+    after: dict[str, Any] = msgspec.json.decode(event.after)
+    if "status" in after:
+        before = msgspec.json.decode(event.before).get("status")
+        if before is None:
+            yield RECEIVED, {"status": after["status"]}
+        yield f"order.{after['status']}", {"status": after["status"], "previous_status": before}
+    for path, number in after.items():
+        if (found := _PARCEL.fullmatch(path)) and number:
+            prefix = path.removesuffix("tracking_number")
+            parcel = {"key": found[1], "tracking_number": number}
+            parcel |= {name: after.get(prefix + name, "") for name in ("carrier", "carrier_name", "service")}
+            yield PARCEL, {"shipment": parcel}
+
+
+async def _orders(ids: set[int]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    if ids:
+        wanted = sorted(ids)
+        for row in await db.rows(
+            "SELECT o.id, o.number, o.external_id, c.name, o.placed_at, o.currency, o.total FROM orders o "
+            f"JOIN channels c ON c.id = o.channel_id WHERE o.id IN ({db.marks(wanted)})",
+            *wanted,
+        ):
+            found[int(row[0])] = {
+                "order": row[1], "order_id": row[0], "channel_order_id": row[2], "channel": row[3],
+                "placed_at": clock.moment(row[4]).isoformat(), "currency": row[5], "total_minor_units": row[6],
+            }  # fmt: skip
+    return found
+
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+
+
+class _Calls:
+    """A client for one round of calls."""
+
+    def __init__(self, name: str) -> None:
+        self._client = HttpClient(f"the webhook {name}", timeout=TIMEOUT, connections=_CONCURRENT)
+
+    async def __aenter__(self) -> HttpClient:
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+
+async def _post(client: HttpClient, row: Webhook, said: Message) -> Answer:
+    secret = vault.open_sealed(row.secret, table="webhooks", row=str(row.id), field="secret")
+    body, now = said.body(), clock.now()
+    headers = {
+        "Content-Type": "application/json", "User-Agent": "Bluebook", "webhook-id": said.id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": standardwebhooks.Webhook(secret).sign(said.id, now, body.decode()),
+    }  # fmt: skip
+    # To be told twice changes nothing at the other side, which knows the id: an answer that is lost is asked for again.
+    return await client.call("POST", row.url, effect=False, headers=headers, body=body)
+
+
+async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
+    """The messages of these jobs were sent, each webhook's one after the other."""
+    rows = {row.id: row for row in await Webhook.filter(id__in={job.subject_id for job in jobs})}
+    results: dict[int, Outcome] = {}
+    for webhook_id in dict.fromkeys(job.subject_id for job in jobs):
+        mine = [job for job in jobs if job.subject_id == webhook_id]
+        row = rows.get(webhook_id)
+        if row is None:
+            continue  # taken away: nobody is to be told
+        async with _Calls(row.name) as client:
+            for job in mine:
+                results[job.id] = await _deliver(client, row, job)
+    return results
+
+
+async def _deliver(client: HttpClient, row: Webhook, job: Job) -> Outcome:
+    if not row.enabled:
+        return Retry(AGAIN[-1], "the webhook is paused")
+    said = msgspec.convert(job.args, Message)
+    try:
+        await _post(client, row, said)
+    except BluebookError as error:
+        return await _failed(row, job, error)
+    await db.run("UPDATE webhooks SET answered_at = ?, last_error = '' WHERE id = ?", clock.micros(clock.now()), row.id)
+    return Done()
+
+
+async def _failed(row: Webhook, job: Job, error: BluebookError) -> Outcome:
+    log.warning("a webhook was not delivered", webhook=row.name, message=job.args.get("id"), error=error.message)
+    await db.run("UPDATE webhooks SET last_error = ? WHERE id = ?", error.message, row.id)
+    if isinstance(error, Refused) and error.code == "410":
+        # Gone, says whoever answers there: the standard's way to be left alone.
+        row.enabled = False
+        await switch(row.name, False, Actor("worker", "worker", "webhooks.send"))
+        await db.run("UPDATE webhooks SET last_error = ? WHERE id = ?", error.message, row.id)
+        return Dead(error.message)
+    if job.attempts >= len(AGAIN):
+        return Dead(f"{error.message}; `bluebook webhooks replay` tells it again")
+    wait = float(AGAIN[job.attempts])
+    if isinstance(error, TryLater) and error.retry_after is not None:
+        wait = max(wait, error.retry_after)
+    return Retry(wait, error.message)

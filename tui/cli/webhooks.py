@@ -1,0 +1,131 @@
+"""``bluebook webhooks``: whom we tell, outside, of what happens to orders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from tui.cli.command import Noun, by, confirm
+from tui.cli.output import Column, Shown, listing, said
+from tui.plain import ago, many
+
+noun = Noun("webhooks", "Whom we tell of what happens to orders.")
+Name = Annotated[str, typer.Argument(help="Its name.")]
+
+WEBHOOKS = [
+    Column("WEBHOOK", lambda w: w.name, give=True),
+    Column("ADDRESS", lambda w: w.url, give=True),
+    Column("EVENTS", lambda w: _events(w), give=True),
+    Column("ANSWERED", lambda w: ago(w.answered_at) if w.answered_at else "never"),
+    Column("WAIT", lambda w: w.waiting, right=True),
+    Column("GIVEN UP", lambda w: w.given_up, right=True),
+    Column(
+        "STATE", lambda w: ("ok" if w.enabled else "paused") + (f": {w.last_error}" if w.last_error else ""), give=True
+    ),
+]
+
+
+def _events(view: Any) -> str:
+    from engine.services.webhooks import EVENTS
+
+    return "all" if len(view.events) == len(EVENTS) else ", ".join(view.events)
+
+
+@noun.command("ls", "bluebook webhooks ls", reads=True)
+async def ls() -> Shown:
+    """List the webhooks with how many messages wait for each."""
+    from engine.services import webhooks
+
+    return listing(
+        "webhooks", await webhooks.webhooks(), WEBHOOKS, empty="no webhooks yet; `bluebook webhooks add` adds one"
+    )
+
+
+@noun.command(
+    "add",
+    "bluebook webhooks add ERP https://erp.example/bluebook",
+    "bluebook webhooks add Desk https://desk.example/hook --event order.failed",
+)
+async def add(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    url: Annotated[str, typer.Argument(help="The address to call: https, or http on this machine.")],
+    event: Annotated[list[str] | None, typer.Option("--event", help="Only this; again for more. Default: all.")] = None,
+) -> Shown:
+    """Tell an address of what happens to orders from now on; its secret is shown this once.
+
+    Events: order.received, order.STATUS for each status an order comes into (order.shipped …), shipment.announced.
+    Messages are signed by the Standard Webhooks scheme, tried again for four days, and may come twice or out of turn: the
+    same webhook-id is the same message, and the greater sequence of an order is the later one.
+    """
+    from engine.services import webhooks
+
+    secret = await webhooks.add(name, url, event or [], by())
+    return said(
+        f"{name} is told from now on. Its secret, which is not shown again: {secret}\n"
+        f"`bluebook webhooks test {name}` sends a message that says nothing",
+        name=name, secret=secret,
+    )  # fmt: skip
+
+
+@noun.command("rm", "bluebook webhooks rm ERP --yes")
+async def rm(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> Shown:
+    """Tell it nothing more, also not what waits."""
+    from engine.services import webhooks
+
+    view = await webhooks.webhook(name)
+    await confirm(f"Remove the webhook {view.name} ({view.url}) and {many(view.waiting, 'message')} that wait?", yes)
+    await webhooks.remove(view.name, by())
+    return said(f"{view.name} is told nothing more", name=view.name)
+
+
+@noun.command("test", "bluebook webhooks test ERP")
+async def test(name: Name) -> Shown:
+    """Send a message that says nothing, now, and tell what was answered."""
+    from engine.services import webhooks
+
+    return said(await webhooks.test(name), name=name)
+
+
+@noun.command("pause", "bluebook webhooks pause ERP")
+async def pause(name: Name) -> Shown:
+    """Tell it nothing until it is resumed; nothing is lost."""
+    from engine.services import webhooks
+
+    await webhooks.switch(name, False, by())
+    return said(f"{name} is paused; `bluebook webhooks resume {name}` tells it all that happened meanwhile", name=name)
+
+
+@noun.command("resume", "bluebook webhooks resume ERP")
+async def resume(name: Name) -> Shown:
+    """Tell it again, from where it was."""
+    from engine.services import webhooks
+
+    await webhooks.switch(name, True, by())
+    return said(f"{name} is told again", name=name)
+
+
+@noun.command("replay", "bluebook webhooks replay ERP --order 1001", "bluebook webhooks replay ERP --since 2026-11-01")
+async def replay(
+    name: Name,
+    order: Annotated[str, typer.Option("--order", help="All that happened to this order.")] = "",
+    since: Annotated[str, typer.Option("--since", help="All that happened since this day or time.")] = "",
+) -> Shown:
+    """Tell once more what was told, under the same ids, so that whoever keeps them takes nothing twice."""
+    from engine.services import webhooks
+
+    count = await webhooks.replay(name, by(), order=order, since=_moment(since) if since else None)
+    return said(f"{name}: {many(count, 'message')} will be sent again", name=name, messages=count)
+
+
+def _moment(text: str) -> datetime:
+    """A day or a time as people here mean it."""
+    from engine.errors import Invalid
+
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise Invalid(
+            f"{text!r} is no day and no time; write it as 2026-11-01 or 2026-11-01T14:30", "--since"
+        ) from error
