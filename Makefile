@@ -24,11 +24,11 @@ run: $(STAMP)  ## Run the demo: a store, two suppliers, orders from start to end
 web: $(STAMP)  ## Build the web app's front end, if it is not that of these sources
 	@$(BIN)/python -m webui.build
 
-test: $(STAMP)  ## Run the whole suite: unit, integration, faults, the real store
+test: $(STAMP)  ## Run the whole suite: unit, integration, faults, the real stores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
 	$(BIN)/python -m pytest -m faults $(ARGS)
 
-test-stores: $(STAMP)  ## Only the tests against a real store from npm
+test-stores: $(STAMP)  ## Only the tests against real stores from npm
 	$(BIN)/python -m pytest -m stores $(ARGS)
 
 test-faults: $(STAMP)  ## Only the tests that kill processes

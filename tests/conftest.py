@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -57,10 +56,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template() -> Iterator[str]:
     """One migrated PostgreSQL database a session, to be copied. No server: skipped, or failed where CI is set."""
-    if trouble := databases.elsewhere(databases.postgres_trouble()):
-        if os.environ.get("CI"):
-            pytest.fail(trouble)
-        pytest.skip(trouble)
+    databases.needed()
     url = databases.elsewhere(databases.postgres_template())
     yield url
     databases.elsewhere(databases.drop(url))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import pytest
 
 from engine import db
 from engine.services import schema
@@ -97,6 +98,14 @@ async def postgres_trouble() -> str:
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         return f"no PostgreSQL at {SERVER.rpartition('@')[2]}: {error}"
     return ""
+
+
+def needed() -> None:
+    """PostgreSQL is there. Else the test is skipped with the reason, or failed where CI is set. Not for use in a loop."""
+    if trouble := elsewhere(postgres_trouble()):
+        if os.environ.get("CI"):
+            pytest.fail(trouble)
+        pytest.skip(trouble)
 
 
 def _alive(name: str) -> bool:

@@ -1,34 +1,25 @@
-"""A real Vendure store for tests: installed from npm once, started on loopback, used by a customer and its own admin.
+"""A real Vendure store for tests: installed from npm once, started on loopback, used by a customer and its own admin. It
+keeps its data in memory, or in a PostgreSQL database, where it can be killed and started again.
 
 Nothing here knows Bluebook's connector: what the store says through these helpers is independent evidence.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import fcntl
-import hashlib
-import os
 import secrets
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 import msgspec
-import pytest
 
 from engine.demo.catalogue import LISTINGS, SHIPPING_RATES
+from tests.support import databases, node
 
 SOURCE = Path(__file__).with_name("vendure")
-REPOSITORY = Path(__file__).parents[2]
-DEFAULT_CACHE = REPOSITORY / ".stores" / "vendure-3.7.3"
-MANIFESTS = ("package.json", "package-lock.json")
-INSTALL_SECONDS = 600
-START_SECONDS = 90
+CACHE = node.REPOSITORY / ".stores" / "vendure-3.7.3"
+START_SECONDS = 240  # five on a machine that does nothing else
 
 HOME = {
     "fullName": "Ada Lovelace",
@@ -42,8 +33,9 @@ HOME = {
 }
 
 
-class StoreUnavailableError(Exception):
-    """The store cannot be installed or started on this machine; says why and what to do."""
+def installed_or_skip() -> Path:
+    """The folder the store runs in. Where npm is missing or out of reach the test is skipped, but in CI it fails."""
+    return node.installed_or_skip(CACHE, SOURCE)
 
 
 class Product(msgspec.Struct, frozen=True):
@@ -54,50 +46,11 @@ class Product(msgspec.Struct, frozen=True):
     price: int
 
 
-def install(cache: Path = DEFAULT_CACHE, source: Path = SOURCE) -> Path:
-    """The folder that holds the node_modules of ``source``; the second call is instant. Raises StoreUnavailableError."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            raise StoreUnavailableError(f"{tool} is not on the PATH: install Node.js 20 or later to run the real store")
-    cache.mkdir(parents=True, exist_ok=True)
-    marker = cache / ".installed"
-    wanted = hashlib.sha256(b"".join((source / name).read_bytes() for name in MANIFESTS)).hexdigest()
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may want it at once
-        if marker.exists() and marker.read_text() == wanted:
-            return cache
-        marker.unlink(missing_ok=True)
-        for name in MANIFESTS:
-            shutil.copyfile(source / name, cache / name)
-        _npm_ci(cache)
-        marker.write_text(wanted)
-    return cache
-
-
-def installed_or_skip(cache: Path = DEFAULT_CACHE, source: Path = SOURCE) -> Path:
-    """As ``install``; where npm is missing or out of reach the test is skipped, but in CI it fails."""
-    try:
-        return install(cache, source)
-    except StoreUnavailableError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
-def _npm_ci(cache: Path) -> None:
-    # Short waits between retries: someone without a network should learn it in seconds.
-    patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *patience]
-    try:
-        done = subprocess.run(command, cwd=cache, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise StoreUnavailableError(f"npm did not finish within {INSTALL_SECONDS} s") from error
-    if done.returncode != 0:
-        raise StoreUnavailableError(f"npm could not install what {cache.name} needs: {done.stderr.strip()[:800]}")
-
-
 class VendureStore:
-    """Async context manager: the store runs while it is open. Products and rates are the demo's unless given."""
+    """Async context manager: the store runs while it is open. Products and rates are the demo's unless given.
+
+    ``postgres``: its data are in a database of its own, which is gone with it, and ``kill`` and ``restart`` make sense.
+    """
 
     admin_api: str
     shop_api: str
@@ -109,80 +62,67 @@ class VendureStore:
         products: Sequence[Product] | None = None,
         shipping: Mapping[str, int] = SHIPPING_RATES,
         tax_percent: int = 0,
+        postgres: bool = False,
     ) -> None:
-        self._folder = folder
         self._products = [Product(x.sku, x.title, x.price) for x in LISTINGS] if products is None else list(products)
         self._shipping = shipping
         self._tax_percent = tax_percent
+        self._postgres, self._database = postgres, ""
         self.superadmin = {"username": "superadmin", "password": secrets.token_urlsafe(18)}
-        self._process: asyncio.subprocess.Process | None = None
-        self._drain: asyncio.Task[None] | None = None
-        self._stderr: list[str] = []
+        environment = {"VENDURE_DISABLE_TELEMETRY": "true", "NODE_ENV": "test"}
+        self._script = node.Script("Vendure", SOURCE / "server.mjs", folder, environment, START_SECONDS)
         self._http: aiohttp.ClientSession | None = None
         self._admin_token = ""
         self._variants: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.wait_for(self._start(), START_SECONDS)
+            await self._open()
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._http is not None:
-            await self._http.close()
-        if self._process is not None:
-            if self._process.stdin is not None:
-                self._process.stdin.close()  # which is how the store is told to end
-            try:
-                await asyncio.wait_for(self._process.wait(), 10)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-        if self._drain is not None:
-            await self._drain
+        try:
+            if self._http is not None:
+                await self._http.close()
+            await self._script.stop()
+        finally:
+            if self._database:
+                await databases.drop(self._database)
 
-    async def _start(self) -> None:
-        environment = {**os.environ, "VENDURE_DISABLE_TELEMETRY": "true", "NODE_ENV": "test"}
-        self._process = await asyncio.create_subprocess_exec(
-            "node",
-            str(SOURCE / "server.mjs"),
-            cwd=self._folder,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._drain = asyncio.create_task(self._keep_stderr())
+    async def _open(self) -> None:
+        if self._postgres:
+            self._database = await databases.create()
         given = {
-            **self.superadmin,
+            **self._known(),
             "taxPercent": self._tax_percent,
             "shipping": [{"name": name, "price": price} for name, price in self._shipping.items()],
             "products": self._products,
         }
-        self._process.stdin.write(msgspec.json.encode(given) + b"\n")
-        line = await self._process.stdout.readline()
-        if not line:
-            await self._process.wait()
-            raise StoreUnavailableError("Vendure ended before it was ready: " + "".join(self._stderr[-20:]))
-        ready = msgspec.json.decode(line)
+        ready = await self._script.start(given)
         self.admin_api, self.shop_api = ready["adminApi"], ready["shopApi"]
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
         answer, _ = await self._ask(self.shop_api, "{ products { items { variants { id sku } } } }")
         self._variants = {v["sku"]: v["id"] for p in answer["products"]["items"] for v in p["variants"]}
+        await self._log_in()
+
+    def _known(self) -> dict[str, Any]:
+        return {**self.superadmin, **({"database": self._database} if self._database else {})}
+
+    async def _log_in(self) -> None:
         _, self._admin_token = await self._ask(self.admin_api, LOG_IN, self.superadmin)
 
-    async def _keep_stderr(self) -> None:
-        assert self._process is not None
-        assert self._process.stderr is not None
-        with contextlib.suppress(ValueError):
-            async for line in self._process.stderr:
-                self._stderr.append(line.decode("utf-8", "replace"))
-                del self._stderr[:-200]
+    async def kill(self) -> None:
+        """The store is gone in the middle of whatever it did."""
+        await self._script.kill()
+
+    async def restart(self) -> None:
+        """It is back, at the address it had, on the database it had."""
+        port = int(self.admin_api.split(":")[2].partition("/")[0])
+        await self._script.start({**self._known(), "port": port})
+        await self._log_in()
 
     async def _ask(
         self, url: str, query: str, variables: Mapping[str, Any] | None = None, token: str = ""
@@ -242,6 +182,11 @@ class VendureStore:
         found = (await self.admin(ORDER, {"code": code}))["orders"]["items"]
         assert len(found) == 1, f"the store has {len(found)} orders {code}"
         return dict(found[0])
+
+    async def orders(self) -> list[str]:
+        """The codes of all orders that were placed."""
+        placed = "{ orders(options: { filter: { orderPlacedAt: { isNull: false } }, take: 1000 }) { items { code } } }"
+        return [order["code"] for order in (await self.admin(placed))["orders"]["items"]]
 
     async def cancel(self, code: str, lines: Sequence[tuple[str, int]] | None = None) -> None:
         """The order, or these (SKU, quantity) of it, is canceled in the store's admin."""

@@ -233,12 +233,13 @@ class MedusaSim(ChannelSim):
         by = query.get("order", "id")
         found.sort(key=lambda order: (getattr(order, by),))
         limit, offset = int(query.get("limit", "15")), int(query.get("offset", "0"))
-        shown = [self._shown(order, query) for order in found[offset : offset + limit]]
+        shown = [self._shown(order, query, "status", "version") for order in found[offset : offset + limit]]
         return web.json_response({"orders": shown, "count": len(found), "offset": offset, "limit": limit})
 
     async def _one(self, request: web.Request) -> web.Response:
         placed = request.query.get("version") == "1"
-        return web.json_response({"order": self._shown(self._order(request), request.query, placed)})
+        told = self._shown(self._order(request), request.query, "status", "version", placed=placed)
+        return web.json_response({"order": told})
 
     async def _changes(self, request: web.Request) -> web.Response:
         edit = self._order(request).edit
@@ -342,10 +343,10 @@ class MedusaSim(ChannelSim):
 
     # --- an order as it is told
 
-    def _shown(self, order: _Order, query: Mapping[str, str], placed: bool = False) -> dict[str, Any]:
-        """What was asked for. The version of an order as it was placed is told with its lines alone, as Medusa does."""
-        asked = set(query.get("fields", "id").split(","))
-        told: dict[str, Any] = {"id": order.id, "status": order.stage, "version": order.version}
+    def _shown(self, order: _Order, query: Mapping[str, str], *more: str, placed: bool = False) -> dict[str, Any]:
+        """What was asked for, and ``more``. ``placed``: its lines as it was placed."""
+        asked = {*query.get("fields", "id").split(","), *more}
+        told: dict[str, Any] = {"id": order.id}
         told |= {name: value for name, value in self._plain(order).items() if name in asked}
         for name, relation in self._relations(order, placed, asked).items():
             if f"{name}.*" in asked:
@@ -354,6 +355,8 @@ class MedusaSim(ChannelSim):
 
     def _plain(self, order: _Order) -> dict[str, Any]:
         return {
+            "status": order.stage,
+            "version": order.version,
             "display_id": order.number,
             "custom_display_id": None,
             "currency_code": order.sale.currency.lower(),

@@ -19,8 +19,8 @@ from engine.api import app
 from engine.services import catalog, tasks
 from tests.connectors.as2.partner import as2_settings
 from tests.connectors.x12.partner import THEM, US, Trade, connected
+from tests.support.node import REPOSITORY, installed_or_skip
 from tests.support.pki import Pair
-from tests.support.vendure_store import REPOSITORY, installed_or_skip
 
 pytestmark = pytest.mark.stores
 SOURCE = REPOSITORY / "tests" / "support" / "libas2"

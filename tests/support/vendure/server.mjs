@@ -1,8 +1,11 @@
-// A Vendure store in memory, on 127.0.0.1 and nowhere else.
+// A Vendure store in memory or on PostgreSQL, on 127.0.0.1 and nowhere else.
 //
 // Run with the folder that holds node_modules as the working directory. The first line of stdin is JSON:
-//   {"username", "password", "taxPercent", "shipping": [{"name", "price"}], "products": [{"sku", "name", "price"}]}
-// (prices in minor units). One JSON line on stdout says that it is ready; it ends when stdin does, or on SIGTERM.
+//   {"username", "password", "taxPercent", "shipping": [{"name", "price"}], "products": [{"sku", "name", "price"}],
+//    "database", "port"}
+// (prices in minor units). "database" is a PostgreSQL URL, without which the data are in memory; a store that is started
+// again on its database is given no products. One JSON line on stdout says that it is ready; it ends when stdin does, or
+// on SIGTERM.
 
 import { createRequire } from "node:module";
 import net from "node:net";
@@ -32,11 +35,17 @@ function toStderr(level) {
 
 function silent() {}
 
-function configuration(username, password) {
+function storage(database, fresh) {
+  return database
+    ? { type: "postgres", url: database, synchronize: fresh, logging: false }
+    : { type: "sqljs", synchronize: true, autoSave: false, logging: false };
+}
+
+function configuration({ username, password, database, port, products }) {
   return {
     apiOptions: {
       hostname: "127.0.0.1",
-      port: 0,
+      port: port ?? 0,
       adminApiPath: "admin-api",
       shopApiPath: "shop-api",
     },
@@ -45,7 +54,7 @@ function configuration(username, password) {
       requireVerification: false,
       superadminCredentials: { identifier: username, password },
     },
-    dbConnectionOptions: { type: "sqljs", synchronize: true, autoSave: false, logging: false },
+    dbConnectionOptions: storage(database, Boolean(products)),
     paymentOptions: { paymentMethodHandlers: [vendure.dummyPaymentHandler] },
     logger: {
       error: toStderr("error"),
@@ -108,9 +117,9 @@ async function populate(app, given) {
 }
 
 async function main(given) {
-  const app = await vendure.bootstrap(configuration(given.username, given.password));
+  const app = await vendure.bootstrap(configuration(given));
   await app.get(vendure.JobQueueService).start();
-  await populate(app, given);
+  if (given.products) await populate(app, given);
   const { address, port } = app.getHttpServer().address();
   const url = `http://${address}:${port}`;
   const ready = {
