@@ -231,7 +231,7 @@ class Connector:
         return found
 
     async def cancel_order(self, external_id: str, lines: Sequence[tuple[str, int]], reason: str) -> None:
-        """So many pieces of these lines are canceled in all, or all that is not on its way; see ``CancelsOrders``.
+        """So many pieces more of these lines are canceled, or all that is not on its way; see ``CancelsOrders``.
 
         An order of which nothing was packed is canceled as a whole, which also pays back what was captured. Otherwise its
         lines are edited down; what that makes the customer's due, the store's people pay back.
@@ -241,12 +241,7 @@ class Connector:
             envelope = await self._envelope_of(external_id)
             if envelope.order.status == "canceled":
                 return
-            try:
-                targets = mapping.fewer(envelope, dict(lines) if lines else None)
-            except KeyError as error:
-                raise Refused(
-                    f"Medusa: order {external_id} has no line {error.args[0]}", code="NO_SUCH_LINE"
-                ) from error
+            targets = mapping.fewer(envelope, _summed(lines) if lines else None)
             if not targets:
                 return
             left = {item.id: targets.get(item.id, item.quantity) for item in envelope.order.items}
@@ -403,6 +398,13 @@ def _ours(order: _Shipping, parcel: Parcel) -> Fulfillment | None:
 def _refused(parcel: Parcel, error: BluebookError) -> Refused:
     which = f"parcel {parcel.tracking_number} of order {parcel.order_external_id}"
     return Refused(f"Medusa did not take {which}: {error.message}", code=getattr(error, "code", None))
+
+
+def _summed(lines: Sequence[tuple[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for key, pieces in lines:
+        found[key] = found.get(key, 0) + pieces
+    return found
 
 
 def _part(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from engine.domain.money import exponent, minor
-from engine.errors import Unreadable
+from engine.errors import Refused, Unreadable
 from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Parcel, Payment
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -316,17 +316,22 @@ def labels(parcel: Parcel) -> list[dict[str, str]]:
 
 
 def fewer(envelope: Envelope, lines: Mapping[str, int] | None) -> dict[str, int]:
-    """What each line must come down to so that so many pieces of it are canceled; None: all that is not on its way.
+    """What each line must come down to so that so many pieces more of it are canceled; None: all that is not on its way.
 
-    Lines that are there already, or lower, are left out. Raises KeyError for a line the order does not have.
+    Raises Refused where a line has not so many left.
     """
-    known = {line.external_id: line for line in envelope.lines()}
-    wanted = {key: line.quantity - line.shipped for key, line in known.items()} if lines is None else lines
+    now = {item.id: item for item in envelope.order.items}
+    if lines is None:
+        return {key: item.shipped() for key, item in now.items() if item.shipped() < item.quantity}
     found = {}
-    for key, canceled in wanted.items():
-        line = known[key]
-        if canceled > line.canceled:
-            found[key] = line.quantity - canceled
+    for key, pieces in lines.items():
+        left = now[key].quantity - now[key].shipped() if key in now else 0
+        if pieces > left:
+            raise Refused(
+                f"Medusa: {pieces} of line {key} cannot be canceled in order {envelope.order.id}, which has {left} of it open.",
+                code="NOT_SO_MANY_OPEN",
+            )
+        found[key] = now[key].quantity - pieces
     return found
 
 
