@@ -49,7 +49,8 @@ def explain(kind: Any, needed: Sequence[str], redirect_uri: str = "") -> None:
     """What is needed, what for, and where to get it, is on stderr."""
     from engine.ports_channels import Scoped
 
-    say(f"{kind.name} needs: {', '.join(words(name) for name in needed) or 'nothing more'}")
+    listed = ", ".join(words(name) for name in needed)
+    say(f"{kind.name} needs: {listed}" if needed else f"{kind.name} has what it needs to be asked")
     if isinstance(kind, Scoped) and kind.scopes:
         say(f"  for the scopes: {' '.join(kind.scopes)}")
     if redirect_uri:
