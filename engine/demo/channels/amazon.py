@@ -43,6 +43,7 @@ class AmazonSim(ChannelSim):
     """See the module."""
 
     slug = "amazon"
+    renews = True
     pays = True
     currencies = ("USD", "JPY")
 

@@ -100,6 +100,7 @@ class ChannelSim(ABC):
     counts_pieces = True  # refuses a parcel of more pieces than are open
     sells_unpaid = True  # shows orders that are not paid yet
     pays = False  # and ``pay`` pays them
+    renews = False  # tokens end there, and others are given
     lists = False  # tells what is offered, which is the demo's catalogue
     vanishes = False  # orders can be removed by ``vanish``
     currencies: tuple[str, ...] = ("USD", "JPY", "KWD")

@@ -49,6 +49,7 @@ class DemoEbay(ChannelSim):
     """One seller's orders, and the application that was let in to see them."""
 
     slug = "ebay"
+    renews = True
     refunds = False  # of money: eBay does not say for which pieces
     pays = True
 

@@ -52,6 +52,7 @@ class DemoEtsy(ChannelSim):
     """
 
     slug = "etsy"
+    renews = True
     lists = True
     partials = False  # of an order
     stays_open = False

@@ -53,6 +53,7 @@ class WalmartSim(ChannelSim):
     """
 
     slug = "walmart"
+    renews = True
     sells_unpaid = False  # an order is shown once Walmart answers for the money
 
     def __init__(

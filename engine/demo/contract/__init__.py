@@ -11,18 +11,20 @@ import traceback
 from pathlib import Path
 
 from engine.demo.channels.base import ChannelSim
-from engine.demo.contract import listing, lives, pushing, reading, trouble
+from engine.demo.contract import listing, lives, pushing, reading, telling, trouble
 from engine.demo.contract.bench import CASES as CASES
 from engine.demo.contract.bench import Bench
 from engine.ports import Channel
 
 __all__ = ["CASES", "applying", "run"]
-assert all(module.__doc__ for module in (listing, lives, pushing, reading, trouble))  # imported for their cases
+assert all(
+    module.__doc__ for module in (listing, lives, pushing, reading, telling, trouble)
+)  # imported for their cases
 
 
-def applying(sim: type[ChannelSim]) -> list[str]:
-    """The names of the cases that a demo channel of this kind offers enough for."""
-    return [name for name, case in CASES.items() if case.applies(sim)]
+def applying(sim: type[ChannelSim], connector: type[Channel]) -> list[str]:
+    """The names of the cases that this demo channel and this connector offer enough for."""
+    return [name for name, case in CASES.items() if case.applies(sim, connector)]
 
 
 async def run(

@@ -21,15 +21,18 @@ MOST_PAGES = 500
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One case. ``needs`` are names of what the demo channel has to offer for it; ``does`` raises AssertionError."""
+    """One case. ``needs`` are names of what the demo channel has to offer for it, those with a dot what the connector has to.
+
+    ``does`` raises AssertionError.
+    """
 
     name: str
     does: Callable[[Bench], Awaitable[None]]
     needs: tuple[str, ...]
 
-    def applies(self, sim: type[ChannelSim]) -> bool:
-        """Does the demo channel offer what the case needs?"""
-        return all(getattr(sim, need) for need in self.needs)
+    def applies(self, sim: type[ChannelSim], connector: type[Channel]) -> bool:
+        """Do the demo channel and the connector offer what the case needs?"""
+        return all(hasattr(connector, need[1:]) if need[0] == "." else getattr(sim, need) for need in self.needs)
 
 
 CASES: dict[str, Case] = {}

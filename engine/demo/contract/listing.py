@@ -28,7 +28,7 @@ async def _walk(connector: Any) -> list[ListedItem]:
     raise AssertionError(f"the listings do not end after {_MOST_PAGES} pages")
 
 
-@case("lists")
+@case("lists", ".listed")
 async def what_is_offered_is_listed_once(bench: Bench) -> None:
     """Every SKU of the catalogue, under the SKU that orders' lines will say; each listing by an id of its own."""
     connector = bench.connect(small=True)
@@ -42,7 +42,7 @@ async def what_is_offered_is_listed_once(bench: Bench) -> None:
     assert await _walk(bench.connect()) == found, "another walk finds something else"
 
 
-@case("lists", "breaks")
+@case("lists", "breaks", ".listed")
 async def listings_that_cannot_be_read_say_what_to_do(bench: Bench) -> None:
     """Denied, throttled, broken and cut short: never the end of the list."""
     for fault, *kinds in (

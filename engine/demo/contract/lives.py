@@ -9,14 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import msgspec
+
 from engine import clock, db, settings
 from engine.connectors import registry
-from engine.demo.channels.base import ChannelFault
+from engine.demo import catalogue
+from engine.demo.channels.base import SHIP_TO, ChannelFault, Sale, SaleLine
 from engine.demo.contract.bench import MUG, Bench, case, raises
 from engine.demo.supplier_desk import Behaviour, SupplierOrder
 from engine.demo.supplier_http import DemoHttpSupplier
 from engine.errors import TryLater, Unreadable
-from engine.services import catalog, intake, listings, process, receive, schema, setup, tasks
+from engine.services import catalog, intake, listings, offered, process, receive, schema, setup, tasks
 from engine.services.intake import Pulled
 from engine.services.lifecycle import Actor
 
@@ -218,6 +221,31 @@ async def an_order_canceled_after_sending_is_asked_back(bench: Bench) -> None:
         await engine.pull()
         await engine.settle(order_id, "canceled")
         assert [order.status for order in engine.orders()] == ["canceled"]
+
+
+@case("rereads")
+async def what_is_longer_than_we_keep_parks_nothing(bench: Bench) -> None:
+    """A long title, name and rate are cut, and the order is there."""
+    async with shop(bench) as engine:
+        ship_to = msgspec.structs.replace(SHIP_TO, name="Ada " + "Byron " * 60)
+        lines = (SaleLine(MUG, 1, title="Stoneware mug " * 60),)
+        order_id = bench.sim.place(Sale(lines=lines, ship_to=ship_to, rate="Free Shipping " * 30, note="Ring " * 900))
+        await engine.pull()
+        assert await engine.status(order_id), [
+            row[0] for row in await db.rows("SELECT reason FROM inbound_messages WHERE state = 'parked'")
+        ]
+
+
+@case("lists", ".listed")
+async def what_is_offered_is_imported_and_compared(bench: Bench) -> None:
+    """Every listing of the catalogue is there, and but one is not mapped."""
+    async with shop(bench) as engine:
+        for _ in range(2):
+            found = await offered.refresh(engine.channel_id)
+        assert (found.new, found.gone) == (0, 0), "a second import found something else"
+        (covered,) = await offered.coverage()
+        assert covered.listings >= len(catalogue.LISTINGS) - 1, covered.sentence  # one of them may be sold out
+        assert covered.unmapped == covered.listings - 1, covered.sentence
 
 
 @case("sells_unpaid")

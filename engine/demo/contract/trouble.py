@@ -67,6 +67,19 @@ async def who_is_not_let_in_is_not_authorised(bench: Bench) -> None:
     assert bench.numbers(order_id) == [parcel.tracking_number]
 
 
+@case("breaks", "renews")
+async def a_token_that_was_withdrawn_is_renewed(bench: Bench) -> None:
+    """One 401 is no reason to stop: a new token is asked for, once, and the work goes on."""
+    order_id = bench.sell((MUG, 1))
+    connector = bench.connect()
+    parcel = bench.parcel(await bench.read(order_id, connector))
+    for act in (lambda: bench.walk(connector), lambda: connector.push_tracking(parcel), connector.check):
+        bench.sim.script("*", ChannelFault.DENY)
+        await act()
+        bench.sim.calm()
+    assert bench.numbers(order_id) == [parcel.tracking_number]
+
+
 @case("breaks")
 async def wrong_secrets_are_not_authorised(bench: Bench) -> None:
     """Whoever mistypes them reads so, and not that the channel is away."""

@@ -39,7 +39,11 @@ def simulators() -> dict[str, type[ChannelSim]]:
 
 
 SIMULATORS = simulators()
-RUNS = [(slug, name) for slug, sim in sorted(SIMULATORS.items()) for name in contract.applying(sim)]
+RUNS = [
+    (slug, name)
+    for slug, sim in sorted(SIMULATORS.items())
+    for name in contract.applying(sim, registry.channel_type(slug))
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,7 +64,7 @@ def test_every_channel_that_comes_with_bluebook_is_under_contract() -> None:
 
 @pytest.mark.parametrize("slug", sorted(SIMULATORS))
 def test_twenty_cases_and_more_are_run_against_each(slug: str) -> None:
-    assert len(contract.applying(SIMULATORS[slug])) >= 20
+    assert len(contract.applying(SIMULATORS[slug], registry.channel_type(slug))) >= 20
 
 
 # --- the cases can fail -----------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class VendureSim(ChannelSim):
     """Its orders are listed by when they were placed and by id alone, as Vendure has no reliable time of change."""
 
     slug = "vendure"
+    renews = True
     tells_changes = False
     pays = True
     lists = True
