@@ -294,7 +294,7 @@ async def products(text: str = "", *, after: str = "", limit: int = 50) -> list[
 
 async def product(sku: str) -> ProductView:
     """The product with this very SKU; raises NotFound."""
-    found = await _with_offers(await db.rows("SELECT id, sku, title, policy FROM products WHERE sku = ?", sku))
+    found = await _with_offers(await db.rows("SELECT id, sku, title, policy, barcode FROM products WHERE sku = ?", sku))
     if not found:
         raise NotFound(f"there is no product {sku!r}; `bluebook products ls` lists them")
     return found[0]

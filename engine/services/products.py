@@ -44,7 +44,9 @@ class OfferValues(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def mark(view: ProductView) -> str:
     """Another one whenever the product or one of its offers is another; times at which something was told do not count."""
     offers = [(o.supplier, o.sku, o.cost, o.stock, o.enabled, o.priority) for o in view.offers]
-    return hashlib.sha256(msgspec.json.encode((view.sku, view.title, view.policy, offers))).hexdigest()[:24]
+    return hashlib.sha256(msgspec.json.encode((view.sku, view.title, view.policy, view.barcode, offers))).hexdigest()[
+        :24
+    ]
 
 
 async def put(

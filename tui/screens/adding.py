@@ -25,10 +25,12 @@ WHAT = {"channels": "channel", "suppliers": "supplier"}
 def choose(table: Table, then: Callable[[str], Awaitable[None]]) -> PickPane:
     """Which connector? ``then`` is told its slug."""
 
-    async def find(_text: str) -> list[Picked]:
-        return [Picked(slug, kind_of(table, slug).name, slug) for slug in registry.available(table)]
+    kinds = [Picked(slug, kind_of(table, slug).name, slug) for slug in registry.available(table)]
 
-    return PickPane(f"Add a {WHAT[table]}: what is it?", find, then)
+    async def find(text: str) -> list[Picked]:
+        return [kind for kind in kinds if text.casefold() in f"{kind.label} {kind.about}".casefold()]
+
+    return PickPane(f"Add a {WHAT[table]}: what is it?", find, then, searches=True)
 
 
 def kind_of(table: Table, slug: str) -> Any:

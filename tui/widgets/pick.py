@@ -38,6 +38,7 @@ class PickPane(Pane):
         super().__init__()
         self.heading, self.find, self.take, self.searches = title, find, take, searches
         self.found: list[Picked] = []
+        self.beyond = 0  # choices that have no digit
         self.here = 0
         self.searched = ""
 
@@ -75,6 +76,7 @@ class PickPane(Pane):
         found = await self.app.attempt(self.find(text), "looking")
         if found is not None and self.is_attached:
             self.found, self.here, self.searched = found[:MOST], 0, text
+            self.beyond = len(found) - len(self.found)
             self._show()
 
     def _show(self) -> None:
@@ -83,6 +85,8 @@ class PickPane(Pane):
             here = n == self.here
             text.append(f" {'>' if here else ' '} {n + 1}  {words.line(one.label)}", "bold" if here else "")
             text.append(f"   {words.line(one.about)}\n", "dim")
+        if self.beyond:
+            text.append(f"   … {self.beyond} more: type some of its name", "dim")
         text.rstrip()
         self.query_one("#choices", Static).update(text if self.found else Text(" nothing is like that"))
 
