@@ -25,14 +25,14 @@ web: $(STAMP)  ## Build the web app's front end, if it is not that of these sour
 	@$(BIN)/python -m webui.build
 
 test: $(STAMP)  ## Run the whole suite: unit, integration, faults, the real stores
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
-	$(BIN)/python -m pytest -m faults $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m faults $(ARGS)
 
 test-stores: $(STAMP)  ## Only the tests against real stores from npm
 	$(BIN)/python -m pytest -m stores $(ARGS)
 
 test-faults: $(STAMP)  ## Only the tests that kill processes
-	$(BIN)/python -m pytest -m faults $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m faults $(ARGS)
 
 check: $(STAMP)  ## Lint, format, types, import contracts, state writes, file sizes
 	$(BIN)/ruff check .

@@ -16,6 +16,12 @@ from engine.services import passwords
 from tests.support import databases
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests take minutes come first: at the end one of them would keep a core busy while the other waits."""
+    long = {item.path for item in items if item.get_closest_marker("stores") or "e2e" in item.path.parts}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> None:
     """Children can be interrupted by a signal, also where the tests run behind ``nohup`` or ``&``, which would spare them."""

@@ -219,7 +219,7 @@ async def test_a_lost_database_is_told_and_it_goes_on_when_it_is_back(
     terminal.until(lambda screen: here(screen) == before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_each_kind_of_trouble_is_resolved_and_the_order_sent(
     shop: Shop, terminal: Tmux, size: tuple[int, int]
 ) -> None:
