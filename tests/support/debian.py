@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +23,20 @@ def install(package: str, program: str) -> None:
     if subprocess.run(command, env=environment, capture_output=True, check=False).returncode != 0:
         subprocess.run(["apt-get", "update", "-q"], env=environment, capture_output=True, check=True)
         subprocess.run(command, env=environment, capture_output=True, check=True)
+
+
+def kept(package: str, *programs: str) -> list[str]:
+    """Copies of the package's programs that stay where another package takes these away: of FTP servers Debian has one."""
+    folder = Path(tempfile.gettempdir()) / f"bluebook-programs-{os.geteuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests in other processes install the other one
+        for program in programs:
+            copy = folder / program
+            if not copy.exists():
+                install(package, program)
+                found = shutil.which(program)
+                assert found is not None
+                shutil.copy2(found, copy.with_suffix(".part"))
+                copy.with_suffix(".part").rename(copy)
+    return [str(folder / program) for program in programs]

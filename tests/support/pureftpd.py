@@ -23,9 +23,9 @@ USER, PASSWORD = "bluebook", "s3cret"
 @contextmanager
 def pureftpd() -> Iterator[tuple[dict[str, object], Path]]:
     """How a connection reaches it, and the directory it serves. Its one user is no account of this machine."""
-    debian.install("pure-ftpd", "pure-ftpd")
     if os.geteuid() != 0:
         pytest.skip("Pure-FTPd becomes another user for each session, which only root may")
+    program, passwords = debian.kept("pure-ftpd", "pure-ftpd", "pure-pw")
     base = Path(tempfile.mkdtemp())  # not pytest's own, which nobody else may enter
     try:
         base.chmod(0o755)
@@ -36,12 +36,12 @@ def pureftpd() -> Iterator[tuple[dict[str, object], Path]]:
         users = [f"-f{base / 'users'}", "-m", f"-F{base / 'users.db'}"]
         (base / "users").touch()
         subprocess.run(
-            ["pure-pw", "useradd", USER, "-unobody", "-gnogroup", f"-d{root}", *users], check=True, capture_output=True,
+            [passwords, "useradd", USER, "-unobody", "-gnogroup", f"-d{root}", *users], check=True, capture_output=True,
             input=f"{PASSWORD}\n{PASSWORD}\n".encode(),
         )  # fmt: skip
         key, certificate = certify(base)
         (base / "both.pem").write_text(key.read_text() + certificate.read_text())
-        process, port = _start(base)
+        process, port = _start(program, base)
         try:
             yield {
                 "transport": "ftps", "host": "127.0.0.1", "port": port, "username": USER, "password": PASSWORD,
@@ -54,11 +54,11 @@ def pureftpd() -> Iterator[tuple[dict[str, object], Path]]:
         shutil.rmtree(base)
 
 
-def _start(base: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(program: str, base: Path) -> tuple[subprocess.Popen[bytes], int]:
     for _ in range(5):
         port = free_port()
         command = [
-            "pure-ftpd",
+            program,
             "-S",
             f"127.0.0.1,{port}",
             f"-lpuredb:{base / 'users.db'}",

@@ -19,8 +19,6 @@ import pytest
 from tests.support import debian
 from tests.support.openssh import free_port
 
-VSFTPD = "/usr/sbin/vsftpd"
-
 
 @dataclass(frozen=True)
 class Vsftpd:
@@ -74,13 +72,13 @@ def _below(pid: int) -> list[int]:
 @contextmanager
 def vsftpd(base: Path, *, root: Path, tls: bool = True, port: int = 0, **settings: str) -> Iterator[Vsftpd]:
     """A running server, stopped afterwards. ``base`` holds its own files; ``settings`` are vsftpd's, over those here."""
-    debian.install("vsftpd", VSFTPD)
+    [program] = debian.kept("vsftpd", "vsftpd")
     base.mkdir(parents=True, exist_ok=True)
     root.mkdir(parents=True, exist_ok=True)
     certificate = certify(base)[1] if tls else base
     log = base / "vsftpd.log"
     log.write_bytes(b"")
-    process, port = _start(base, root, tls, port, settings)
+    process, port = _start(program, base, root, tls, port, settings)
     server = Vsftpd(
         "127.0.0.1", port, "anonymous", "s3cret@example", certificate.read_text() if tls else "", root, log, process.pid
     )
@@ -106,7 +104,7 @@ def certify(base: Path) -> tuple[Path, Path]:
 
 
 def _start(
-    base: Path, root: Path, tls: bool, wanted: int, settings: dict[str, str]
+    program: str, base: Path, root: Path, tls: bool, wanted: int, settings: dict[str, str]
 ) -> tuple[subprocess.Popen[bytes], int]:
     """A listening vsftpd and its port. Without a wanted port, one that was snatched in between is replaced by another."""
     log, words = base / "vsftpd.log", base / "passwords"
@@ -133,7 +131,7 @@ def _start(
         path.write_text("".join(f"{name}={value}\n" for name, value in (config | settings).items()))
         path.chmod(0o600)
         process = subprocess.Popen(
-            [VSFTPD, path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         if listens(process, port):
             return process, port

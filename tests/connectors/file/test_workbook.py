@@ -131,7 +131,12 @@ async def test_a_formula_counts_by_its_result(tmp_path: Path) -> None:
         (book(head=["Colour", "Weight"]), "no column of order numbers is known"),
         (saved(openpyxl.Workbook()), "none of its visible sheets has any rows"),
     ],
-    ids=["cut", "locked", "unknown", "empty"],  # a workbook's bytes have the time in them: each process would name it so
+    ids=[
+        "cut",
+        "locked",
+        "unknown",
+        "empty",
+    ],  # a workbook's bytes have the time in them: each process would name it so
 )
 async def test_what_is_no_workbook_of_orders_says_what_to_do(tmp_path: Path, body: bytes, said: str) -> None:
     assert said in (await refused(tmp_path, body, "a.xlsx")).reason
