@@ -19,6 +19,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from engine import db
 from engine.api import answer_routes, as2
 from engine.api.rest import serve as rest
 from engine.errors import Misconfigured, NotFound, Refused, TryLater, Unreachable, Unreadable
@@ -80,6 +81,7 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await db.spare_memory()
     runner = await start(host, port, proxy_hops)
     if host not in LOOPBACK:
         _log.warning("listening beyond this machine without TLS", host=host)
@@ -108,15 +110,18 @@ async def _supplier_hook(request: web.Request) -> web.Response:
 
 async def _hook(request: web.Request, kind: Kind) -> web.Response:
     source_id = int(request.match_info["id"])
-    hook = await hooks.verify(kind, source_id, request.headers, await _body(request))
+    body = await _body(request)
+    hook = await hooks.verify(kind, source_id, request.headers, body)
     if hook.raw is not None or hook.refresh:
-        await request.app[_KEEPER].keep(Arrived(kind, source_id, hook))
+        await request.app[_KEEPER].keep(Arrived(kind, source_id, hook, body))
     return _json(200, {"status": "ok"})
 
 
 async def _body(request: web.Request) -> bytes:
     if (request.content_length or 0) > MAX_BODY:
         raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+    if request.content.is_eof():  # it came together with the headers
+        return await request.read()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()

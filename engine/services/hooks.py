@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import structlog
@@ -18,36 +19,50 @@ from engine.services.outbox import NewJob
 
 TOGETHER = 256  # calls in one commit at most, so that the write lock is never held for long
 _MAX_ID = 100
-_RECEIPT = "a webhook: the orders it names were read again from the channel"
+_READ_AGAIN = "a webhook: the orders it names were read again from the channel"
 
 _log = structlog.get_logger(__name__)
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """A genuine call, and whose address it came to."""
+    """A genuine call with its body as it came, and whose address it came to."""
 
     kind: Kind
     source_id: int
     hook: Hook
+    body: bytes
 
 
 async def verify(kind: Kind, source_id: int, headers: Mapping[str, str], body: bytes) -> Hook:
     """What the call means. Raises NotFound, Refused where it is not genuine, Unreadable, Misconfigured."""
-    connector = await (catalog.channel(source_id) if kind == "channel" else catalog.supplier(source_id))
-    if not isinstance(connector, TakesHooks):
+    connector: Any = await (catalog.channel(source_id) if kind == "channel" else catalog.supplier(source_id))
+    if not _offers(connector, TakesHooks):
         raise NotFound(f"{kind} {source_id} is connected by {connector.name}, which takes no calls from outside")
     # Servers hand on undecodable bytes as lone surrogates, which no connector expects.
-    plain = {name: value.encode("utf-8", "replace").decode() for name, value in headers.items()}
+    plain = {
+        name: value if value.isascii() else value.encode("utf-8", "replace").decode() for name, value in headers.items()
+    }
     try:
-        if isinstance(connector, FetchesKeys):
+        if _offers(connector, FetchesKeys):
             await connector.learn(plain)
-        hook = connector.verify_hook(plain, body)
+        hook: Hook = connector.verify_hook(plain, body)
     except (UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"the body of the call cannot be read: {error}") from error
     named = [*hook.refresh, hook.delivery_id, *([hook.raw.external_id] if hook.raw else [])]
     if any("\0" in name for name in named) or any(len(name) > _MAX_ID for name in hook.refresh):
         raise Unreadable("the call names an order by a text that cannot be an id")
     return hook
+
+
+_offered: dict[tuple[type, type], bool] = {}
+
+
+def _offers(connector: Any, port: type) -> bool:
+    # Python looks through all names of both each time it is asked, which is a sixth of the work of a call.
+    asked = (type(connector), port)
+    if asked not in _offered:
+        _offered[asked] = isinstance(connector, port)
+    return _offered[asked]
 
 
 async def prove(channel_id: int, query: Mapping[str, str]) -> dict[str, str]:
@@ -60,39 +75,32 @@ async def prove(channel_id: int, query: Mapping[str, str]) -> dict[str, str]:
 
 async def keep(arrived: Sequence[Arrived]) -> None:
     """All of it is stored with the jobs that read it, in one commit; what came before brings nothing new."""
-    calls: dict[tuple[Kind, int], list[Hook]] = {}
+    calls: dict[tuple[Kind, int], list[Arrived]] = {}
     for one in arrived:
-        calls.setdefault((one.kind, one.source_id), []).append(one.hook)
+        calls.setdefault((one.kind, one.source_id), []).append(one)
     jobs: list[NewJob] = []
     async with db.transaction():
-        for (kind, source_id), hooks in sorted(calls.items()):
-            jobs += await _payloads(kind, source_id, hooks)
-            jobs += await _refreshes(kind, source_id, hooks)
+        for (kind, source_id), group in sorted(calls.items()):
+            jobs += await _payloads(kind, source_id, [one.hook.raw for one in group if one.hook.raw])
+            jobs += await _refreshes(kind, source_id, [one for one in group if one.hook.refresh])
         await outbox.put(jobs)
 
 
-async def _payloads(kind: Kind, source_id: int, hooks: Sequence[Hook]) -> list[NewJob]:
-    stored = await inbox.store(kind, source_id, Page(tuple(hook.raw for hook in hooks if hook.raw)))
+async def _payloads(kind: Kind, source_id: int, raws: Sequence[Raw]) -> list[NewJob]:
+    stored = await inbox.store(kind, source_id, Page(tuple(raws)))
     return [NewJob(f"inbound:{item.id}", "inbound.read", item.id) for item in stored if item.state == "stored"]
 
 
-async def _refreshes(kind: Kind, source_id: int, hooks: Sequence[Hook]) -> list[NewJob]:
-    # Of these calls only a receipt is kept: the order is, as it is read, and a second copy of the customer's data
-    # helps nobody.
-    asked = {_receipt(hook): hook.refresh for hook in hooks if hook.refresh}
-    stored = await inbox.store(kind, source_id, Page(tuple(asked)))
-    fresh = [item for item in stored if item.fresh]
-    await inbox.settle([(item.id, "ignored", _RECEIPT, "", None) for item in fresh])
-    names = sorted({name for item in fresh for name in asked[item.raw]})
+async def _refreshes(kind: Kind, source_id: int, calls: Sequence[Arrived]) -> list[NewJob]:
+    # The call is kept as it came, under its delivery, and never read as an order: that is fetched as it is by then.
+    told = {f"webhook {one.hook.delivery_id} {' '.join(one.hook.refresh)}": one for one in calls}
+    raws = {key: Raw(f"webhook:{','.join(one.hook.refresh)}", one.body) for key, one in told.items()}
+    fresh = await inbox.store_unread(kind, source_id, raws, _READ_AGAIN)
+    names = sorted({name for key in fresh for name in told[key].hook.refresh})
     return [
         NewJob(f"refresh:{source_id}:{name}", "channels.refresh", source_id, None, {"external_id": name})
         for name in names
     ]
-
-
-def _receipt(hook: Hook) -> Raw:
-    body = msgspec.json.encode({"delivery_id": hook.delivery_id, "refresh": hook.refresh})
-    return Raw(f"webhook:{','.join(hook.refresh)}", body)
 
 
 class Keeper:

@@ -49,19 +49,40 @@ async def store(kind: Kind, source_id: int, page: Page) -> list[Stored]:
     for part in page.rejected:
         key = digest(part.raw)
         rows.setdefault(key, _row(kind, source_id, part.raw, key, now, "parked", part.reason, part.field or ""))
+    stored, known = await _keep(kind, source_id, rows)
+    return [Stored(stored[key][0], raw, stored[key][1], key not in known) for key, raw in raws.items()]
+
+
+async def store_unread(kind: Kind, source_id: int, raws: Mapping[str, Raw], reason: str) -> set[str]:
+    """The payloads are in the inbox, ignored for this reason; the keys of those that are new.
+
+    The keys, and not their bytes, say which are the same.
+    """
+    now = clock.micros(clock.now())
+    keys = {hashlib.sha256(key.encode()).hexdigest(): key for key in raws}
+    rows = {mark: _row(kind, source_id, raws[key], mark, now, "ignored", reason, "") for mark, key in keys.items()}
+    _, known = await _keep(kind, source_id, rows)
+    return {key for mark, key in keys.items() if mark not in known}
+
+
+_Places = dict[str, tuple[int, str]]
+
+
+async def _keep(kind: Kind, source_id: int, rows: Mapping[str, list[Any]]) -> tuple[_Places, _Places]:
+    """Ids and states of all the rows, which are in the inbox, by digest, and of those that were there before."""
     if not rows:
-        return []
+        return {}, {}
     async with db.transaction():
         known = await _known(kind, source_id, list(rows))
-        stored = known | await _insert(kind, source_id, {key: row for key, row in rows.items() if key not in known})
-    return [Stored(stored[key][0], raw, stored[key][1], key not in known) for key, raw in raws.items()]
+        fresh = {key: row for key, row in rows.items() if key not in known}
+        return known | await _insert(kind, source_id, fresh), known
 
 
 def _row(kind: Kind, source_id: int, raw: Raw, key: str, now: int, state: str, reason: str, field: str) -> list[Any]:
     return [kind, source_id, raw.external_id[:300], raw.content_type, raw.body, key, now, state, reason, field[:200], 0]
 
 
-async def _insert(kind: Kind, source_id: int, fresh: Mapping[str, list[Any]]) -> dict[str, tuple[int, str]]:
+async def _insert(kind: Kind, source_id: int, fresh: Mapping[str, list[Any]]) -> _Places:
     """The rows, by digest, are in the inbox; their ids and states."""
     if not fresh:
         return {}
@@ -81,7 +102,7 @@ async def _insert(kind: Kind, source_id: int, fresh: Mapping[str, list[Any]]) ->
     return found | await _known(kind, source_id, [key for key in fresh if key not in found])
 
 
-async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> _Places:
     found = await db.rows_among(
         "SELECT digest, id, state FROM inbound_messages WHERE source = ? AND source_id = ? AND digest",
         keys, kind, source_id,

@@ -27,11 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import settings, vault
-from tests.bench import big_order, edi, intake, pipeline, reading, terminal, triage, web
+from tests.bench import big_order, edi, hooks, intake, pipeline, polls, reading, terminal, triage, web
 from tests.support import databases
 
 ROOT = Path(__file__).parent.parent.parent
-PARTS = ("intake", "pipeline", "edi", "reading", "terminal", "web", "big_order", "triage")
+PARTS = ("intake", "pipeline", "edi", "hooks", "polls", "reading", "terminal", "web", "big_order", "triage")
 
 
 def _arguments() -> argparse.Namespace:
@@ -70,6 +70,10 @@ def main() -> int:
             results["pipeline"] = _pipeline(folder, 500 if options.quick else 3000, not options.no_postgres)
         if "edi" in parts:
             results["edi"] = edi.run(folder / "edi", 200 if options.quick else 2000)
+        if "hooks" in parts:
+            results["hooks"] = _hooks(folder / "hooks", options.quick)
+        if "polls" in parts:
+            results["polls"] = polls.run(folder / "polls", 500 if options.quick else 10_000)
         if "reading" in parts:
             results["reading"] = {}
         for part in ("terminal", "web"):
@@ -126,6 +130,13 @@ def _pipeline(folder: Path, orders: int, postgres: bool) -> dict[str, Any]:
     return made
 
 
+def _hooks(home: Path, quick: bool) -> dict[str, Any]:
+    home.mkdir()
+    settings.force(settings.Settings(home=str(home)))
+    vault.make_key_file()
+    return hooks.run(f"sqlite://{home}/hooks.db", home, *((2_000, 2_000) if quick else (10_000, 20_000)))
+
+
 def _over_many(folder: Path, options: argparse.Namespace, results: dict[str, Any]) -> None:
     """Reading at every scale, and the terminal app at the largest: on the same orders, which take minutes to make."""
     scales = (1_000, 20_000) if options.quick else (1_000, 100_000, 1_000_000)
@@ -179,6 +190,12 @@ def _show(results: dict[str, Any]) -> None:
                 f"{found['ratio']:.3f}", f"{found['seconds_for_10_mb']:.1f}",
             )  # fmt: skip
         console.print(table)
+    if "hooks" in results:
+        _show_goals(
+            console, f"webhooks over {hooks.CONNECTIONS} connections", {"sqlite": results["hooks"]}, hooks.GOALS
+        )  # fmt: skip
+    if "polls" in results:
+        _show_polls(console, results["polls"])
     if "reading" in results:
         table = Table(title="reading: p95 in ms", title_justify="left")
         table.add_column("what")
@@ -207,6 +224,19 @@ def _show(results: dict[str, Any]) -> None:
             f"triage: {found['orders']} orders, {found['orders_per_minute']:.0f} a minute, {found['keys_per_order']:.2f} keys an "
             f"order, the app's share of the time {found['app_share_percent']:.1f}%"
         )
+
+
+def _show_polls(console: Console, results: dict[str, dict[str, float]]) -> None:
+    table = Table(title=f"polls of {next(iter(results.values()))['orders']:,} orders", title_justify="left")
+    for name in ("channel", "requests", "s", "orders/s", "CPU ms/order", "floor", "ratio", "MB before", "MB"):
+        table.add_column(name, justify="left" if name == "channel" else "right")
+    for kind, found in results.items():
+        table.add_row(
+            kind, f"{found['requests']:,}", f"{found['seconds']:.1f}", f"{found['orders_per_s']:,.0f}",
+            f"{found['cpu_ms_per_order']:.2f}", f"{found['floor_cpu_ms_per_order']:.2f}", f"{found['ratio']:.3f}",
+            f"{found['memory_before_mb']:.0f}", f"{found['memory_mb']:.0f}",
+        )  # fmt: skip
+    console.print(table)
 
 
 def _show_goals(

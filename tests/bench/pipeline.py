@@ -27,22 +27,31 @@ BY = Actor("bench", "person")
 SUPPLIERS = ("ACME", "NOVA")
 
 
-def _start(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+def start(*arguments: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    """The module in a process of its own, and the line of JSON it begins with."""
     process = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     return process, msgspec.json.decode(process.stdout.readline())
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """It is gone."""
+    child.kill()
+    child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
 
 
 async def run(url: str, home: Path, orders: int) -> dict[str, Any]:
     """Orders per second from the worker's start to the last confirmed push, and the worker's largest memory in MB."""
     children: list[subprocess.Popen[bytes]] = []
     try:
-        child, store = _start("engine.demo.store", "--orders", str(orders), "--seed", "5", "--spread", "500000")
+        child, store = start("engine.demo.store", "--orders", str(orders), "--seed", "5", "--spread", "500000")
         children.append(child)
         suppliers = {}
         for number, code in enumerate(SUPPLIERS):
             behaviour = msgspec.json.encode({"seed": number + 1, "ack_after": 0.0}).decode()
-            child, found = _start("engine.demo.supplier_http", "--ship-after", "0", "--behaviour", behaviour)
+            child, found = start("engine.demo.supplier_http", "--ship-after", "0", "--behaviour", behaviour)
             children.append(child)
             settings = {"base_url": found["url"], "api_key": found["api_key"]}
             suppliers[code] = Connection("rest", settings, {"poll_seconds": 1, "concurrency": 32})
@@ -59,8 +68,7 @@ async def run(url: str, home: Path, orders: int) -> dict[str, Any]:
         return result
     finally:
         for child in children:
-            child.kill()
-            child.wait()
+            stop(child)
 
 
 async def _measure(url: str, home: Path, orders: int, children: list[subprocess.Popen[bytes]]) -> dict[str, Any]:
@@ -79,7 +87,7 @@ async def _measure(url: str, home: Path, orders: int, children: list[subprocess.
     started, most = time.perf_counter(), 0.0
     while True:
         done = await db.value("SELECT COUNT(*) FROM orders WHERE status = 'completed'")
-        most = max(most, _resident(worker.pid))
+        most = max(most, resident(worker.pid))
         if done >= orders:
             break
         if time.perf_counter() - started > 600 or worker.poll() is not None:
@@ -91,7 +99,8 @@ async def _measure(url: str, home: Path, orders: int, children: list[subprocess.
             "memory_mb": most}  # fmt: skip
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int | str) -> float:
+    """The memory of a process, in MB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 

@@ -81,18 +81,25 @@ class Noun:
         )
 
     def command(
-        self, name: str, *examples: str, reads: bool = False, database: bool = True, logged: bool = True
+        self,
+        name: str,
+        *examples: str,
+        reads: bool = False,
+        database: bool = True,
+        logged: bool = True,
+        serves: bool = False,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """The decorated function is a command: it returns what is Shown, or an exit code, or nothing.
 
         ``database``: it runs with the database open and its schema checked. ``logged`` False: it sees to its log itself.
+        ``serves``: it answers many calls, so it runs on the quickest event loop there is.
         """
         path = f"{self.name} {name}".strip()
 
         def keep(fn: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(fn)
             def command(*args: Any, json: bool = False, **options: Any) -> None:
-                code = _perform(path, fn, args, options, json, database, logged)
+                code = _perform(path, fn, args, options, json, database, logged, serves)
                 if code:
                     raise typer.Exit(code)
 
@@ -119,7 +126,14 @@ def shortened(sentence: str) -> str:
 
 
 def _perform(
-    path: str, fn: Callable[..., Any], args: Any, options: Any, as_json: bool, database: bool, logged: bool
+    path: str,
+    fn: Callable[..., Any],
+    args: Any,
+    options: Any,
+    as_json: bool,
+    database: bool,
+    logged: bool,
+    serves: bool,
 ) -> int:
     token = _running.set(path)
     try:
@@ -129,7 +143,9 @@ def _perform(
         if logged:
             logs.set_up()
         if inspect.iscoroutinefunction(fn):
-            result = asyncio.run(_with_database(fn(*args, **options)) if database else fn(*args, **options))
+            with asyncio.Runner(loop_factory=quick_loop() if serves else None) as runner:
+                work = fn(*args, **options)
+                result = runner.run(_with_database(work) if database else work)
         else:
             result = fn(*args, **options)
         if isinstance(result, Shown):
@@ -149,6 +165,15 @@ def _perform(
         return report(error, path, as_json=as_json)
     finally:
         _running.reset(token)
+
+
+def quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the quickest event loop there is here; None for the usual one."""
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
 
 
 async def _with_database(work: Coroutine[Any, Any, Any]) -> Any:

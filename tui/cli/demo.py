@@ -8,13 +8,14 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tui.cli import demo_channel, demo_supplier
+from tui.cli.command import quick_loop
 from tui.cli.demo_web import DemoWeb
 
 if TYPE_CHECKING:
@@ -80,21 +81,13 @@ def run(*, orders: int = 40, home: Path | None = None, fast: bool = False, as_js
         made = Demo(Options(home=folder, orders=orders, fast=fast or not live))
         with contextlib.ExitStack() as stack:
             stack.enter_context(_quiet())
-            runner = stack.enter_context(asyncio.Runner(loop_factory=_loop_factory()))
+            runner = stack.enter_context(asyncio.Runner(loop_factory=quick_loop()))
             return runner.run(_Show(made, live=live, as_json=as_json).run())
     except BluebookError as error:
         print(f"bluebook demo: {error.message}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # there is none for Windows
-        return None
-    return uvloop.new_event_loop
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ def register(root: Noun) -> None:
     root.command("worker", "bluebook worker", "bluebook worker --processes 4", database=False, logged=False)(worker)
     root.command("sync", "bluebook sync", 'bluebook sync "Demo store"')(sync)
     root.command("doctor", "bluebook doctor", "bluebook doctor --quick --json", database=False, reads=True)(doctor)
-    root.command("api", "bluebook api", "bluebook api --port 8080", database=False)(api)
+    root.command("api", "bluebook api", "bluebook api --port 8080", database=False, serves=True)(api)
 
 
 def register_demo(root: Noun) -> None:

@@ -39,7 +39,7 @@ async def test_a_webhook_brings_what_changed_without_a_poll(sqlite_database: str
         call = sim.webhook(external_id)
         for _ in range(2):  # as BigCommerce does where it hears no answer
             hook = await hooks.verify("channel", at.shop.channel_id, *call)
-            await hooks.keep([Arrived("channel", at.shop.channel_id, hook)])
+            await hooks.keep([Arrived("channel", at.shop.channel_id, hook, call[1])])
         await tasks.drain()
         assert await db.value("SELECT note FROM orders WHERE id = ?", order_id) == "Ring twice"
         assert (sim.counts["orders"], sim.counts["order"]) == (before, 1)
