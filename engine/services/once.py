@@ -31,7 +31,7 @@ async def begin(token_id: int, key: str, digest: str) -> Answer | None:
     "in_flight" while the same call is under way.
     """
     now = clock.now()
-    await db.run("DELETE FROM api_calls WHERE begun_at < ?", clock.micros(now - KEPT))
+    await clear()
     made = await db.value(
         "INSERT INTO api_calls (token_id, key, digest, begun_at, headers) VALUES (?, ?, ?, ?, '{}') "
         "ON CONFLICT (token_id, key) DO NOTHING RETURNING id",
@@ -55,6 +55,11 @@ async def begin(token_id: int, key: str, digest: str) -> Answer | None:
         if taken:
             return None
     raise Refused("the same call is under way; ask again for its answer in a moment", IN_FLIGHT)
+
+
+async def clear() -> None:
+    """Calls of more than a day ago are forgotten."""
+    await db.run("DELETE FROM api_calls WHERE begun_at < ?", clock.micros(clock.now() - KEPT))
 
 
 async def finish(token_id: int, key: str, answer: Answer) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine import clock, db
-from engine.services import counters, invoices, outbox, overdue, receipts, schedule
+from engine.services import counters, invoices, once, outbox, overdue, receipts, schedule
 from engine.services.outbox import Job, NewJob, Outcome
 from engine.settings import settings
 
@@ -34,6 +34,7 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     await receipts.raise_issues()
     await invoices.match_open()
     await counters.fold()
+    await once.clear()
     await outbox.purge(timedelta(hours=settings().keep_done_hours))
     await db.run("DELETE FROM heartbeats WHERE seen_at < ?", clock.micros(clock.now() - HEARTBEATS_KEPT))
     return None

@@ -11,7 +11,7 @@ import pytest
 
 from engine import db, settings
 from engine.errors import Unreachable
-from engine.services import hold, once, process
+from engine.services import hold, once, process, sweep
 from tests.api.client import Api, token_for
 from tests.api.conftest import serving
 from tests.support.people import later
@@ -145,3 +145,6 @@ async def test_answers_are_kept_for_a_day_and_who_died_under_way_is_waited_for(a
     again = await alone.call("POST", "/orders/undo", {"ids": [7, 8]}, headers=key("h"))
     assert (len(first.said["outcomes"]), len(again.said["outcomes"])) == (1, 2)
     assert await db.value("SELECT COUNT(*) FROM api_calls") == 1
+    later(once.KEPT + timedelta(seconds=1))
+    await sweep.run_jobs([])
+    assert await db.value("SELECT COUNT(*) FROM api_calls") == 0
