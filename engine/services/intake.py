@@ -265,6 +265,7 @@ async def _save_known(
         return Pulled(same=same)
     taken = await _taken_numbers([channel.prefix + item.order.number for item in fresh])
     before = await inbox.previous(connector, [known[item.order.external_id][2] for item in changed])
+    wants_word = isinstance(connector, Acknowledges)  # asked once, since Python takes its time for that
     async with lifecycle.change([known[item.order.external_id][0] for item in changed], by=by) as work:
         cases = {case.order.external_id: case for case in work.cases}
         # Another worker may have stored a newer state before we had the lock: what changed since is against that one.
@@ -281,10 +282,12 @@ async def _save_known(
                 corrections = corrected.get(case.order.id, set())
                 waited = case.order.channel_state == ChannelState.PENDING
                 merge.apply(work, case, old, item.order, item.fingerprint, item.stored.id, corrections)
-                if waited:
-                    _acknowledge(work, case, connector)
+                if waited and wants_word:
+                    _acknowledge(work, case)
         for item in fresh:
-            _acknowledge(work, _new_order(work, channel, item, taken), connector)
+            case = _new_order(work, channel, item, taken)
+            if wants_word:
+                _acknowledge(work, case)
         await check.check(work, work.cases)
         work.finally_(lambda: _settle(work, items, known))
     return Pulled(new=len(fresh), changed=len(changed), same=same, order_ids=[case.order.id for case in work.cases])
@@ -326,9 +329,9 @@ def likeness(order: ChannelOrder) -> str:
     return hashlib.sha256(_json([who, items, order.currency, order.total])).hexdigest()
 
 
-def _acknowledge(work: Work, case: Case, connector: Channel) -> None:
+def _acknowledge(work: Work, case: Case) -> None:
     """The channel hears, once this is stored, that we have an order that is ours to ship."""
-    if isinstance(connector, Acknowledges) and case.order.channel_state == ChannelState.OPEN:
+    if case.order.channel_state == ChannelState.OPEN:
         work.job(case, "channels.acknowledge", case.order)
 
 
