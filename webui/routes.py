@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from engine.errors import Invalid, NotAuthorised, NotFound, TryLater
 from engine.services import invitations, passwords, sessions
 from engine.services.invitations import Invitation
-from webui import downloads, mapping_files, words
+from webui import downloads, letting_in, mapping_files, words
 from webui.gate import COOKIE, OPEN, OPEN_BELOW, token_of
 from webui.plain_pages import page, refused
 
@@ -147,6 +147,7 @@ def make_routes() -> Starlette:
             Route("/invitation/{token}", accept_invitation, methods=["POST"]),
             *downloads.ROUTES,
             *mapping_files.ROUTES,
+            *letting_in.ROUTES,
             Mount("/static", _Files(directory=_PACKAGE / "static")),
         ]
     )
@@ -160,4 +161,6 @@ def is_download(path: str) -> bool:
 @lru_cache(maxsize=1)
 def _downloads() -> list[re.Pattern[str]]:
     routes = [route for route in make_routes().routes if isinstance(route, Route)]
-    return [r.path_regex for r in routes if r.path not in OPEN and not r.path.startswith(OPEN_BELOW)]
+    # Whom a channel has asked comes back from its site: the answer proves itself by the question it belongs to.
+    others = (*OPEN, letting_in.PATH)
+    return [r.path_regex for r in routes if r.path not in others and not r.path.startswith(OPEN_BELOW)]

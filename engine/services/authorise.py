@@ -1,7 +1,8 @@
 """Being let in by an owner in a browser (OAuth 2), and telling people before that ends.
 
 ``begin`` makes the address of the question, ``finish`` turns what came back into settings, ``renew`` gives those to a channel
-that is there already and lets it go on. How the answer comes back is the front door's.
+that is there already and lets it go on. How the answer comes back is the front door's: one that waits for it where it asked
+keeps what it ``Asked``; one that does not, such as a web page, has it kept by ``ask`` until ``answer``.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from engine import clock, db
-from engine.errors import Invalid, NotAuthorised, Refused
+from engine.connectors import registry
+from engine.errors import BluebookError, Invalid, NotAuthorised, Refused
 from engine.ports_channels import Authorises
 from engine.services import catalog, connections, outbox, setup, sharing
 from engine.services.lifecycle import Actor
@@ -25,6 +28,11 @@ from engine.services.outbox import Job, NewJob, Outcome
 
 TELL_AT = (14, 7, 3, 2, 1, 0, -1)
 """With so many days left people are told by mail; looked at once a day."""
+
+
+OPEN_FOR = timedelta(minutes=30)
+"""A question that was not answered by then is asked anew."""
+MOST_OPEN = 100
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -50,6 +58,12 @@ def new_state() -> str:
 def asks_owner(kind: object) -> bool:
     """Is this connector's owner asked in a browser?"""
     return isinstance(kind, Authorises)
+
+
+def must_ask(kind: Any, values: Mapping[str, Any]) -> bool:
+    """Is there no way in but the owner's yes, as far as these settings go?"""
+    required = [field.name for field in msgspec.structs.fields(kind.config_type) if field.required]
+    return asks_owner(kind) and any(name not in values for name in required if name in kind.authorise_gives)
 
 
 def demand(kind: Any) -> None:
@@ -102,6 +116,79 @@ async def renew(channel_id: int, values: Mapping[str, Any], by: Actor) -> tuple[
     line = await setup.test_connection("channels", channel_id)
     paused = await db.value("SELECT paused_reason FROM channels WHERE id = ?", channel_id)
     return line, await connections.resume("channels", channel_id, by) if paused else 0
+
+
+# --- questions whose answer comes to whoever it finds --------------------------------------------------------------------
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What is to be done with the owner's yes: ``given`` are settings for the channel ``channel_id``, or for a new one."""
+
+    asked: Asked
+    kind: Any
+    name: str
+    channel_id: int
+    given: dict[str, Any]
+    by: str
+    until: datetime
+
+
+class LetIn(msgspec.Struct, frozen=True):
+    """A channel that we were let into: what it answered, or what went wrong when it was tried; ``freed`` orders go on."""
+
+    channel_id: int
+    name: str
+    answer: str = ""
+    problem: str = ""
+    freed: int = 0
+
+
+_open: dict[str, Question] = {}  # in this process alone, for there are secrets in it that nobody has saved yet
+
+
+async def ask(
+    connector: str, given: Mapping[str, Any], redirect_uri: str, by: Actor, *, name: str = "", channel_id: int = 0
+) -> Asked:
+    """The owner is asked, for a channel that is there or for one to be added as ``name``; ``answer`` takes what comes back.
+
+    Raises what ``begin`` raises, and Invalid for a name that cannot be had.
+    """
+    kind: Any = registry.channel_type(connector)
+    present = await setup.present_of("channels", channel_id) if channel_id else {}
+    if not channel_id and await db.value("SELECT 1 FROM channels WHERE name = ?", name):
+        raise Invalid(f"there is a channel called {name} already; give it another name", "name")
+    asked = begin(kind, {**present, **given}, redirect_uri, new_state())
+    now = clock.now()
+    for state in [*(state for state, one in _open.items() if one.until < now), *list(_open)[: 1 - MOST_OPEN]]:
+        _open.pop(state, None)
+    _open[asked.state] = Question(asked, kind, name, channel_id, dict(given), by.name, now + OPEN_FOR)
+    return asked
+
+
+async def answer(said: Mapping[str, str], by: Actor) -> LetIn:
+    """The owner's yes to a question of this process is worth a channel: added, or renewed and in use again.
+
+    Each question is answered once, to whoever asked it. Raises NotAuthorised, and what the connector raises.
+    """
+    state = said.get("state", "")
+    question = _open.get(state)
+    if question is None or question.until < clock.now() or question.by != by.name:
+        raise NotAuthorised("this answers no question that you asked here in the last half an hour; begin again")
+    del _open[state]
+    gained = {**question.given, **await finish(question.kind, question.asked, said)}
+    if question.channel_id:
+        name = str(await db.value("SELECT name FROM channels WHERE id = ?", question.channel_id))
+        try:
+            line, freed = await renew(question.channel_id, gained, by)
+        except BluebookError as error:
+            return LetIn(question.channel_id, name, problem=error.message)
+        return LetIn(question.channel_id, name, line, freed=freed)
+    made = await setup.add_channel(question.name, question.kind.slug, gained, by)
+    try:
+        line = await setup.test_connection("channels", made.id)
+    except BluebookError as error:
+        return LetIn(made.id, made.name, problem=error.message)
+    return LetIn(made.id, made.name, line)
 
 
 # --- before it ends ---------------------------------------------------------------------------------------------------

@@ -106,11 +106,12 @@ async def add(
     """
     from engine.connectors import registry
     from engine.errors import BluebookError
+    from engine.services import authorise as authorising
     from engine.services import setup
 
     kind: Any = registry.channel_type(connector)
     values = connection.values(kind, set, secret_from_env, ask=False)
-    if authorise or (authorise is None and letting_in.must_ask(kind, values)):
+    if authorise or (authorise is None and authorising.must_ask(kind, values)):
         way = letting_in.Way(no_browser=no_browser, paste=paste, port=port, redirect_uri=redirect_uri, wait=wait)
         values |= await letting_in.let_in(kind, values, way)
         row = await setup.add_channel(name, connector, values, by(), **connection.options("channels", option))

@@ -30,21 +30,6 @@ class Way:
         self.paste = paste or bool(self.redirect_uri)
 
 
-def must_ask(kind: Any, values: Mapping[str, Any]) -> bool:
-    """Is there no way in but the owner's yes, as far as these settings go?"""
-    from engine.services import authorise
-
-    return authorise.asks_owner(kind) and any(
-        name not in values for name in _required(kind) if name in kind.authorise_gives
-    )
-
-
-def _required(kind: Any) -> list[str]:
-    import msgspec
-
-    return [field.name for field in msgspec.structs.fields(kind.config_type) if field.required]
-
-
 def explain(kind: Any, needed: Sequence[str], redirect_uri: str = "") -> None:
     """What is needed, what for, and where to get it, is on stderr."""
     from engine.ports_channels import Scoped

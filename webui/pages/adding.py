@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from engine.domain.roles import Permission
+from webui.components.owner import owner_question
 from webui.components.parts import button, cut_off, empty, link, may, outside, page_head, waiting
 from webui.components.settings import config_fields, flag, text_field
 from webui.pages import Page
@@ -25,12 +26,17 @@ def _form(noun: str, own: list[Any], permission: Permission, save: Any) -> rx.Co
     return rx.el.section(
         rx.el.h2(Adding.title),
         rx.el.p(outside("What the other side says about its interface", href=Adding.docs), class_name="hint"),
+        rx.cond(Adding.scopes != "", rx.el.p("Scopes its credentials need: ", rx.el.code(Adding.scopes), class_name="hint")),
         rx.el.form(
             rx.el.fieldset(
                 rx.el.div(*own, class_name="fields"), config_fields(Adding.fields, Adding.more_fields),
                 disabled=cut_off(), class_name="bare stack",
             ),
             problem,
+            rx.cond(
+                Adding.asks_owner,
+                flag("Ask its owner in the browser", "owner", Adding.must_ask, key=Adding.connector),
+            ),
             rx.cond(Adding.untested, flag("Add it all the same; it can be tested later", "untested", False)),
             rx.el.div(
                 button(
@@ -53,8 +59,13 @@ def _page(noun: str, about: str, own: list[Any], permission: Permission, save: A
         class_name="card",
     )
     problem = rx.cond(Adding.problem != "", rx.el.p(Adding.problem, role="alert", class_name="issue bad"))
+    asked = owner_question(Adding.question, Adding.title, Adding.take_answer, Adding.problem)
     body = rx.fragment(
-        choose, rx.cond(Adding.connector != "", _form(noun, own, permission, save), problem)
+        choose,
+        rx.cond(
+            Adding.question.url != "", asked,
+            rx.cond(Adding.connector != "", _form(noun, own, permission, save), problem),
+        ),
     )  # fmt: skip
     forbidden = empty(f"You may not add a {noun}.", rx.el.p("A manager or an admin may."))
     return rx.fragment(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from engine.domain.roles import Permission
+from webui.components.owner import owner_question
 from webui.components.parts import badge, button, definition, empty, field, link, may, outside, page_head, time, waiting
 from webui.components.settings import (
     cell,
@@ -184,8 +185,11 @@ def _credentials() -> rx.Component:
             config_fields(of.fields, of.more_fields),
             permission=MAY, submit="Save credentials", on_submit=of.save_credentials, key=f"cred-{of.version}",
             problem=of.problem, label="Credentials",
-            more=button(rx.cond(of.testing, "Testing …", "Test connection"), permission=MAY, disabled=of.testing,
-                        on_click=of.test),
+            more=rx.fragment(
+                button(rx.cond(of.testing, "Testing …", "Test connection"), permission=MAY, disabled=of.testing,
+                       on_click=of.test),
+                rx.cond(of.asks_owner, button("Ask its owner anew", permission=MAY, on_click=of.ask_owner)),
+            ),
         ),
         tried(of.tested, of.tested_tone),
         class_name="card",
@@ -196,11 +200,13 @@ def channel() -> rx.Component:
     """The settings of a channel, a section at a time."""
     of = ChannelSettings
     it = of.row.it
+    asked = owner_question(of.question, of.connector_name, of.take_answer, of.problem)
+    credentials = rx.cond(of.question.url != "", asked, _credentials())
     whole = rx.fragment(
         page_head(f"Settings for {it.name}", link("All channels", to="/channels", class_name="button")),
         sections("Sections", of.parts, of.part),
         rx.match(
-            of.part, ("orders", rx.fragment(_auto(), _pulling())), ("alerts", _alerts()), ("credentials", _credentials()),
+            of.part, ("orders", rx.fragment(_auto(), _pulling())), ("alerts", _alerts()), ("credentials", credentials),
             _general(),
         ),
     )  # fmt: skip

@@ -12,13 +12,15 @@ from engine.connectors import fields as config
 from engine.connectors import registry
 from engine.domain.roles import Permission
 from engine.errors import BluebookError, Invalid, Misconfigured
-from engine.services import setup
+from engine.ports_channels import Scoped
+from engine.services import authorise, setup
 from engine.services.connections import Table
 from webui import words
-from webui.states import connection
+from webui.states import connection, owner
 from webui.states.base import Book, on
 from webui.states.channels import channel_href
 from webui.states.connection import FieldView
+from webui.states.owner import OwnerQuestion
 from webui.states.suppliers import supplier_href
 
 PREFIX = "set."
@@ -41,10 +43,14 @@ class Adding(Book):
     connector: str = ""
     title: str = ""
     docs: str = ""
+    scopes: str = ""
     fields: list[FieldView] = []
     more_fields: list[FieldView] = []
     problem: str = ""
     untested: bool = False
+    asks_owner: bool = False
+    must_ask: bool = False
+    question: OwnerQuestion = OwnerQuestion()
     busy: bool = False
     ready: bool = False
 
@@ -59,6 +65,7 @@ class Adding(Book):
         # Beside the loop: every connector is loaded for its name, which takes a second the first time.
         self.connectors = await asyncio.to_thread(_connectors, table)
         self.connector = self.params.get("connector", "")
+        self.question, self.asks_owner, self.must_ask = OwnerQuestion(), False, False
         self.fields, self.more_fields, self.title, self.docs = [], [], "", ""
         if self.connector:
             try:
@@ -67,7 +74,9 @@ class Adding(Book):
                 self.problem, self.connector = words.sentence(error.message), ""
             else:
                 self.title, self.docs = kind.name, kind.docs_url
-                self.fields, self.more_fields = connection.parted(connection.field_views(kind, {}, prefix=PREFIX))
+                self.scopes = " ".join(kind.scopes) if isinstance(kind, Scoped) else ""
+                self.asks_owner, self.must_ask = authorise.asks_owner(kind), authorise.must_ask(kind, {})
+                self.fields, self.more_fields = connection.parted(_asked_for(kind))
         self.ready = True
 
     @on(Permission.CHANNELS, background=True)
@@ -82,12 +91,27 @@ class Adding(Book):
         made = await self._add("suppliers", form)
         return made and rx.redirect(supplier_href(made.code))
 
+    @on(Permission.CHANNELS, background=True)
+    async def take_answer(self, form: dict[str, Any]) -> Any:
+        """The channel that its owner let us into is there; its settings open."""
+        async with self:
+            by, self.problem = self.by, ""
+        try:
+            found = await owner.take(form, by)
+        except BluebookError as error:
+            async with self:
+                self.problem = words.sentence(error.message)
+            return None
+        async with self:
+            self.say(*owner.told(found))
+        return rx.redirect(channel_href(found.channel_id))
+
     async def _add(self, table: Table, form: dict[str, Any]) -> Any:
         given = connection.text_of(form)
         async with self:
-            by, slug = self.by, self.connector
+            by, slug, origin = self.by, self.connector, str(self.router.headers.origin)
             self.busy, self.problem, self.untested = True, "", False
-        said, made = "", None
+        said, made, question = "", None, OwnerQuestion()
         try:
             kind = connection.kind_of(table, slug)
             name, code = given.get("name", "").strip(), given.get("code", "").strip()
@@ -96,9 +120,12 @@ class Adding(Book):
                     "give it a name" if not name else "give it a code: a short word for lists, such as ACME", "name"
                 )
             values = config.read(kind, _own(given), {})
-            if "untested" not in given:
+            asking = table == "channels" and "owner" in given
+            if not asking and "untested" not in given:
                 said = await self._tried(table, slug, values)
-            if table == "channels":
+            if asking:
+                question = await owner.ask(slug, values, origin, by, name=name)
+            elif table == "channels":
                 made = await setup.add_channel(name, slug, values, by)
             else:
                 currency = given.get("currency", "").strip().upper() or "USD"
@@ -108,7 +135,7 @@ class Adding(Book):
                 self.problem = words.sentence(error.message)
         finally:
             async with self:
-                self.busy = False
+                self.busy, self.question = False, question
         if made is not None:
             async with self:
                 self.say(f"{made.name} is added{f': {said}' if said else ''}.", "good")
@@ -130,6 +157,18 @@ def _connectors(table: Table) -> list[ConnectorLink]:
         ConnectorLink(slug, connection.kind_of(table, slug).name, f"/{table}/new?connector={slug}")
         for slug in registry.available(table)
     ]
+
+
+def _asked_for(kind: Any) -> list[FieldView]:
+    """The connector's settings: what its owner is asked with stands among those it needs, what the yes brings is not typed."""
+    found = connection.field_views(kind, {}, prefix=PREFIX)
+    if not authorise.asks_owner(kind):
+        return found
+    brought = kind.authorise_gives if authorise.must_ask(kind, {}) else ()
+    needed = {f"{PREFIX}{name}" for name in kind.authorise_needs}
+    for one in found:
+        one.more = one.more and one.name not in needed
+    return [one for one in found if one.name.removeprefix(PREFIX) not in brought]
 
 
 def _own(given: dict[str, str]) -> dict[str, str]:

@@ -7,13 +7,14 @@ from typing import Any
 from engine.domain import conditions, money
 from engine.domain.roles import Permission
 from engine.errors import BluebookError, NotFound
-from engine.services import auto_trial, options, setup
+from engine.services import authorise, auto_trial, options, setup
 from engine.services.listings import ChannelView
 from webui import words
-from webui.states import connection
+from webui.states import connection, owner
 from webui.states.base import PAGES, Book, on
 from webui.states.channels import ChannelRow, Channels, channel_href, channel_of, row_of
 from webui.states.connection import FieldView, PartLink
+from webui.states.owner import OwnerQuestion
 
 PARTS = {"general": "General", "orders": "Orders", "alerts": "Alerts", "credentials": "Credentials"}
 PULLING = {
@@ -46,6 +47,8 @@ class ChannelSettings(Book):
     testing: bool = False
     connector_name: str = ""
     docs: str = ""
+    asks_owner: bool = False
+    question: OwnerQuestion = OwnerQuestion()
     _typed: dict[str, str] = {}
 
     @on(Permission.VIEW)
@@ -54,6 +57,7 @@ class ChannelSettings(Book):
         part = self.params.get("section", "general")
         self.part = part if part in PARTS else "general"
         self.trial = self.tested = self.problem = ""
+        self.question = OwnerQuestion()
         try:
             view = await self._view()
         except NotFound as error:
@@ -71,7 +75,7 @@ class ChannelSettings(Book):
     def _show(self, view: ChannelView) -> None:
         kind = connection.kind_of("channels", view.connector)
         self.row, self.connector_name, self.docs = row_of(view), kind.name, kind.docs_url
-        self.auto = view.auto_process
+        self.auto, self.asks_owner = view.auto_process, authorise.asks_owner(kind)
         limit = view.auto_limit
         self.values = {
             "limit": "" if limit is None else str(money.major(limit, view.auto_currency)),
@@ -198,6 +202,32 @@ class ChannelSettings(Book):
                 self.testing = False
         async with self:
             self.tested, self.tested_tone = said, tone
+
+    @on(Permission.CHANNELS)
+    async def ask_owner(self) -> None:
+        """The page shows where the channel's owner is asked anew; until the answer is there, all goes on as before."""
+        view, origin = await self._view(), str(self.router.headers.origin)
+        self.problem = ""
+        try:
+            self.question = await owner.ask(view.connector, {}, origin, self.by, channel_id=view.id)
+        except BluebookError as error:
+            self.problem = words.sentence(error.message)
+
+    @on(Permission.CHANNELS, background=True)
+    async def take_answer(self, form: dict[str, Any]) -> None:
+        """The channel has the access that its owner gave."""
+        async with self:
+            by, self.problem = self.by, ""
+        try:
+            found = await owner.take(form, by)
+        except BluebookError as error:
+            async with self:
+                self.problem = words.sentence(error.message)
+            return
+        async with self:
+            self.question, self.tested = OwnerQuestion(), ""
+            self.say(*owner.told(found))
+            self._show(await self._view())
 
     @on(Permission.CHANNELS)
     async def enable(self, yes: bool) -> None:
