@@ -18,10 +18,11 @@ from engine.domain.barcodes import gtin
 from engine.domain.issues import IssueCode
 from engine.errors import BluebookError, Invalid, NotFound, Unreadable
 from engine.ports_channels import HasListings, ListedItem
-from engine.services import catalog, listings, setup, suggest
+from engine.services import catalog, listings, settings_book, setup, suggest
 from engine.services.lifecycle import Actor
 from engine.services.outbox import Done, Job, Outcome
 
+WORKER = Actor("worker", "channel", "listings")
 SURE = 95.0
 """A proposal with so high a score may be taken over without a person looking at it."""
 LARGEST_PAGE = 500
@@ -109,8 +110,10 @@ class Taken(msgspec.Struct, frozen=True):
 # --- importing --------------------------------------------------------------------------------------------------------
 
 
-async def refresh(channel_id: int) -> Imported:
+async def refresh(channel_id: int, by: Actor = WORKER) -> Imported:
     """What the channel offers is in the database; what it does not offer any more is not, once all has been read.
+
+    That something is new or gone is in the blue book of settings, by which open pages learn of it too.
 
     Raises NotFound, Invalid where the channel cannot be asked, and what the connector raises.
     """
@@ -134,13 +137,19 @@ async def refresh(channel_id: int) -> Imported:
     async with db.transaction():
         gone = await db.run("DELETE FROM listed_items WHERE channel_id = ? AND seen_at < ?", channel_id, began)
         await db.run("UPDATE channels SET listings_at = ?, listings_error = '' WHERE id = ?", began, channel_id)
-    found = await db.row(
-        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN first_at >= ? THEN 1 ELSE 0 END), 0) FROM listed_items "
-        "WHERE channel_id = ?",
-        began, channel_id,
-    )  # fmt: skip
-    assert found is not None
-    return Imported(int(found[0]), int(found[1]), gone)
+        found = await db.row(
+            "SELECT COUNT(*), COALESCE(SUM(CASE WHEN first_at >= ? THEN 1 ELSE 0 END), 0) FROM listed_items "
+            "WHERE channel_id = ?",
+            began, channel_id,
+        )  # fmt: skip
+        assert found is not None
+        made = Imported(int(found[0]), int(found[1]), gone)
+        if made.new or made.gone:
+            await settings_book.note(
+                by, "channel:listings", f"{channel.name} offers {made.found}: {made.new} new, {made.gone} gone",
+                subject=f"channel {channel_id}", before={}, after=msgspec.structs.asdict(made),
+            )  # fmt: skip
+    return made
 
 
 async def _store(channel_id: int, items: Sequence[ListedItem]) -> None:

@@ -15,7 +15,7 @@ from engine.demo import catalogue
 from engine.errors import Invalid, NotAuthorised, NotFound, TryLater, Unreadable
 from engine.ports import ChannelLine, Raw
 from engine.ports_channels import ListedItem, ListedPage
-from engine.services import catalog, intake, offered, outbox, schedule, setup, tasks
+from engine.services import catalog, feed, intake, offered, outbox, schedule, setup, tasks
 from engine.services.offered import Imported
 from tests.support import scripted
 from tests.support.scripted import BY
@@ -100,6 +100,12 @@ async def test_all_pages_are_imported_and_what_is_gone_goes(stalls: Sequence[int
     Stall.shown["A"] = [item("1", "S-1b"), *[item(str(n), f"S-{n}") for n in (2, 3, 7)]]
     a_minute_later()
     assert await offered.refresh(stalls[0]) == Imported(4, 1, 2)
+    before = await feed.latest()
+    a_minute_later()
+    assert await offered.refresh(stalls[0]) == Imported(4, 0, 0)
+    told = [row[0] for row in await db.rows("SELECT message FROM audit_events WHERE tag LIKE '%:channel:listings'")]
+    assert [text.partition(": ")[2] for text in told] == ["5 new, 0 gone", "1 new, 2 gone"]
+    assert not (await feed.changes(before)).settings
     found = await db.rows("SELECT external_id, sku FROM listed_items ORDER BY external_id")
     assert [tuple(row) for row in found] == [("1", "S-1b"), ("2", "S-2"), ("3", "S-3"), ("7", "S-7")]
 

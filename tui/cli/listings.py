@@ -25,7 +25,7 @@ async def import_(channel: ChannelArg = None) -> Shown:
     lines, failed, found = [], [], {}
     for channel_id, name in [(view.id, view.name)] if view else [(one.channel_id, one.channel) for one in wanted]:
         try:
-            said_ = await offered.refresh(channel_id)
+            said_ = await offered.refresh(channel_id, by())
         except BluebookError as error:
             if view is not None:
                 raise
