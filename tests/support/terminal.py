@@ -7,20 +7,47 @@ async with at_desk(scene) as desk:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+import textual.app
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from engine.services.lifecycle import Actor
 from tui.app import BluebookApp
 from tui.screens.base import BookScreen
-from tui.screens.orders import OrdersScreen
+from tui.screens.orders import REST_SECONDS, OrdersScreen
+from tui.widgets.edit import PREVIEW_SECONDS
+from tui.widgets.filter import FOLLOW_SECONDS
 from tui.widgets.foot import Foot
+from tui.widgets.resolve import SEARCH_SECONDS
 
 DANA = Actor("dana", "person", "tui")
 TAP = 0.125
 """Seconds between two keys of a practised person; the app's clock is moved by it, nobody waits."""
+FRAME = 1 / 40
+FOLLOWS, RESTS = 0.02 + max(PREVIEW_SECONDS, FOLLOW_SECONDS, SEARCH_SECONDS), 0.02 + REST_SECONDS
+"""Seconds until the screen follows what was typed, and where the cursor rests."""
+
+
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Textual's pilot does not wait twice for a fiftieth of a second after each key, to see whether the process idles.
+
+    What a key asked for is waited for by name (``Desk._done``), which takes a thousandth.
+    """
+
+    async def soon(min_sleep: float = 0, max_sleep: float = 0) -> None:
+        await asyncio.sleep(0)
+
+    plain = textual.app.wait_for_idle
+    textual.app.wait_for_idle = soon
+    try:
+        yield
+    finally:
+        textual.app.wait_for_idle = plain
 
 
 class Desk:
@@ -38,14 +65,29 @@ class Desk:
         for key in keys:
             self.now += tap
             self.keys += 1
-            await self.pilot.press(key)
-            await self.settle()
+            with _at_once():
+                await self.pilot.press(key)
+            await self._done()
+        await asyncio.sleep(FOLLOWS if self._types else RESTS)
+        await self.settle()
 
     async def settle(self) -> None:
         """Every key is done with and drawn."""
         await self.app.idle()
         await self.pilot.pause()
         await self.app.idle()
+
+    async def _done(self) -> None:
+        """The last key is done with, and every widget has heard of it."""
+        await self.app.idle()
+        await self.pilot._wait_for_screen()
+        if not self._types:
+            await asyncio.sleep(FRAME)  # with the next frame the focus may go elsewhere
+        await self.app.idle()
+
+    @property
+    def _types(self) -> bool:
+        return isinstance(self.app.focused, (Input, TextArea))
 
     @property
     def page(self) -> BookScreen:
