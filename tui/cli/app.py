@@ -30,6 +30,7 @@ from tui.cli import (
     system,
     terminal,
     tokens,
+    up,
     users,
     web,
     webhooks,
@@ -70,6 +71,7 @@ system.register(root)
 backup.register(root)
 terminal.register(root)
 web.register(root)
+up.register(root)
 for noun in (
     orders,
     channels,

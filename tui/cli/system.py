@@ -34,21 +34,14 @@ def register_demo(root: Noun) -> None:
 async def init() -> Shown:
     """Make Bluebook's folder, key and database; safe to run again."""
     from engine import db as database
-    from engine import vault
-    from engine.services import listings, schedule, schema
+    from engine.services import listings
     from engine.settings import masked_url, settings
 
     conf = settings()
-    done = []
     file = sqlite_file(conf.database)
     fresh = file is not None and not _exists(file)
-    if not conf.secret_key:
-        made = not _exists(str(conf.home_path / "secret.key"))
-        path = vault.make_key_file()
-        done.append(f"{'made' if made else 'kept'} the key {path}: back it up, sealed credentials need it")
+    done, applied = await prepare()
     async with database.database():
-        applied = await schema.upgrade()
-        await schedule.ensure()
         channels, suppliers = await listings.channels(), await listings.suppliers()
     what = "made" if fresh else "brought up to date" if applied else "kept"
     done.append(f"{what} the database {masked_url(conf.database)}")
@@ -62,6 +55,24 @@ async def init() -> Shown:
             paper.line(f"  {step}")
 
     return Shown({"home": str(conf.home_path), "done": done, "applied": applied, "next": steps}, draw)
+
+
+async def prepare() -> tuple[list[str], list[str]]:
+    """Folder, key and database are there, as this version wants them: what was done for the key, and to the schema."""
+    from engine import db as database
+    from engine import vault
+    from engine.services import schedule, schema
+    from engine.settings import settings
+
+    conf, done = settings(), []
+    if not conf.secret_key:
+        made = not _exists(str(conf.home_path / "secret.key"))
+        path = vault.make_key_file()
+        done.append(f"{'made' if made else 'kept'} the key {path}: back it up, sealed credentials need it")
+    async with database.database():
+        applied = await schema.upgrade()
+        await schedule.ensure()
+    return done, applied
 
 
 def _exists(path: str) -> bool:
@@ -78,7 +89,7 @@ def _next_steps(channels: bool, suppliers: bool) -> list[str]:
         steps.append("bluebook suppliers add --help    connect a supplier")
     if channels and suppliers:
         steps.append("bluebook sync                    pull the orders now")
-    steps.append("bluebook worker                  do the work in the background")
+    steps.append("bluebook up                      do the work, with the web app and the API")
     steps.append("bluebook doctor                  see whether all is well")
     return steps
 
