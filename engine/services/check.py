@@ -65,6 +65,7 @@ class Seen(msgspec.Struct, frozen=True):
 async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = None) -> None:
     """Each order's drafts fit the plan, its Issues are those it has, and what may be sent by itself is queued."""
     open_cases = [case for case in cases if unsent_part(case)]
+    are_open = {id(case) for case in open_cases}
     if not open_cases:
         for case in cases:
             _close_all_checked(work, case)
@@ -74,7 +75,7 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
     waits = await _waits(open_cases)
     taken: dict[tuple[int, int], int] = {}
     for case in cases:
-        if case in open_cases:
+        if id(case) in are_open:
             seen = Seen(alike.get(case.order.likeness, []), waits.get(case.order.inbound_id or 0, ""))
             _check_one(work, case, catalog, seen, taken)
         else:

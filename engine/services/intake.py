@@ -15,7 +15,7 @@ from engine.domain import addresses
 from engine.errors import BluebookError, NotAuthorised, NotFound, StaleState, TryLater
 from engine.ports import Channel, ChannelOrder, ChannelState, Page
 from engine.ports_channels import Acknowledges, Scarce
-from engine.services import catalog, check, connections, inbox, lifecycle, merge
+from engine.services import catalog, check, connections, inbox, lifecycle, merge, settings_book
 from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, OrderRecord
 from engine.services.catalog import ChannelRow
 from engine.services.inbox import Stored
@@ -266,7 +266,9 @@ async def _save_known(
     taken = await _taken_numbers([channel.prefix + item.order.number for item in fresh])
     before = await inbox.previous(connector, [known[item.order.external_id][2] for item in changed])
     wants_word = isinstance(connector, Acknowledges)  # asked once, since Python takes its time for that
-    async with lifecycle.change([known[item.order.external_id][0] for item in changed], by=by) as work:
+    ids = [known[item.order.external_id][0] for item in changed]
+    async with lifecycle.change(ids, by=by) if ids else lifecycle.new(by=by) as work:
+        settings = await settings_book.head()
         cases = {case.order.external_id: case for case in work.cases}
         # Another worker may have stored a newer state before we had the lock: what changed since is against that one.
         newer = [case.order.inbound_id or 0 for case in work.cases if case.order.inbound_id not in before]
@@ -289,8 +291,16 @@ async def _save_known(
             if wants_word:
                 _acknowledge(work, case)
         await check.check(work, work.cases)
+        if not ids:
+            work.first_(lambda: _as_set_now(work, settings))
         work.finally_(lambda: _settle(work, items, known))
     return Pulled(new=len(fresh), changed=len(changed), same=same, order_ids=[case.order.id for case in work.cases])
+
+
+async def _as_set_now(work: Work, settings: int) -> None:
+    # Who saves a mapping has the waiting orders checked again, and these were not there to be found.
+    if await settings_book.head(hold=True) != settings:
+        await check.check(work, work.cases)
 
 
 async def _settle(work: Work, items: Sequence[Read], known: Mapping[str, tuple[int, str, int, int]]) -> None:

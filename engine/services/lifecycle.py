@@ -74,6 +74,7 @@ class Work:
         self._documents: list[tuple[bytes | None, PurchaseRecord]] = []
         self._jobs: list[outbox.NewJob] = []
         self._closed: list[tuple[int, str, str, int]] = []
+        self._first: list[Callable[[], Awaitable[None]]] = []
         self._last: list[Callable[[], Awaitable[None]]] = []
 
     def case(self, order_id: int) -> Case | None:
@@ -284,6 +285,10 @@ class Work:
         """A row is inserted at the end; ``values`` is called when every record has its id."""
         self._rows.append((table, columns, values))
 
+    def first_(self, action: Callable[[], Awaitable[None]]) -> None:
+        """The action runs as the first step of the transaction that saves, and may change the cases."""
+        self._first.append(action)
+
     def finally_(self, action: Callable[[], Awaitable[None]]) -> None:
         """The action runs as the last step of the same transaction, when every record has its id."""
         self._last.append(action)
@@ -316,7 +321,9 @@ class Work:
     # -- saving ---------------------------------------------------------------------------------------------------
 
     async def save(self) -> None:
-        """Everything is written; called once, at the end of ``change``."""
+        """Everything is written; called once, at the end of ``change`` or ``new``."""
+        for action in self._first:
+            await action()
         touched = [case for case in self.cases if _changed(case)]
         await writing.assign_all(touched)
         async with db.together():
@@ -477,3 +484,16 @@ async def rehearse(order_ids: Iterable[int], *, by: Actor) -> AsyncIterator[Work
     for case in work.cases:
         if _changed(case):
             _settle(work, case)
+
+
+@asynccontextmanager
+async def new(*, by: Actor) -> AsyncIterator[Work]:
+    """As ``change``, for orders that are new: there is nothing to lock, so the transaction begins when they are saved.
+
+    SQLite has one write lock, and making an order takes longer than writing it.
+    """
+    work = Work(by)
+    yield work
+    async with db.transaction():
+        await work.save()
+    recall.put_back(work.cases, new_ones=False)

@@ -10,6 +10,13 @@ from engine.services.lifecycle import EVENT_COLUMNS, Actor, encode, event_hash
 _LOCK = 727_001
 
 
+async def head(*, hold: bool = False) -> int:
+    """How many changes of settings there were; with ``hold`` there are no others before the present transaction ends."""
+    if hold and db.is_postgres():  # on SQLite nobody else writes in a transaction anyway
+        await db.rows("SELECT pg_advisory_xact_lock_shared(?)", _LOCK)
+    return int(await db.value("SELECT COALESCE(MAX(seq), 0) FROM audit_events WHERE order_id = 0") or 0)
+
+
 async def note(
     by: Actor, subject_action: str, message: str, *, subject: str, before: dict[str, Any], after: dict[str, Any]
 ) -> None:

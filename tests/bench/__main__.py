@@ -111,10 +111,16 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _intake(folder: Path, orders: int, postgres: bool) -> dict[str, Any]:
-    made = {"sqlite": asyncio.run(intake.run(f"sqlite:///{folder}/intake.db", f"sqlite:///{folder}/floor.db", orders))}
-    with _postgres(postgres) as ours, _postgres(postgres) as floor:
-        if ours and floor:
-            made["postgres"] = asyncio.run(intake.run(ours, floor, orders))
+    made: dict[str, Any] = {}
+    for processes in (1, 2):
+        home = folder / f"intake{processes}"
+        home.mkdir()
+        title = f"{processes} process{'es' if processes > 1 else ''}"
+        ours, floor = f"sqlite://{home}/intake.db", f"sqlite://{home}/floor.db"
+        made[f"sqlite, {title}"] = asyncio.run(intake.run(ours, floor, orders, home, processes))
+        with _postgres(postgres) as server, _postgres(postgres) as other:
+            if server and other:
+                made[f"postgres, {title}"] = asyncio.run(intake.run(server, other, orders, home, processes))
     return made
 
 

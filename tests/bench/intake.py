@@ -2,24 +2,36 @@
 
 Ours stores the raw payloads, reads them, checks, routes, drafts purchase orders, writes the hash-chained events, the search
 terms and the counters, and commits per page. The floor only inserts the rows that came out, and is spared the checking
-of foreign keys.
+of foreign keys. With several processes each takes in a channel of its own, as ``bluebook worker --processes`` does; the floor
+stays one connection.
+
+``python -m tests.bench.intake URL CHANNEL FILE`` is such a process.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 
-from engine import db
-from engine.demo.shop import Connection, furnish
+from engine import db, settings, vault
+from engine.demo import catalogue
+from engine.demo.shop import Connection, Shop, furnish
 from engine.demo.store import DemoStore
-from engine.services import catalog, inbox, intake, schema
+from engine.ports import Page, Raw
+from engine.services import catalog, intake, schema, setup
 from engine.services.lifecycle import Actor
+from tests.bench.pipeline import stop
 from workers.run import calm_collector
 
 BY = Actor("bench", "person")
@@ -30,34 +42,36 @@ TABLES = (
 )  # fmt: skip
 
 
-async def run(url: str, floor_url: str, orders: int) -> dict[str, Any]:
-    """Orders per second of ours and of the floor; both databases must exist and be empty."""
+async def run(url: str, floor_url: str, orders: int, folder: Path, processes: int = 1) -> dict[str, Any]:
+    """Orders per second of ours and of the floor; both databases must exist and be empty.
+
+    ``orders`` are those of each process, the first page of each uncounted. ``folder`` is for what the processes take in.
+    """
+    vault.make_key_file()
     async with db.database(url):
         await schema.upgrade()
-        pages, shop_channel = await _pages(orders + PAGE)
-        channel = (await catalog.channels())[shop_channel]
-        connector = await catalog.channel(shop_channel)
-        # The first page pays for tables that are loaded once a process: postal codes, currencies.
-        await intake.ingest(channel, connector, await inbox.store("channel", channel.id, pages.pop(0)), BY)
-        orders = sum(len(page.items) for page in pages)
-        calm_collector()
-        started = time.perf_counter()
-        for page in pages:
-            stored = await inbox.store("channel", channel.id, page)
-            await intake.ingest(channel, connector, stored, BY)
-        ours = time.perf_counter() - started
+        pages, shop = await _pages(orders + PAGE)
+        file = folder / "pages.msgpack"
+        file.write_bytes(
+            msgspec.msgpack.encode([[(raw.external_id, raw.body) for raw in page.items] for page in pages])
+        )
+        channels = [shop.channel_id, *[await _another(shop, n) for n in range(1, processes)]]
+        ours = await asyncio.to_thread(_taken_in, url, channels, file)
+        counted, whole = processes * sum(len(page.items) for page in pages[1:]), processes * (orders + PAGE)
         ready = await db.value("SELECT COUNT(*) FROM orders WHERE status = 'ready'")
-        if ready != orders + PAGE:
-            raise RuntimeError(f"{ready} of {orders + PAGE} orders became ready")
+        if ready != whole:
+            raise RuntimeError(f"{ready} of {whole} orders became ready")
         dumped = {table: await _dump(table) for table in TABLES}
         catalog_rows = {table: await _dump(table) for table in _CATALOG}
         await catalog.close_connectors()
     async with db.database(floor_url):
         await schema.upgrade()
-    # The floor has the first page's rows too, so its time is taken for that many orders.
-    floor = await _floor(floor_url, catalog_rows, dumped, orders + PAGE) * orders / (orders + PAGE)
+    orders = counted
+    # The floor has the first pages' rows too, so its time is taken for that many orders.
+    floor = await _floor(floor_url, catalog_rows, dumped, whole) * orders / whole
     return {
         "orders": orders,
+        "processes": processes,
         "rows": sum(len(rows) for _, rows in dumped.values()),
         "ours_per_s": orders / ours,
         "floor_per_s": orders / floor,
@@ -68,7 +82,64 @@ async def run(url: str, floor_url: str, orders: int) -> dict[str, Any]:
 _CATALOG = ("channels", "suppliers", "products", "shipping_methods")
 
 
-async def _pages(orders: int) -> tuple[list[Any], int]:
+async def _another(shop: Shop, number: int) -> int:
+    """One more channel that sells the same; its id."""
+    secret = {"url": "http://127.0.0.1:1", "consumer_key": "k", "consumer_secret": "s"}
+    made = await setup.add_channel(f"Store {number}", "woocommerce", secret, BY, prefix=f"S{number}-")
+    for listing in catalogue.LISTINGS:
+        await setup.map_sku(made.id, listing.sku, dict(listing.components), BY, title=listing.title, recheck=False)
+    for row in await db.rows("SELECT m.rate, m.supplier_id, t.code FROM shipping_mappings m JOIN shipping_methods t "
+                             "ON t.id = m.method_id WHERE m.channel_id = ?", shop.channel_id):  # fmt: skip
+        await setup.map_shipping(made.id, row[0], row[1], row[2], BY, recheck=False)
+    return made.id
+
+
+def _taken_in(url: str, channels: Sequence[int], file: Path) -> float:
+    """Seconds until each channel's process has taken in its pages; all begin together."""
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipes["env"] = {**os.environ, "BLUEBOOK_HOME": settings.settings().home, "BLUEBOOK_LOG_LEVEL": "WARNING"}
+    children = [
+        subprocess.Popen([sys.executable, "-m", "tests.bench.intake", url, str(channel), str(file)], **pipes)
+        for channel in channels
+    ]
+    try:
+        for child in children:
+            assert child.stdout is not None
+            if child.stdout.readline() != b"ready\n":
+                raise RuntimeError("a process did not begin")
+        started = time.perf_counter()
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write(b"\n")
+            child.stdin.flush()
+        codes = [child.wait() for child in children]
+        took = time.perf_counter() - started
+        if any(codes):
+            raise RuntimeError(f"the processes ended with {codes}")
+        return took
+    finally:
+        for child in children:
+            stop(child)
+
+
+async def take_in(url: str, channel_id: int, file: Path) -> None:
+    """The pages are orders of the channel: the first at once, the others once a line has come."""
+    read = msgspec.msgpack.decode(file.read_bytes(), type=list[list[tuple[str, bytes]]])
+    pages = [Page(tuple(Raw(external_id, body) for external_id, body in items)) for items in read]
+    async with db.database(url):
+        await db.spare_memory()
+        channel, connector = (await catalog.channels())[channel_id], await catalog.channel(channel_id)
+        # The first page pays for tables that are loaded once a process: postal codes, currencies.
+        await intake.take_page(channel, connector, pages.pop(0), BY)
+        calm_collector()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for page in pages:
+            await intake.take_page(channel, connector, page, BY)
+        await catalog.close_connectors()
+
+
+async def _pages(orders: int) -> tuple[list[Any], Shop]:
     store = DemoStore(seed=3)
     url = await store.start()
     try:
@@ -90,7 +161,7 @@ async def _pages(orders: int) -> tuple[list[Any], int]:
                 break
         items = list(raws.values())
         pages = [type(page)(items=tuple(items[i : i + PAGE])) for i in range(0, len(items), PAGE)]
-        return pages, shop.channel_id
+        return pages, shop
     finally:
         await store.stop()
 
@@ -146,3 +217,7 @@ async def _floor_postgres(url: str, first: dict[str, Any], dumped: dict[str, Any
     took = time.perf_counter() - started
     await conn.close()
     return took
+
+
+if __name__ == "__main__":
+    asyncio.run(take_in(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))

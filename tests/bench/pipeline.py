@@ -38,8 +38,9 @@ def stop(child: subprocess.Popen[bytes]) -> None:
     """It is gone."""
     child.kill()
     child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 async def run(url: str, home: Path, orders: int) -> dict[str, Any]:
