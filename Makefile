@@ -25,7 +25,7 @@ web: $(STAMP)  ## Build the web app's front end, if it is not that of these sour
 	@$(BIN)/python -m webui.build
 
 test: $(STAMP)  ## Run the whole suite: unit, integration, faults, the real stores
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
 	$(BIN)/python -m pytest -n 2 -m faults $(ARGS)
 
 test-stores: $(STAMP)  ## Only the tests against real stores from npm

@@ -40,6 +40,7 @@ AXE = {
 }
 SETUP = Actor("setup", "person", "test")
 START_SECONDS = 90.0
+expect.set_options(timeout=10_000)  # three test processes share two cores
 LOOKS = ((1280, "light"), (390, "dark"), (320, "light"))
 NARROWEST = 320
 
@@ -249,7 +250,7 @@ async def tab(
     context: BrowserContext = await chromium.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(15_000)
     await context.add_init_script(_KEEP_SOCKETS)
     if role is not None:
         token = await person(role, name)

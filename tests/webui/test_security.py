@@ -11,12 +11,14 @@ import httpx
 import pytest
 from starlette.routing import Mount, Route
 
+from engine import db
 from engine.domain.roles import Role
 from engine.services import accounts, attempts, invitations, sessions
 from tests.support import web
 from tests.support.scene import Opened, Scene
 from tests.support.web import SETUP, Site
 from tests.support.wire import handshake
+from webui import letting_in
 from webui.config import DIST
 from webui.gate import COOKIE, MOST_FORM_BYTES, OPEN, OPEN_BELOW
 from webui.pages import every_page
@@ -58,7 +60,8 @@ def downloads() -> list[tuple[str, str]]:
     """Every route of ours with somebody's data, beside the pages: (method, path)."""
     found = []
     for route in make_routes().routes:
-        if isinstance(route, Route) and route.path not in OPEN and not route.path.startswith(OPEN_BELOW):
+        others = (*OPEN, letting_in.PATH)
+        if isinstance(route, Route) and route.path not in others and not route.path.startswith(OPEN_BELOW):
             path = re.sub(r"\{[^}]*\}", "1", route.path)
             found += [(method, path) for method in sorted(route.methods or {"GET"}) if method != "HEAD"]
     return found
@@ -134,7 +137,20 @@ async def test_files_with_data_are_not_for_pages_of_other_sites(scene: Scene, si
 
 async def test_the_gate_knows_downloads_by_the_routes_there_are() -> None:
     assert all(is_download(path) for _, path in downloads())
-    assert not any(map(is_download, ("/orders", "/login", "/static/bluebook.css", "/invitation/x", "/")))
+    assert not any(
+        map(is_download, ("/orders", "/login", "/static/bluebook.css", "/invitation/x", letting_in.PATH, "/"))
+    )
+
+
+async def test_what_a_channel_sends_back_does_nothing_that_was_not_asked(scene: Scene, site: Site) -> None:
+    with client(site, await web.person(Role.ADMIN)) as asking, client(site) as nobody:
+        before = await db.value("SELECT COUNT(*) FROM audit_events")
+        for headers in FOREIGN:
+            answer = asking.get(f"{letting_in.PATH}?state=x&code=y", headers=headers)
+            assert (answer.status_code, "answers no question" in answer.text) == (400, True)
+            assert asking.post(letting_in.PATH, headers=headers).status_code == httpx.codes.FORBIDDEN
+        assert nobody.get(letting_in.PATH, headers=OURS).status_code == httpx.codes.UNAUTHORIZED
+        assert await db.value("SELECT COUNT(*) FROM audit_events") == before
 
 
 @pytest.mark.parametrize(
