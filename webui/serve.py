@@ -40,10 +40,17 @@ def _configure() -> None:
     RegistrationContext.ensure_context()._set_config(config.make_config())
 
 
+def not_built() -> str:
+    """Why there is nothing to serve; "" where the front end is that of these sources."""
+    if (config.DIST / "build" / "client" / "index.html").is_file() and not _is_checkout_and_stale():
+        return ""
+    return "the web app's front end is not built, or not from these sources: `make web` builds it"
+
+
 def make_app(public_url: str = "", proxy_hops: int = 0) -> Any:
     """The whole app, behind its gate; the database must be open here. Raises Misconfigured where no front end was built."""
-    if not (config.DIST / "build" / "client" / "index.html").is_file() or _is_checkout_and_stale():
-        raise Misconfigured("the web app's front end is not built, or not from these sources: `make web` builds it")
+    if why_not := not_built():
+        raise Misconfigured(why_not)
     _configure()
     from webui.app import app
     from webui.gate import Gate

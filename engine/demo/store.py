@@ -71,7 +71,7 @@ class DemoStore:
     async def start(self, port: int = 0) -> str:
         """The store answers on loopback; returns its address."""
         self._leaving.clear()
-        self._runner = runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=1.0)
+        self._runner = runner = web.ServerRunner(web.Server(self.serve, access_log=None), shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -102,7 +102,7 @@ class DemoStore:
         """
         rng = rng or self.rng
         listings = [BY_SKU[sku] for sku in skus] if skus else LISTINGS
-        end, placed = self._now(), []
+        end, placed = self.now(), []
         for i in range(n):
             at = end - int(spread * (n - 1 - i) / n)
             order_id = self.book.next_id()
@@ -122,12 +122,12 @@ class DemoStore:
                 self.orders[order_id][name] |= value
             else:
                 self.orders[order_id][name] = value
-        self.book.touch(order_id, self._now())
+        self.book.touch(order_id, self.now())
 
     def set_status(self, order_id: int, status: str) -> None:
         """The order has this status, as a clerk would set it."""
-        self.book.set_status(order_id, status, self._now())
-        self.book.touch(order_id, self._now())
+        self.book.set_status(order_id, status, self.now())
+        self.book.touch(order_id, self.now())
 
     def cancel(self, order_id: int) -> None:
         """The order is cancelled."""
@@ -138,7 +138,7 @@ class DemoStore:
         if pieces is None and amount is None:
             pieces = {line["id"]: line["quantity"] for line in self.orders[order_id]["line_items"]}
             amount = store_orders.cents(self.orders[order_id]["total"])
-        record = self.book.refund(order_id, pieces or {}, amount, "", self._now())
+        record = self.book.refund(order_id, pieces or {}, amount, "", self.now())
         return int(record["id"])
 
     # --- what can be asserted ----------------------------------------------------------------------------------------
@@ -176,10 +176,12 @@ class DemoStore:
 
     # --- serving -----------------------------------------------------------------------------------------------------
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """What time it is there, in seconds."""
         return clock.micros(clock.now()) // 1_000_000
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to any request."""
         body = await request.read()
         try:
             if request.path.startswith("/demo/"):
@@ -212,7 +214,7 @@ class DemoStore:
         critical = ApiError(500, "internal_server_error", "There has been a critical error on this website.")
         if fault is StoreFault.ERROR_BEFORE:
             raise critical
-        answer = self._api.do(route, order_id, request.query, body, self._now())
+        answer = self._api.do(route, order_id, request.query, body, self.now())
         if fault is StoreFault.ERROR_AFTER:
             raise critical
         if fault is StoreFault.DROP_AFTER and request.transport is not None:

@@ -110,7 +110,8 @@ def _people(rng: random.Random) -> tuple[dict[str, str], dict[str, str]]:
     return shipping | {"email": f"{mail}{rng.randint(1, 999)}@example.com", "phone": phone}, shipping
 
 
-def _line(line_id: int, listing: DemoListing, quantity: int, percent_off: int, tax_percent: int) -> dict[str, Any]:
+def line_item(line_id: int, listing: DemoListing, quantity: int, percent_off: int, tax_percent: int) -> dict[str, Any]:
+    """A line as the API shows it; the percentages are whole."""
     subtotal = listing.price * quantity
     total = subtotal - subtotal * percent_off // 100
     return {
@@ -151,7 +152,7 @@ def make(
     chosen = rng.sample(listings, min(len(listings), rng.choices((1, 2, 3, 4), (45, 30, 17, 8))[0]))
     counts = rng.choices((1, 2, 3, 6), (70, 20, 7, 3), k=len(chosen))
     lines = [
-        _line(order_id * 10 + i, listing, count, percent_off, tax_percent)
+        line_item(order_id * 10 + i, listing, count, percent_off, tax_percent)
         for i, (listing, count) in enumerate(zip(chosen, counts, strict=True))
     ]
     (rate,) = rng.choices(tuple(SHIPPING_RATES), (50, 35, 15))

@@ -19,7 +19,7 @@ from engine.services.outbox import NewJob
 
 TOGETHER = 256  # calls in one commit at most, so that the write lock is never held for long
 _MAX_ID = 100
-_READ_AGAIN = "a webhook: the orders it names were read again from the channel"
+_READ_AGAIN = "a webhook, which is never read as an order: the orders it names are read from the channel"
 
 _log = structlog.get_logger(__name__)
 
@@ -94,7 +94,7 @@ async def _payloads(kind: Kind, source_id: int, raws: Sequence[Raw]) -> list[New
 async def _refreshes(kind: Kind, source_id: int, calls: Sequence[Arrived]) -> list[NewJob]:
     # The call is kept as it came, under its delivery, and never read as an order: that is fetched as it is by then.
     told = {f"webhook {one.hook.delivery_id} {' '.join(one.hook.refresh)}": one for one in calls}
-    raws = {key: Raw(f"webhook:{','.join(one.hook.refresh)}", one.body) for key, one in told.items()}
+    raws = {key: Raw(f"{inbox.WEBHOOK}{','.join(one.hook.refresh)}", one.body) for key, one in told.items()}
     fresh = await inbox.store_unread(kind, source_id, raws, _READ_AGAIN)
     names = sorted({name for key in fresh for name in told[key].hook.refresh})
     return [

@@ -13,6 +13,8 @@ from engine import clock, db
 from engine.errors import BluebookError, Invalid, NotFound
 from engine.ports import Channel, ChannelOrder, Page, Raw
 
+WEBHOOK = "webhook:"
+"""Begins the external id of a webhook's body; the ids of the orders it names follow, with commas between."""
 log = structlog.get_logger(__name__)
 
 Kind = Literal["channel", "supplier"]
@@ -118,6 +120,19 @@ async def settle(rows: Sequence[tuple[int, str, str, str, int | None]]) -> None:
         "attempts = attempts + 1 WHERE id = ?",
         [(state, reason[:2000], field[:200], order_id, now, row_id) for row_id, state, reason, field, order_id in rows],
     )
+
+
+async def outdated(kind: Kind, source_id: int, taken: Mapping[str, int]) -> list[tuple[int, str, str, str, int | None]]:
+    """What is parked of these documents and older than the payload given, as ``settle`` takes it: nobody is to look at it."""
+    found = await db.rows_among(
+        "SELECT id, external_id FROM inbound_messages WHERE state IN ('stored', 'parked') AND state = 'parked' "
+        "AND source = ? AND source_id = ? AND external_id",
+        list(taken), kind, source_id,
+    )  # fmt: skip
+    return [(int(r[0]), "superseded", _TAKEN_IN, "", None) for r in found if int(r[0]) < taken[r[1]]]
+
+
+_TAKEN_IN = "what came of it later was taken in"
 
 
 class InboxRow(msgspec.Struct, frozen=True):

@@ -263,6 +263,7 @@ async def _save_known(
             async with db.transaction():
                 await inbox.settle([(i.stored.id, "done", "", "", known[i.order.external_id][0]) for i in unsettled])
         return Pulled(same=same)
+    outdated = await inbox.outdated("channel", channel.id, {i.order.external_id: i.stored.id for i in fresh + changed})
     taken = await _taken_numbers([channel.prefix + item.order.number for item in fresh])
     before = await inbox.previous(connector, [known[item.order.external_id][2] for item in changed])
     wants_word = isinstance(connector, Acknowledges)  # asked once, since Python takes its time for that
@@ -293,7 +294,7 @@ async def _save_known(
         await check.check(work, work.cases)
         if not ids:
             work.first_(lambda: _as_set_now(work, settings))
-        work.finally_(lambda: _settle(work, items, known))
+        work.finally_(lambda: _settle(work, items, known, outdated))
     return Pulled(new=len(fresh), changed=len(changed), same=same, order_ids=[case.order.id for case in work.cases])
 
 
@@ -303,12 +304,14 @@ async def _as_set_now(work: Work, settings: int) -> None:
         await check.check(work, work.cases)
 
 
-async def _settle(work: Work, items: Sequence[Read], known: Mapping[str, tuple[int, str, int, int]]) -> None:
+async def _settle(
+    work: Work, items: Sequence[Read], known: Mapping[str, tuple[int, str, int, int]],
+    outdated: Sequence[tuple[int, str, str, str, int | None]],
+) -> None:  # fmt: skip
     orders = {external_id: row[0] for external_id, row in known.items()}
     orders |= {case.order.external_id: case.order.id for case in work.cases}
-    await inbox.settle(
-        [(i.stored.id, "done", "", "", orders[i.order.external_id]) for i in items if i.stored.state != "done"]
-    )
+    done = [(i.stored.id, "done", "", "", orders[i.order.external_id]) for i in items if i.stored.state != "done"]
+    await inbox.settle([*done, *outdated])
 
 
 async def _known(channel_id: int, external_ids: Sequence[str]) -> dict[str, tuple[int, str, int, int]]:
@@ -384,6 +387,8 @@ async def replay(row_id: int, by: Actor) -> str:
     """A payload is read again as it was received; a sentence on what became of it."""
     row, raw = await inbox.show(row_id)
     channel, connector = await _channel(row.source_id), await catalog.channel(row.source_id)
+    if row.external_id.startswith(inbox.WEBHOOK):
+        return await _read_again(channel, connector, row, by)
     stored = Stored(row.id, raw, "stored", True)
     pulled, _ = await ingest(channel, connector, [stored], by)
     if pulled.parked:
@@ -391,6 +396,16 @@ async def replay(row_id: int, by: Actor) -> str:
         return f"still parked: {again.reason}"
     what = "a new order" if pulled.new else "a changed order" if pulled.changed else "nothing new"
     return f"payload {row_id}: {what}"
+
+
+async def _read_again(channel: ChannelRow, connector: Channel, row: inbox.InboxRow, by: Actor) -> str:
+    ids = row.external_id.removeprefix(inbox.WEBHOOK).split(",")
+    page = await connector.pull_ids(ids)
+    pulled, _ = await take_page(channel, connector, page, by)
+    if not page.items and not page.rejected:
+        return f"payload {row.id} is a webhook: {channel.name} has no order {', '.join(ids)}"
+    found = f"{pulled.new} new, {pulled.changed} changed, {pulled.same} as before, {pulled.parked} parked"
+    return f"payload {row.id} is a webhook: what it names was read from {channel.name}: {found}"
 
 
 async def run_poll_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:

@@ -12,7 +12,6 @@ import contextlib
 import csv
 import random
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -32,7 +31,7 @@ from engine.transports.http import HttpClient
 from tests.bench.pipeline import resident, start, stop
 
 BY = Actor("bench", "person")
-KINDS = (*stall.kinds(), "woocommerce", "file")
+KINDS = (*stall.kinds(), "file")
 POLLS = 50
 """So many polls at most, where a channel lets itself be asked too seldom for all of it at once."""
 
@@ -94,12 +93,7 @@ def _channel(kind: str, home: Path, orders: int) -> Iterator[Connection]:
         _write(folder / "orders.csv", orders)
         yield Connection("file", {"folder": str(folder), "settle_seconds": 0})
         return
-    child: subprocess.Popen[bytes]
-    if kind == "woocommerce":
-        child, told = start("engine.demo.store", "--orders", str(orders), "--seed", "5", "--spread", "500000")
-        settings = {name: told[name] for name in ("url", "consumer_key", "consumer_secret")}
-    else:
-        child, settings = start("tests.bench.polls", kind, str(orders))
+    child, settings = start("tests.bench.polls", kind, str(orders))
     try:
         yield Connection(kind, settings)
     finally:

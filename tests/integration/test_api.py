@@ -21,7 +21,7 @@ import pytest
 
 from engine import clock, db
 from engine.api import app
-from engine.services import catalog, inbox, intake, outbox, setup, tasks
+from engine.services import catalog, inbox, intake, outbox, receive, setup, tasks
 from engine.settings import settings
 from tests.support.world import PERSON, World, world
 
@@ -228,6 +228,20 @@ async def test_many_webhooks_about_an_order_are_one_look_at_it(client: Client, t
         assert await count("outbox", "task = 'channels.refresh'") == 3
         await tasks.drain()
         assert await count("orders") == 3
+
+
+async def test_a_webhook_that_was_kept_is_read_again_by_asking_the_channel(client: Client, tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        channel, _ = await trust(w)
+        [number] = w.store.place(1, rng=w.random)
+        assert await client.webhook(channel, number, "d1", note="as it came") == 200
+        assert await client.webhook(channel, 999_999, "d2") == 200
+        rows = await db.rows("SELECT id FROM inbound_messages WHERE state = 'ignored' ORDER BY id")
+        kept, lost = (int(row[0]) for row in rows)
+        assert b"as it came" in (await inbox.show(kept))[1].body
+        assert "1 new" in await receive.replay(kept, PERSON)
+        assert "has no order 999999" in await receive.replay(lost, PERSON)
+        assert (await count("orders"), await inbox.parked()) == (1, [])
 
 
 async def test_a_paused_channel_is_not_read_and_its_webhooks_are_still_answered(client: Client, tmp_path: Path) -> None:

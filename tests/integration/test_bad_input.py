@@ -90,6 +90,20 @@ async def test_each_bad_order_is_parked_with_its_field_and_the_page_goes_on(data
         assert len(await inbox.parked()) == len(BAD) + 1
 
 
+async def test_what_was_parked_needs_nobody_once_the_order_has_come_well(database: str, tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        good, other = await _raws(w, 2)
+        bad, worse = (_changed(good, _set(currency=code)) for code in ("QQQ", "ZZZ"))
+        lost = _changed(other, _set(currency="QQQ"))
+        assert (await _take(w, [bad, lost])).parked == 2
+        assert (await _take(w, [good])).new == 1
+        assert [row.external_id for row in await inbox.parked()] == [other.external_id]
+        assert (await _take(w, [worse])).parked == 1  # it came later, so somebody is to look
+        first = await db.value("SELECT id FROM inbound_messages WHERE state = 'superseded'")
+        assert await receive.replay(int(first), PERSON) == f"still parked: {(await inbox.show(int(first)))[0].reason}"
+        assert {row.external_id for row in await inbox.parked()} == {good.external_id, other.external_id}
+
+
 async def test_a_parked_order_goes_in_when_it_is_replayed_after_the_cause_is_gone(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

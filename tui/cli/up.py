@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import signal
 import sys
 import time
@@ -57,7 +58,10 @@ def register(root: Noun) -> None:
             _say("up", "brought the database up to this version")
         hops = ["--proxy-hops", str(proxy_hops)] if proxy_hops else []
         parts = [Part("worker", ["worker", "--processes", str(processes)])]
-        if web:
+        why_not = importlib.import_module("webui.serve").not_built() if web else ""
+        if why_not:
+            _say("web", f"left out: {why_not}")
+        elif web:
             called = ["--public-url", public_url] if public_url else []
             parts.append(Part("web", ["web", "--host", host, "--port", str(port), *called, *hops]))
         if api:

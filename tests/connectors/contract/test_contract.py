@@ -23,12 +23,11 @@ from engine.errors import BluebookError, TryLater, Unreadable
 from engine.ports import ChannelOrder, ChannelState, Page, Parcel, Payment, Raw
 from tests.connectors.contract.file import FileSim
 from tests.connectors.contract.vendure import VendureSim
-from tests.connectors.contract.woocommerce import WooCommerceSim
 
 
 def simulators() -> dict[str, type[ChannelSim]]:
     """Every demo channel by its connector's slug: those of the demo, found by looking, and those made of older fakes."""
-    found: dict[str, type[ChannelSim]] = {sim.slug: sim for sim in (FileSim, VendureSim, WooCommerceSim)}
+    found: dict[str, type[ChannelSim]] = {sim.slug: sim for sim in (FileSim, VendureSim)}
     for info in pkgutil.iter_modules(channels.__path__):
         module = importlib.import_module(f"{channels.__name__}.{info.name}")
         for value in vars(module).values():

@@ -1,4 +1,4 @@
-"""The demo store of WooCommerce, driven as every demo channel is."""
+"""WooCommerce as a demo channel: the demo's own store, driven as every demo channel is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from engine.demo import store_orders
-from engine.demo.catalogue import LISTINGS
+from engine.demo.catalogue import BY_SKU, LISTINGS
 from engine.demo.channels.base import ChannelSim, Handler, Sale, SimParcel
 from engine.demo.store import DemoStore
 from engine.domain import money
@@ -26,7 +26,7 @@ class _Store(DemoStore):
         super().__init__(zone=1)
         self._sim = sim
 
-    def _now(self) -> int:
+    def now(self) -> int:
         return int(self._sim.moment().timestamp())
 
 
@@ -63,7 +63,7 @@ class WooCommerceSim(ChannelSim):
 
         items = []
         for place, line in enumerate(sale.lines):
-            item = store_orders._line(order_id * 10 + place, LISTINGS[0], line.quantity, 0, 0)
+            item = store_orders.line_item(order_id * 10 + place, BY_SKU.get(line.sku, LISTINGS[0]), line.quantity, 0, 0)
             total = amount(line.unit_price * line.quantity)
             item |= {"name": line.title, "sku": line.sku, "subtotal": total, "total": total, "price": line.unit_price}
             items.append(item)
@@ -80,8 +80,8 @@ class WooCommerceSim(ChannelSim):
             "discount_total": amount(0), "customer_note": sale.note, "shipping": _address(sale.ship_to),
             "billing": {**_address(sale.ship_to), "email": sale.email},
         }  # fmt: skip
-        self.store.book.add(order, self.store._now())
-        store_orders.stamp(order, "date_modified", self.store._now(), self.store.book.zone)
+        self.store.book.add(order, self.store.now())
+        store_orders.stamp(order, "date_modified", self.store.now(), self.store.book.zone)
         return str(order_id)
 
     def cancel(self, external_id: str) -> None:
@@ -130,7 +130,7 @@ class WooCommerceSim(ChannelSim):
         return [("*", "/{path:.*}", "api", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.Response:
-        answer = await self.store._serve(request)
+        answer = await self.store.serve(request)
         assert isinstance(answer, web.Response)
         return answer
 
