@@ -177,7 +177,9 @@ _INSTEAD = "cancel it, or ask the supplier for a change"
 def _line(case: Case, position: int) -> LineRecord:
     found = next((line for line in case.lines if line.position == position), None)
     if found is None:
-        raise Invalid(f"order {case.order.number} has lines 1 to {len(case.lines)}, and no line {position}", "line")
+        raise Invalid(
+            f"order {case.order.number} has lines 1 to {len(case.lines)}, and no line {position}", f"line.{position}"
+        )
     return found
 
 
@@ -272,7 +274,10 @@ async def _supplier(work: Work, case: Case, line: LineRecord, supplier: int | st
     sent, names = _sent(case, line)
     if sent and sent >= line.quantity - line.cancel_asked:
         raise Refused(f"{line.sku} of order {case.order.number} is already sent in {names}: {_INSTEAD}")
-    chosen = await resolve.offering(case, [line], supplier) if supplier else None
+    try:
+        chosen = await resolve.offering(case, [line], supplier) if supplier else None
+    except Invalid as error:
+        raise Invalid(error.message, _field(line, "supplier")) from error
     work.put(case, line, supplier_id=chosen)
 
 
@@ -282,7 +287,7 @@ async def _method(work: Work, case: Case, key: str, supplier: int | None, code: 
     if po is None and any(po.state in COMMITTED for po in ours):
         raise Refused(f"{_names(ours)} of order {case.order.number} is already sent: {_INSTEAD}")
     if po is None:
-        raise Invalid(f"nothing of order {case.order.number} is to be sent as, or by, {key!r}", "methods")
+        raise Invalid(f"nothing of order {case.order.number} is to be sent as, or by, {key!r}", f"methods.{key}")
     if not code:
         work.put(case, po, method_chosen=False)
         return
@@ -292,5 +297,5 @@ async def _method(work: Work, case: Case, key: str, supplier: int | None, code: 
     chosen = next((r[1] for r in offered if r[0] == code), None)
     if chosen is None:
         listed = ", ".join(r[0] for r in offered) or "none yet"
-        raise Invalid(f"there is no method {code!r} for {po.po_number}; the supplier offers {listed}", "methods")
+        raise Invalid(f"there is no method {code!r} for {po.po_number}; the supplier offers {listed}", f"methods.{key}")
     work.put(case, po, method_id=int(chosen), method_chosen=True)

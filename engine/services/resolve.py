@@ -184,7 +184,8 @@ def changed_address(address: addresses.Address, fields: Mapping[str, str]) -> ad
     unknown = [name for name in fields if name not in address.__struct_fields__]
     if unknown or not fields:
         names = ", ".join(address.__struct_fields__)
-        raise Invalid(f"an address has no field {', '.join(unknown) or '(none given)'}; it has {names}", "ship_to")
+        field = f"ship_to.{unknown[0]}" if unknown else "ship_to"
+        raise Invalid(f"an address has no field {', '.join(unknown) or '(none given)'}; it has {names}", field)
     wrong = [name for name, value in fields.items() if not isinstance(value, str)]
     if wrong:
         raise Invalid(f"{wrong[0]} of an address is text", f"ship_to.{wrong[0]}")

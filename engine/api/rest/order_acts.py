@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from engine.api.rest.reading import Id
 from engine.api.rest.table import Call, route
 from engine.domain.roles import Permission
 from engine.domain.scopes import Scope
-from engine.errors import NotFound, Refused
+from engine.errors import Invalid, NotFound, Refused
 from engine.services import cancel, edit, hold, preview, process
 from engine.services.edit import Diff
 from engine.services.resolving import OpenIssue
@@ -100,6 +101,25 @@ class OrderChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         for name in ("quantities", "skus", "suppliers"):
             values[name] = {int(position): value for position, value in values[name].items()}
         return edit.Changes(**values)
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """What is wrong within is said of the input it came in."""
+        try:
+            yield
+        except Invalid as error:
+            raise Invalid(error.message, self._input(error.field or "")) from error
+
+    def _input(self, field: str) -> str:
+        head, _, rest = field.partition(".")
+        if head == "ship_to":
+            return f"address.{rest}" if rest else "address"
+        if head != "line":
+            return field
+        position, _, what = rest.partition(".")
+        inputs = {"quantity": "quantities", "sku": "skus", "supplier": "suppliers"}
+        where = inputs.get(what) or next((name for name in inputs.values() if position in getattr(self, name)), "")
+        return f"{where}.{position}"
 
 
 class Edited(msgspec.Struct, frozen=True):
@@ -203,7 +223,8 @@ async def edit_order(call: Call, order_id: Id, body: OrderChanges) -> Edited:
 
     If-Match is the ETag of the order as it was read; `*` edits it whatever it is.
     """
-    found = await edit.apply(order_id, body.changes(), call.by, body.reason, version=_seen(call))
+    with body.named():
+        found = await edit.apply(order_id, body.changes(), call.by, body.reason, version=_seen(call))
     call.answered["ETag"] = (await _tagged(call, order_id))["ETag"]
     return msgspec.convert(msgspec.structs.asdict(found), Edited, from_attributes=True)
 
@@ -230,7 +251,8 @@ def _seen(call: Call) -> int | None:
 
 async def preview_edit(call: Call, order_id: Id, body: OrderChanges) -> Preview:
     """See what an edit would change, with all that follows from it; nothing is saved."""
-    return Preview(await edit.preview(order_id, body.changes()))
+    with body.named():
+        return Preview(await edit.preview(order_id, body.changes()))
 
 
 _WRITE = Scope.ORDERS_WRITE

@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec import Meta
 from multidict import MultiMapping
 
+from engine.api.rest import at_fault
 from engine.api.rest.problems import Trouble
 from engine.api.rest.table import Route
 
@@ -97,7 +98,7 @@ def _query(kind: Any, given: MultiMapping[str]) -> Any:
     try:
         found = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _wrong(error) from error
+        raise at_fault.trouble(error, values, lambda some: msgspec.convert(some, kind, strict=False)) from error
     naive = {
         name: value.replace(tzinfo=UTC)
         for name in values
@@ -118,21 +119,17 @@ def _said(name: str, text: str, kind: Any) -> str:
 
 def _body(route: Route, content_type: str, raw: bytes) -> Any:
     if content_type not in route.takes:
-        raise Trouble("unsupported-type", f"the body is to be {' or '.join(route.takes)}, not {content_type[:80]}")
+        given = f"not {content_type[:80]}" if content_type else "and the request has no Content-Type that says so"
+        raise Trouble("unsupported-type", f"the body is to be {' or '.join(route.takes)}, {given}")
     if route.body is bytes:
         return raw
     try:
         found = msgspec.json.decode(raw, type=route.body)
     except msgspec.ValidationError as error:
-        raise _wrong(error) from error
+        said = msgspec.json.decode(raw)
+        raise at_fault.trouble(error, said, lambda some: msgspec.convert(some, route.body, str_keys=True)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Trouble("malformed", f"the body is not JSON: {error}") from error
-    if b"\\u0000" in raw:
-        raise Trouble("invalid", "a text of the body has a NUL character, which cannot be stored")
+    if b"\\u0000" in raw and (where := at_fault.with_nul(msgspec.json.decode(raw))) is not None:
+        raise Trouble("invalid", f"{where or 'the body'} has a NUL character, which cannot be stored", field=where)
     return found
-
-
-def _wrong(error: msgspec.ValidationError) -> Trouble:
-    what, _, where = str(error).partition(" - at `")
-    field = where.removesuffix("`").removeprefix("$").lstrip(".")
-    return Trouble("invalid", f"{field}: {what[:1].lower()}{what[1:]}" if field else what, field=field)
