@@ -42,19 +42,24 @@ NOTED = (R.MARK_ACCEPTED, R.MARK_REFUSED)
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One line of the list: ``how`` with ``args`` is what ``resolve.resolve`` takes."""
+    """One line of the list: ``how`` with ``args`` resolves the Issue. ``needs`` names the arguments only a person can add."""
 
     how: Resolution
     label: str
     args: dict[str, Any] = {}
     details: str = ""
+    needs: tuple[str, ...] = ()
 
 
 def choices_of(told: Suggestions) -> list[Choice]:
     """Every choice there is for an Issue: the likeliest way first, as its kind has them, and in each the best first."""
     found = [_suggested(told, one) for one in told.choices]
     again = {R.RETRY: AGAIN.get(IssueCode(told.code), WAYS[R.RETRY])}
-    found += [Choice(way, again.get(way, WAYS[way])) for way in told.resolutions if way in WAYS]
+    found += [
+        Choice(way, again.get(way, WAYS[way]), needs=("note",) if way in NOTED else ())
+        for way in told.resolutions
+        if way in WAYS
+    ]
     place = {way: n for n, way in enumerate(told.resolutions)}
     return sorted(found, key=lambda choice: place.get(choice.how, len(place)))
 

@@ -12,6 +12,7 @@ from engine.api.rest.table import Call, route
 from engine.domain.issues import Resolution
 from engine.domain.roles import Permission
 from engine.domain.scopes import Scope
+from engine.errors import Invalid
 from engine.services import choices, resolve, resolving, suggest
 from engine.services.choices import Choice
 from engine.services.resolving import OpenIssue, Resolved
@@ -19,6 +20,7 @@ from engine.services.suggest import Suggestions
 
 Words = Annotated[str, Meta(max_length=2_000)]
 Sku = Annotated[str, Meta(min_length=1, max_length=200)]
+Part = Annotated[str, Meta(max_length=300)]
 Pieces = Annotated[int, Meta(ge=1, le=100_000)]
 
 
@@ -29,7 +31,8 @@ class Issues(msgspec.Struct, frozen=True):
 
 
 class Choices(msgspec.Struct, frozen=True):
-    """Every way to resolve an Issue, the likeliest first: `how` and `args` of one are what resolving it takes."""
+    """Every way to resolve an Issue, the likeliest first. One is sent back as `how` and its `args` beside it, with what
+    its `needs` names added."""
 
     choices: list[Choice]
     about: Suggestions
@@ -62,13 +65,32 @@ class MapSku(_Way, frozen=True, kw_only=True, tag="map_sku"):
 
 
 class FixAddress(_Way, frozen=True, kw_only=True, tag="fix_address"):
-    """These fields of the address (phone and email among them) are as given; the others stay."""
+    """These fields of the address are as given; the others stay. `fields` takes the same by name."""
 
-    fields: Annotated[dict[str, Annotated[str, Meta(max_length=300)]], Meta(min_length=1, max_length=20)]
+    name: Part | None = None
+    company: Part | None = None
+    line1: Part | None = None
+    line2: Part | None = None
+    city: Part | None = None
+    region: Part | None = None
+    postal_code: Part | None = None
+    country: Part | None = None
+    phone: Part | None = None
+    email: Part | None = None
+    fields: Annotated[dict[str, Part], Meta(max_length=20)] = {}
 
     def args(self) -> dict[str, Any]:
-        """The fields by name."""
-        return {name: value for name, value in self.fields.items() if name not in ("issue_id", "by")}
+        """The fields by name. Raises Invalid for one there is not, or none at all."""
+        known = [name for name in self.__struct_fields__ if name != "fields"]
+        for name in self.fields:
+            if name not in known:
+                raise Invalid(f"an address has no field {name}; it has {', '.join(known)}", f"fields.{name}")
+        given = {name: value for name in known if (value := getattr(self, name)) is not None}
+        if twice := next((name for name in self.fields if name in given), ""):
+            raise Invalid(f"{twice} is there twice: beside fields and in it", f"fields.{twice}")
+        if not given and not self.fields:
+            raise Invalid(f"say what is right: one of {', '.join(known)}", "fields")
+        return given | self.fields
 
 
 class ChooseSupplier(_Way, frozen=True, kw_only=True, tag="choose_supplier"):
@@ -136,7 +158,10 @@ async def list_issues(call: Call, order_id: Id) -> Issues:
 
 
 async def list_choices(call: Call, issue_id: Id, query: ChoiceQuery) -> Choices:
-    """List what can be done about an Issue."""
+    """List what can be done about an Issue.
+
+    One of these is sent back to resolve it: its `how`, and its `args` beside that.
+    """
     told = await suggest.suggestions(issue_id, query.q)
     return Choices(choices.choices_of(told), told)
 
