@@ -94,13 +94,13 @@ def tried(filters: Filters, now: int) -> list[Clause]:
     if filters.not_channel_ids:
         found.append(_any("o.channel_id", filters.not_channel_ids, no=True))
     if filters.currency:
-        found.append(Clause("o.currency = ?", (filters.currency,)))
+        found.append(Clause("o.currency = ?", (filters.currency.upper(),)))
     if filters.country:
         found.append(Clause("o.country = ?", (filters.country.upper(),)))
     if filters.total_min is not None:
-        found.append(_bound(filters.total_min, ">=", filters.currency))
+        found.append(_bound(filters.total_min, ">=", filters.currency.upper()))
     if filters.total_max is not None:
-        found.append(_bound(filters.total_max, "<=", filters.currency))
+        found.append(_bound(filters.total_max, "<=", filters.currency.upper()))
     if filters.held is not None:
         found.append(Clause("o.held <> ''" if filters.held else "o.held = ''"))
     if filters.snoozed is True:

@@ -114,6 +114,36 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return cls(**filter_line.parse(text, channels, suppliers))
 
 
+_EITHER = ("statuses", "channel_ids")
+_MORE = ("not_channel_ids", "not_supplier_ids", "not_issue_codes", "not_text", "not_skus", "not_trackings", "not_cities",
+         "not_emails")  # fmt: skip
+_LEAST = ("placed_from", "total_min", "older_than", "had_from", "purchase_from", "sent_from", "lead_from")
+_MOST = ("placed_to", "total_max", "younger_than", "had_to", "sent_to", "lead_to")
+
+
+def both(one: Filters, other: Filters) -> Filters:
+    """Orders fit that fit both. Raises Invalid naming what both say and no one list can have: two texts, two countries."""
+    plain, found = Filters(), dict[str, Any]()
+    for name in Filters.__struct_fields__:
+        first, second = getattr(one, name), getattr(other, name)
+        if second in (first, getattr(plain, name)):
+            found[name] = first
+        elif first == getattr(plain, name):
+            found[name] = second
+        elif name in _EITHER:
+            found[name] = tuple(value for value in first if value in second)
+        elif name in _MORE:
+            found[name] = tuple(dict.fromkeys((*first, *second)))
+        elif name in _LEAST or name in _MOST:
+            found[name] = (max if name in _LEAST else min)(first, second)
+        else:
+            raise Invalid(f"{name} is asked for twice, and not alike: say it once", name)
+    if any(not found[name] and getattr(one, name) for name in _EITHER):
+        # An empty list would ask for all of them, so nothing may fit.
+        found |= {name: getattr(one, name) for name in _EITHER} | {"older_than": 1, "younger_than": 0}
+    return Filters(**found)
+
+
 def _escaped(value: object) -> str:
     return str(value).replace("%", "%25").replace(",", "%2C")
 

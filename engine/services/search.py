@@ -65,6 +65,11 @@ def terms_of(*texts: str) -> set[str]:
     return set(found)
 
 
+def searchable(text: str) -> bool:
+    """Is there a letter or a digit in it? All else is left out of what is searched for."""
+    return _WORD.search(fold(text)) is not None
+
+
 def city_term(city: str) -> str:
     """What an order that goes to this city is found by with ``city:``."""
     return CITY + " ".join(fold(city).split())[: LONGEST - len(CITY)]

@@ -13,6 +13,7 @@ from engine.services.filters import Filters
 from engine.services.search import Word
 
 _EVER = 2**62
+_NONE = 0  # no order has this id
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -96,7 +97,10 @@ class Wording(msgspec.Struct, frozen=True):
 
 
 async def of(filters: Filters) -> Wording:
-    """The words of these filters. A text that is the whole number of an order, or of a parcel, means just that."""
+    """The words of these filters. A text that is the whole number of an order, or of a parcel, means just that.
+
+    A text without any word, as ``---``, is one that no order has.
+    """
     left_out = [await search.words_of(text) for text in filters.not_text]
     left_out += [[search.begun(search.city_term(city))] for city in filters.not_cities]
     without = tuple(_Group((tuple(words),)) for words in left_out if words)
@@ -104,6 +108,8 @@ async def of(filters: Filters) -> Wording:
     groups: list[_Group] = []
     if not exact:
         groups += [_Group(((word,),)) for word in await search.asked_for(filters.text)]
+        if filters.text.strip() and not groups:
+            exact = [_NONE]
     if filters.cities:
         groups.append(_Group(tuple((search.begun(search.city_term(city)),) for city in filters.cities)))
     for values, whole in ((filters.skus, True), (filters.trackings, True), (filters.emails, False)):

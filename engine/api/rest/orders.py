@@ -12,9 +12,11 @@ from engine.api.rest import pages
 from engine.api.rest.pages import CursorText, Limit, Page
 from engine.api.rest.reading import Id, Name
 from engine.api.rest.table import Call, route
+from engine.domain import money
 from engine.domain.roles import Permission
 from engine.domain.scopes import Scope
-from engine.services import audit, blue_book, history
+from engine.errors import Invalid, Unreadable
+from engine.services import audit, blue_book, filters, history, search
 from engine.services.blue_book import Event
 from engine.services.filters import Filters
 from engine.services.history import Cursor, OrderRow
@@ -27,11 +29,17 @@ Sorts = Literal["-placed", "placed", "-number", "number", "-total", "total", "-s
 
 
 class OrderQuery(Filters, frozen=True, kw_only=True, omit_defaults=True):
-    """Conditions that all hold. Amounts are major units of the order's currency; ages and leads are seconds."""
+    """Conditions that all hold, those of the line too: lists of statuses and channels have in common what is asked for, limits
+    narrow each other. Amounts are major units of the order's currency; ages and leads are seconds."""
 
     filter: Annotated[
-        str, Meta(max_length=1000, description="A filter line as people type it: `sup:acme err:sku total>100 !lamp reyes`.")
-    ] = ""  # fmt: skip
+        str,
+        Meta(
+            max_length=1000,
+            description="A filter line as people type it: `sup:acme err:sku total>100 !lamp reyes`. It narrows what the other "
+            "parameters ask for; where both ask for another text, country, supplier and the like, that is refused.",
+        ),
+    ] = ""
     sort: Sorts = "-placed"
     limit: Limit = 50
     cursor: CursorText = ""
@@ -46,18 +54,25 @@ class OrderQuery(Filters, frozen=True, kw_only=True, omit_defaults=True):
     lead_from: Seconds | None = None
     lead_to: Seconds | None = None
 
-    def __post_init__(self) -> None:
+    async def filters(self) -> Filters:
+        """The filters that are asked for, by the line and by themselves. Raises Invalid naming what is at fault."""
         for name in ("total_min", "total_max"):
             value: Decimal | None = getattr(self, name)
             if value is not None and not (value.is_finite() and abs(value) <= MOST):
-                raise ValueError(f"{name} is an amount of at most {MOST}")
-
-    async def filters(self) -> Filters:
-        """The filters that are asked for, by the line and by themselves. Raises Invalid naming the word at fault."""
-        typed = await history.from_text(self.filter)
-        plain = Filters()
+                raise Invalid(f"{name} is an amount of at most {MOST}", name)
+        if self.currency:
+            try:
+                money.exponent(self.currency.upper())
+            except Unreadable as error:
+                raise Invalid(error.message, "currency") from error
         own = {name: getattr(self, name) for name in Filters.__struct_fields__}
-        return msgspec.structs.replace(typed, **{n: v for n, v in own.items() if v != getattr(plain, n)})
+        typed = await history.from_text(self.filter)
+        for name, text in (("text", self.text), ("filter", typed.text)):
+            if text.strip() and not search.searchable(text):
+                raise Invalid(f"{text} has no letter and no digit to be searched for", name)
+        return filters.both(
+            typed, Filters(**own | {"currency": self.currency.upper(), "country": self.country.upper()})
+        )
 
 
 class Order(OrderPage, frozen=True, kw_only=True):
