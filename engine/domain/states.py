@@ -72,6 +72,8 @@ OPEN_STATUSES = (
     OrderStatus.FAILED, OrderStatus.ON_HOLD, OrderStatus.UNRESOLVED, OrderStatus.READY,
 )  # fmt: skip
 """What the queue shows: orders that wait for someone here."""
+OVER = (OrderStatus.COMPLETED, OrderStatus.CANCELED)
+"""Nothing more comes of these: all that was not canceled has shipped, and the channel knows."""
 
 
 class Axis(StrEnum):

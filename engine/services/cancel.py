@@ -12,7 +12,7 @@ import structlog
 
 from engine import clock, db
 from engine.domain.issues import IssueCode
-from engine.domain.states import CANCELABLE, DEAD, PurchaseState
+from engine.domain.states import CANCELABLE, DEAD, OrderStatus, PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, Refused, TryLater
 from engine.ports import CancelAnswer, NumbersDocuments
 from engine.ports_channels import CancelsOrders
@@ -83,7 +83,8 @@ def _tell(work: Work, case: Case, po: PurchaseRecord, too_many: dict[str, int]) 
 async def cancel_order(order_id: int, by: Actor, *, reason: str = "", tell_channel: bool = False) -> str:
     """What is unsent is canceled, what is sent is asked for; a sentence on what happened. Raises NotFound.
 
-    ``tell_channel``: the channel is told too, of what no supplier ships. Raises Refused where it cannot be told.
+    Raises Refused where there is nothing to cancel: all of it has shipped, or it is canceled already. ``tell_channel``: the
+    channel is told too, of what no supplier ships, then also of what was canceled before. Raises Refused where it cannot be.
     """
     if tell_channel:
         await _demand_telling(order_id)
@@ -91,6 +92,8 @@ async def cancel_order(order_id: int, by: Actor, *, reason: str = "", tell_chann
         case = work.case(order_id)
         if case is None:
             raise NotFound(f"there is no order {order_id}")
+        if not (tell_channel and any(line.canceled for line in case.lines)):
+            _demand_cancelable(case)
         await cancel_lines(work, case, case.lines, reason or "canceled")
         if tell_channel:
             _tell_channel(work, case, case.lines, reason)
@@ -107,6 +110,18 @@ async def cancel_order(order_id: int, by: Actor, *, reason: str = "", tell_chann
     if tell_channel:
         parts = [*(parts or ["canceled"]), _will_tell(bool(asked or waiting))]
     return f"order {case.order.number}: " + ("; ".join(parts) if parts else "canceled")
+
+
+def _demand_cancelable(case: Case) -> None:
+    """Raises Refused where nothing of the order is left to cancel."""
+    order = case.order
+    if order.status == OrderStatus.CANCELED:
+        raise Refused(f"order {order.number} is canceled already")
+    if case.lines and not any(line.open for line in case.lines):
+        status = order.status.replace("_", " ")
+        raise Refused(
+            f"order {order.number} is {status}: what was shipped stays shipped, and there is nothing else to cancel"
+        )
 
 
 def _will_tell(later: bool) -> str:

@@ -48,7 +48,7 @@ async def test_a_refusal_is_answered_again_too_and_another_call_under_the_key_is
 ) -> None:
     order_id = await scene.order(MUG)
     path = f"/orders/{order_id}/release"
-    first = await api.refused(422, "invalid", "POST", path, headers=key("c"))
+    first = await api.refused(409, "conflict", "POST", path, headers=key("c"))
     await api.post(f"/orders/{order_id}/hold", {"reason": "now it could be released"})
     again = await api.call("POST", path, headers=key("c"))
     assert again.said == first

@@ -66,7 +66,8 @@ async def test_filters_are_those_of_people(api: Api, scene: Scene) -> None:
         ({"state": "ready"}, "state"),
         ({"limit": 501}, "limit"),
         ({"sort": "price"}, "sort"),
-        ({"total_min": "NaN"}, ""),
+        ({"total_min": "NaN"}, "total_min"),
+        ({"total_max": "1e13"}, "total_max"),
         ({"channel_ids": 2**31}, "channel_ids[0]"),
         ({"text": ["a", "b"]}, "text"),
         ({"text": "a\0"}, "text"),
@@ -107,13 +108,42 @@ async def test_hold_release_snooze_and_cancel(api: Api, scene: Scene) -> None:
     held = await api.post(f"/orders/{order_id}/hold", {"reason": "ask first"})
     assert (held["status"], held["held"]) == ("on_hold", "ask first")
     assert (await api.post(f"/orders/{order_id}/release"))["status"] == "ready"
-    await api.refused(422, "invalid", "POST", f"/orders/{order_id}/release")
+    said = await api.refused(409, "conflict", "POST", f"/orders/{order_id}/release")
+    assert "is not on hold" in said["detail"]
     assert (await api.post(f"/orders/{order_id}/snooze", {"seconds": 3600}))["snoozed_until"]
     assert (await api.post(f"/orders/{order_id}/snooze", {"seconds": 0}))["snoozed_until"] is None
     assert "canceled" in (await api.post(f"/orders/{order_id}/cancel", {}))["message"]
     assert await scene.status(order_id) == "canceled"
     said = await api.refused(409, "conflict", "POST", f"/orders/{order_id}/process")
     assert "canceled" in said["detail"]
+
+
+async def test_what_is_over_is_not_held_snoozed_or_canceled_and_nothing_is_written(api: Api, scene: Scene) -> None:
+    completed, po = await scene.sent(MUG)
+    await scene.say(po, "shipped", (1, "AC-2001", 1))
+    assert "cancel" in (await api.get(f"/orders/{completed}"))["acts_now"]
+    await scene.say(po, "shipped", (1, "AC-2001", 1))
+    await scene.until(completed, "completed")
+    canceled = await scene.order(MUG)
+    await api.post(f"/orders/{canceled}/snooze", {"seconds": 3600})
+    await api.post(f"/orders/{canceled}/cancel", {})
+    assert (await api.post(f"/orders/{canceled}/snooze", {"seconds": 0}))["snoozed_until"] is None
+    for order_id, why in ((completed, "is completed: "), (canceled, "is canceled")):
+        before = await api.get(f"/orders/{order_id}")
+        assert before["acts_now"] == []
+        for act, body in (
+            ("hold", {"reason": "wait"}), ("snooze", {"seconds": 60}), ("snooze", {"seconds": 0}), ("release", None),
+            ("cancel", {}), ("process", None), ("undo", None),
+        ):  # fmt: skip
+            said = await api.refused(409, "conflict", "POST", f"/orders/{order_id}/{act}", body)
+            assert act in ("release", "process", "undo") or why in said["detail"], said
+        assert await api.get(f"/orders/{order_id}") == before
+
+
+async def test_what_is_shipped_in_part_can_be_canceled(api: Api, scene: Scene) -> None:
+    order_id, po = await scene.sent(MUG)
+    await scene.say(po, "shipped", (1, "AC-2001", 1))
+    assert "what was shipped stays shipped" in (await api.post(f"/orders/{order_id}/cancel", {}))["message"]
 
 
 async def test_an_edit_needs_the_state_that_was_seen(api: Api, scene: Scene) -> None:
@@ -138,7 +168,26 @@ async def test_an_edit_needs_the_state_that_was_seen(api: Api, scene: Scene) -> 
     assert (await api.call("PATCH", path, {"note": "ring"}, headers={"If-Match": "*"})).status == 200
     said = await api.refused(422, "invalid", "PATCH", path, {"quantities": {"9": 1}}, headers={"If-Match": "*"})
     assert "no line 9" in said["detail"]
-    await api.refused(422, "invalid", "PATCH", path, {"quantity": {"1": 1}}, headers={"If-Match": "*"})
+    for wrong, field in (
+        ({"quantities": {"9": 1}}, "quantities.9"),
+        ({"skus": {"9": "BB-MUG-01"}}, "skus.9"),
+        ({"skus": {"1": "NO-SUCH"}}, "skus.1"),
+        ({"suppliers": {"1": "NOVA"}}, "suppliers.1"),
+        ({"methods": {"NOVA": "UPS-GND"}}, "methods.NOVA"),
+        ({"address": {"planet": "Mars"}}, "address.planet"),
+        ({"quantity": {"1": 1}}, "quantity"),
+        ({"quantities": {"x": 1}}, "quantities.x"),
+        ({"quantities": {"1": 1, "2": 1.5, "3": "x"}}, "quantities.2"),
+        ({"quantities": {"1": 1, "2": -1}}, "quantities.2"),
+        ({"quantities": 5}, "quantities"),
+        ({"note": "a\0"}, "note"),
+        ({"address": {"city": "a", "line1": "a\0"}}, "address.line1"),
+        ({"address": {"a\0": ""}}, "address"),
+    ):
+        for method, where, headers in (("PATCH", path, {"If-Match": "*"}), ("POST", f"{path}/preview", {})):
+            said = await api.refused(422, "invalid", method, where, wrong, headers=headers)
+            assert said.get("field") == field, said
+    assert (await api.call("PATCH", path, {"note": r"\u0000 is no NUL"}, headers={"If-Match": "*"})).status == 200
     await scene.send(order_id)
     said = await api.refused(409, "conflict", "PATCH", path, {"quantities": {"1": 1}}, headers={"If-Match": "*"})
     assert "already sent" in said["detail"]
@@ -153,14 +202,17 @@ async def test_an_issue_is_resolved_by_one_of_its_choices(api: Api, scene: Scene
     choices = (await api.get(f"/issues/{issue['id']}/choices", q="api-lamp"))["choices"]
     chosen = next(c for c in choices if c["args"].get("product") == "API-LAMP")
     path = f"/issues/{issue['id']}/resolve"
-    for body in (
-        {"how": "map_sku"},
-        {"how": "map_sku", "product": []},
-        {"how": "burn"},
-        {"how": "waive", "note": 5},
-        [],
+    for body, field in (
+        ({}, "how"),
+        ({"how": "map_sku"}, "product"),
+        ({"how": "map_sku", "product": []}, "product"),
+        ({"how": "map_sku", "product": {"A": 1, "B": 0}}, "product.B"),
+        ({"how": "burn"}, "how"),
+        ({"how": "waive", "note": 5}, "note"),
+        ([], ""),
     ):
-        await api.refused(422, "invalid", "POST", path, body)
+        said = await api.refused(422, "invalid", "POST", path, body)
+        assert said.get("field", "") == field, said
     said = await api.refused(404, "not-found", "POST", path, {"how": "map_sku", "product": "NO-SUCH"})
     assert "NO-SUCH" in said["detail"]
     said = await api.post(path, {"how": chosen["how"], **chosen["args"]})
