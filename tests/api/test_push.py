@@ -119,6 +119,32 @@ async def test_what_is_no_file_of_orders_is_refused_whole(counter: Counter) -> N
     assert await db.value("SELECT COUNT(*) FROM orders") == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("application/json", b"{bad", "it is not JSON: "),
+        ("application/json", b'[{"number": "J-1"}, {"num', "it is not JSON: "),
+        ("application/json", b"[" * 90_000, "it is not JSON: "),
+        ("application/json", b"null", "it is JSON, but no order and no list of orders"),
+        ("application/json", b'"J-1"', "it is JSON, but no order and no list of orders"),
+        ("application/json", b" ", "it is empty"),
+        ("application/x-ndjson", b"{bad\n{worse", "none of its lines is an order in JSON"),
+        (XLSX, b"x", "it is no Excel workbook"),
+        (XLSX, b"\xd0\xcf\x11\xe0" + b"\0" * 600, "an old Excel workbook"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_read_at_all_is_said_to_be_so(counter: Counter, kind: str, body: bytes, said: str) -> None:
+    wrong = await counter.api.refused(422, "invalid", "POST", "/orders", body, kind=kind, channel="Counter")
+    assert (said in wrong["detail"], wrong["field"]) == (True, "body"), wrong
+    assert await db.value("SELECT COUNT(*) FROM inbound_messages") == 0
+
+
+async def test_a_line_that_is_not_json_costs_only_itself(counter: Counter) -> None:
+    said = await counter.push(b'{bad\n{"number": "J-1"}\n', "application/x-ndjson")
+    assert [one["lines"] for one in said["wrong"]] == [[1], [2]]  # type: ignore[attr-defined]
+
+
 async def test_the_largest_body_goes_in_and_a_larger_one_does_not(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,9 +43,9 @@ def with_nul(said: Any) -> str | None:
         if isinstance(value, Mapping):
             if any("\0" in key for key in value):
                 return name(place)
-            rest += [((*place, key), part) for key, part in reversed(value.items())]
+            rest += [((*place, key), part) for key, part in list(value.items())[::-1]]
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            rest += [((*place, n), part) for n, part in reversed(list(enumerate(value)))]
+            rest += [((*place, n), part) for n, part in list(enumerate(value))[::-1]]
     return None
 
 

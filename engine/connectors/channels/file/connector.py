@@ -16,7 +16,7 @@ import msgspec
 
 from engine import clock
 from engine.connectors import workbook
-from engine.connectors.channels.file import columns, mapping, reading, text, tracking
+from engine.connectors.channels.file import columns, form, mapping, reading, text, tracking
 from engine.connectors.channels.file.mapping import FileConfig
 from engine.errors import Misconfigured, NotAuthorised, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
@@ -71,8 +71,12 @@ class Connector:
         return mapping.read(raw, self.config)
 
     def orders_in(self, name: str, body: bytes) -> Page:
-        """All orders of a file that was sent to us, read as those in the folder are. Pure. Raises Unreadable."""
+        """All orders of a file that was sent to us, read as those in the folder are. Pure.
+
+        Raises Unreadable, also where it is not what its name says: who sends it can send it again.
+        """
         config = self.config
+        form.demand(name, body, config.encoding)
         found = reading.entries(body, name, config.columns, config.encoding, config.delimiter)
         return self._read_all(found, name, "")
 
