@@ -10,6 +10,7 @@ import asyncio
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
@@ -24,6 +25,8 @@ PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY",
            "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 268435456}  # fmt: skip
 ROWS_A_STATEMENT = 128
 SWITCH_SECONDS = 0.0005
+SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.01
+"""Seconds between two looks whether the write lock is free."""
 
 
 class Client(SqliteClient):
@@ -91,13 +94,32 @@ class Immediate(SqliteTransactionWrapper):
 
     async def begin(self) -> None:
         try:
-            await self._connection.execute("BEGIN IMMEDIATE")
+            await self._connection._execute(_begin, self._connection._conn)  # type: ignore[no-untyped-call]
         except sqlite3.OperationalError as error:
             raise OperationalError(error) from error
         except asyncio.CancelledError:
             # The thread that waits for the lock is not cancelled with us and would keep it, in nobody's transaction.
             await self._connection.rollback()
             raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """The write lock is ours. SQLite itself would look again after 1, 2, 5, 10, 15, 20, 25 … ms, and a page takes ten."""
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    until, wait = time.monotonic() + patience / 1000, SHORTEST_WAIT
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(wait)
+            wait = min(wait * 1.1, LONGEST_WAIT)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
 
 
 @lru_cache(maxsize=256)

@@ -26,6 +26,20 @@ async def test_a_transaction_that_cannot_begin_raises_and_the_next_one_works(sql
         other.close()
 
 
+async def test_the_lock_is_waited_for_and_the_patience_of_others_is_as_before(sqlite_url: str) -> None:
+    path = sqlite_url.removeprefix("sqlite://")
+    async with db.database(sqlite_url):
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(_write())
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        await waiting
+        assert await db.value("PRAGMA busy_timeout") == 15_000
+        other.close()
+
+
 async def test_a_cancelled_wait_for_the_lock_leaves_it_with_its_holder(sqlite_url: str) -> None:
     async with db.database(sqlite_url):
         begun, go_on = asyncio.Event(), asyncio.Event()
