@@ -102,7 +102,7 @@ class Scene:
         for place, (sku, quantity) in enumerate(lines):
             listing = catalogue.BY_SKU.get(sku) or catalogue.DemoListing(sku, f"Thing called {sku}", 2500, ())
             store_orders.PRODUCT_IDS.setdefault(sku, 900)
-            items.append(store_orders._line(number * 10 + place, listing, quantity, 0, 0))
+            items.append(store_orders.line_item(number * 10 + place, listing, quantity, 0, 0))
         total = sum(store_orders.cents(item["total"]) for item in items)
         address = {
             "first_name": name, "last_name": "Doe", "company": "", "address_1": "1 Maple Ave", "address_2": "",
