@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -13,7 +14,20 @@ from engine.errors import Invalid, Refused
 KEPT = timedelta(hours=24)
 LEASE = timedelta(minutes=10)
 """A call that is under way for longer has died with its process, and may be made again: what calls do, they do once."""
+PATIENCE = timedelta(seconds=30)
+"""A call that is under way for longer is likely to have died, so that its answer is not to be waited for any more."""
 IN_FLIGHT = "in_flight"
+
+
+class UnderWay(Refused):
+    """The same call is under way. ``retry_after`` (seconds): while it may be answered any moment, soon; then when it can be
+    made again if it died."""
+
+    def __init__(self, since: timedelta) -> None:
+        dead = since >= PATIENCE
+        said = "its answer is overdue; if it died, it can be made again then" if dead else "ask again for its answer"
+        super().__init__(f"the same call is under way; {said}", IN_FLIGHT)
+        self.retry_after = math.ceil(max(1.0, (LEASE - since if dead else since).total_seconds()))
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -27,8 +41,8 @@ class Answer(msgspec.Struct, frozen=True):
 async def begin(token_id: int, key: str, digest: str) -> Answer | None:
     """None: the call is the caller's to make now, and is to be ended by ``finish`` or ``forget``. Else how it was answered.
 
-    ``digest`` tells what is asked for. Raises Invalid where the key stands for another call, and Refused with the code
-    "in_flight" while the same call is under way.
+    ``digest`` tells what is asked for. Raises Invalid where the key stands for another call, and UnderWay while the same
+    call is.
     """
     now = clock.now()
     await clear()
@@ -47,14 +61,16 @@ async def begin(token_id: int, key: str, digest: str) -> Answer | None:
     if found is not None and found[2] is not None:
         headers: Mapping[str, str] = msgspec.json.decode(found[3])
         return Answer(int(found[2]), dict(headers), bytes(found[4] or b""))
-    if found is not None and now - clock.moment(int(found[1])) >= LEASE:
+    since = now - clock.moment(int(found[1])) if found is not None else timedelta()
+    if found is not None and since >= LEASE:
         taken = await db.run(
             "UPDATE api_calls SET begun_at = ? WHERE token_id = ? AND key = ? AND begun_at = ? AND status IS NULL",
             clock.micros(now), token_id, key, int(found[1]),
         )  # fmt: skip
         if taken:
             return None
-    raise Refused("the same call is under way; ask again for its answer in a moment", IN_FLIGHT)
+        since = timedelta()
+    raise UnderWay(since)
 
 
 async def clear() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import msgspec
 import pytest
 
-from engine import db, settings
+from engine import clock, db, settings
+from engine.api.rest import openapi
+from engine.api.rest.nouns import ROUTES
 from engine.errors import Unreachable
 from engine.services import hold, once, process, sweep
 from tests.api.client import Api, token_for
@@ -116,6 +119,36 @@ async def test_a_call_that_came_to_nothing_here_may_be_made_again(
         said = await api.refused(503, "try-later", "POST", path, headers=key("f"))
     assert "secret.example" not in said["detail"]
     assert (await api.call("POST", path, headers=key("f"))).said["type"].endswith("conflict")
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_who_died_under_way_is_waited_for_no_longer_than_is_said(alone: Api) -> None:
+    alone.token = await token_for("manager", days=2)
+    [token_id] = [int(r[0]) for r in await db.rows("SELECT MAX(id) FROM api_tokens")]
+    body, path = {"ids": [7]}, "/orders/undo"
+    first = await alone.call("POST", path, body, headers=key("i"))
+    await db.run(
+        "UPDATE api_calls SET status = NULL, begun_at = ? WHERE token_id = ?", clock.micros(clock.now()), token_id
+    )
+    told = []
+    for seconds in (0, 10, 25):
+        later(timedelta(seconds=seconds))
+        found = await alone.call("POST", path, body, headers=key("i"))
+        assert found.headers["Retry-After"] == str(found.said["retry_after"])
+        told.append(found.said["retry_after"])
+    assert told[0] in (1, 2)
+    assert told[1] in (10, 11, 12)
+    assert 560 <= told[2] <= 565
+    later(timedelta(seconds=told[2]))
+    assert (await alone.call("POST", path, body, headers=key("i"))).said == first.said
+
+
+async def test_a_key_may_have_blanks_inside_as_the_description_says(api: Api) -> None:
+    described = msgspec.json.encode(openapi.description(ROUTES)).decode()
+    [pattern] = set(re.findall(r'"maxLength":255,"pattern":"([^"]+)"', described))
+    for name, good in (("a b", True), ("a", True), ("~", True), ("a  !", True), ("a\tb", False), ("ä", False)):
+        found = await api.call("POST", "/orders/undo", {"ids": [1]}, headers=key(name))
+        assert (bool(re.fullmatch(pattern, name)), found.status) == (good, 200 if good else 400)
 
 
 @pytest.fixture

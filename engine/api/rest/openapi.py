@@ -30,7 +30,7 @@ _LIMITED = {
 _KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "description": "A key of your own for this very call: made again under it, the call is answered as before.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }  # fmt: skip
 _TEXTS = {
     "text/csv": {"type": "string"}, JSON: {}, "application/x-ndjson": {"type": "string"},

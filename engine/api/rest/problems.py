@@ -59,7 +59,11 @@ KINDS: dict[str, Kind] = {
     "conflict": Kind(
         409, "As things stand this cannot be done", "The detail says why. Read it again, and decide again."
     ),
-    "in-flight": Kind(409, "The same call is under way", "Send it again under the same key after retry_after seconds."),
+    "in-flight": Kind(
+        409, "The same call is under way",
+        "Send it again under the same key after retry_after seconds. That is soon; once the call is under way for 30 seconds, it "
+        "is when the call can be made anew if it died with its process, 10 minutes after it began.",
+    ),
     "changed": Kind(412, "It was changed meanwhile", "Read it again, and send the change with its new ETag."),
     "too-large": Kind(413, "The body is too large", "Send it in parts."),
     "unsupported-type": Kind(415, "This content type is not taken", "The detail has those that are."),
@@ -114,8 +118,8 @@ def trouble(error: Exception, *, guarded: bool) -> Trouble:
             return Trouble("not-found", message)
         case Refused(message=message, code="role"):
             return Trouble("forbidden", message)
-        case Refused(message=message, code=once.IN_FLIGHT):
-            return Trouble("in-flight", message, retry_after=1)
+        case once.UnderWay(message=message, retry_after=after):
+            return Trouble("in-flight", message, retry_after=after)
         case StaleState(message=message) if guarded:
             return Trouble("changed", message)
         case Refused(message=message) | IllegalTransition(message=message) | StaleState(message=message):
