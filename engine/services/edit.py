@@ -53,7 +53,8 @@ class Diff(msgspec.Struct, frozen=True):
 
 
 class Edited(msgspec.Struct, frozen=True):
-    """The order after the edit; ``taken_back`` are the purchase orders that were held, and are drafts again."""
+    """The order after the edit, then of this ``version``; ``taken_back`` are the purchase orders that were held, and are
+    drafts again."""
 
     order_id: int
     number: str
@@ -62,6 +63,7 @@ class Edited(msgspec.Struct, frozen=True):
     diffs: list[Diff]
     issues: list[OpenIssue]
     taken_back: tuple[str, ...]
+    version: int
 
 
 def pieces(text: str) -> int:
@@ -101,7 +103,14 @@ async def apply(order_id: int, changes: Changes, by: Actor, reason: str = "", *,
         message += f"; {', '.join(kept)} was already sent and stays as it was"
     diffs = _diffs(before, snapshot(case))
     return Edited(
-        order_id, case.order.number, case.order.status, message, diffs, resolve.shown(case), tuple(taken_back)
+        order_id,
+        case.order.number,
+        case.order.status,
+        message,
+        diffs,
+        resolve.shown(case),
+        tuple(taken_back),
+        case.order.version,
     )
 
 

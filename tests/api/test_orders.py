@@ -9,9 +9,9 @@ from engine import settings
 from engine.api.rest import issues
 from engine.demo.supplier_faults import Fault, FaultPlan, Route
 from engine.domain.issues import Resolution
-from engine.services import tasks
+from engine.services import edit, hold, tasks
 from tests.api.client import Api
-from tests.support.scene import Scene
+from tests.support.scene import DANA, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MUG = ("BB-MUG-01", 2)
@@ -191,6 +191,24 @@ async def test_an_edit_needs_the_state_that_was_seen(api: Api, scene: Scene) -> 
     await scene.send(order_id)
     said = await api.refused(409, "conflict", "PATCH", path, {"quantities": {"1": 1}}, headers={"If-Match": "*"})
     assert "already sent" in said["detail"]
+
+
+async def test_the_etag_of_an_edit_is_that_of_the_edit(api: Api, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = await scene.order(MUG)
+    real = edit.apply
+
+    async def and_another(*args: object, **named: object) -> object:
+        found = await real(*args, **named)  # type: ignore[arg-type]
+        await hold.hold(order_id, "right after it", DANA)
+        return found
+
+    monkeypatch.setattr(edit, "apply", and_another)
+    path = f"/orders/{order_id}"
+    done = await api.call("PATCH", path, {"note": "ring"}, headers={"If-Match": "*"})
+    monkeypatch.undo()
+    await api.refused(412, "changed", "PATCH", path, {"note": "x"}, headers={"If-Match": done.headers["ETag"]})
+    mine = await api.call("PATCH", path, {"note": "knock"}, headers={"If-Match": "*"})
+    assert mine.headers["ETag"] == (await api.call("GET", path)).headers["ETag"]
 
 
 async def test_an_issue_is_resolved_by_one_of_its_choices(api: Api, scene: Scene) -> None:
