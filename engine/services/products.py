@@ -25,10 +25,12 @@ _LOCK = 727_003
 
 
 class ProductValues(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a product is: its title, and by what its supplier is chosen."""
+    """What a product is: its title, by what its supplier is chosen, and its barcode (UPC, EAN, ISBN; "" for none, null
+    leaves it)."""
 
     title: Annotated[str, Meta(max_length=300)] = ""
     policy: Policy = Policy.PRIORITY
+    barcode: Annotated[str, Meta(max_length=40)] | None = None
 
 
 class OfferValues(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,17 +58,25 @@ async def put(
     not what it was, and Invalid."""
     if not 1 <= len(sku) <= 120 or sku.strip() != sku:
         raise Invalid("a SKU has 1 to 120 characters, and no blanks around it", "sku")
+    setup.demand_printable(sku)
     async with _looking_at(sku, expected) as known:
         if known is None:
-            await setup.add_product(sku, values.title, by, policy=values.policy)
-        elif (known.title, known.policy) != (values.title, values.policy):
-            after = {"title": values.title, "policy": values.policy.value}
-            await Product.filter(id=known.id).update(**after)
-            await settings_book.note(
-                by, "product:set", sku, subject=f"product {known.id}",
-                before={"title": known.title, "policy": known.policy}, after=after,
-            )  # fmt: skip
+            await setup.add_product(sku, values.title, by, policy=values.policy, barcode=values.barcode or "")
+        else:
+            await _replace(known, values, by)
     return await listings.product(sku), known is None
+
+
+async def _replace(known: ProductView, values: ProductValues, by: Actor) -> None:
+    if (known.title, known.policy) != (values.title, values.policy):
+        after = {"title": values.title, "policy": values.policy.value}
+        await Product.filter(id=known.id).update(**after)
+        await settings_book.note(
+            by, "product:set", known.sku, subject=f"product {known.id}",
+            before={"title": known.title, "policy": known.policy}, after=after,
+        )  # fmt: skip
+    if values.barcode is not None:
+        await setup.set_barcode(known.sku, values.barcode, by)
 
 
 async def put_offer(
@@ -76,6 +86,7 @@ async def put_offer(
     StaleState and Invalid."""
     if not values.sku.strip():
         raise Invalid("say by which SKU the supplier knows it", "sku")
+    setup.demand_printable(values.sku.strip())
     options = {"stock": values.stock, "priority": values.priority, "enabled": values.enabled}
     try:
         async with _looking_at(sku, expected) as known:

@@ -35,7 +35,7 @@ class OpenIssue(msgspec.Struct, frozen=True):
 class Resolved(msgspec.Struct, frozen=True):
     """The order after it; ``became_ready`` counts the other orders that the same answer made ready or sent on.
 
-    ``ready`` are the ids of those of them that wait to be processed; ``saved`` is what ``unmap.take_back`` takes back.
+    ``ready`` are the ids of those of them that wait to be processed; ``saved`` is the mapping that is remembered.
     """
 
     order_id: int

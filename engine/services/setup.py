@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -232,6 +233,7 @@ async def add_product(
     sku: str, title: str, by: Actor, *, policy: str = Policy.PRIORITY, barcode: str = ""
 ) -> Product:  # fmt: skip
     """The product exists. Raises Invalid for a SKU that is taken, a policy there is not, or what is no barcode."""
+    demand_printable(sku)
     barcode, digits = _barcode(barcode)
     if policy not in list(Policy):
         raise Invalid(f"policy {policy!r} is not one of {', '.join(Policy)}", "policy")
@@ -244,6 +246,12 @@ async def add_product(
         after = {"sku": sku} | ({"barcode": barcode} if barcode else {})
         await settings_book.note(by, "product:add", sku, subject=f"product {product.id}", before={}, after=after)
     return product
+
+
+def demand_printable(sku: str) -> None:
+    """Raises Invalid for a SKU with a control character: no list, file or purchase order could show it."""
+    if any(unicodedata.category(character) == "Cc" for character in sku):
+        raise Invalid("a SKU has no line breaks, tabs or other control characters", "sku")
 
 
 def _barcode(text: str) -> tuple[str, str]:

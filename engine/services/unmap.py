@@ -18,7 +18,7 @@ BATCH = 100
 
 
 class SavedMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping as it was saved, and what was there before: ``take_back`` needs no more.
+    """A mapping as it was saved, and what was there before: enough to take it back.
 
     Of a rate at a supplier (``before`` and ``after`` are method codes, "" for none), or of a channel's SKU (``supplier_id``
     0; product SKU -> pieces, empty for none).

@@ -56,13 +56,18 @@ class Api:
         data = None
         if body is not None:
             data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            sent["Content-Type"] = kind
+            sent |= {"Content-Type": kind} if kind else {}
         url = path if path.startswith("/api/") else BASE + path
         params = [
             (name, str(v)) for name, value in query.items() for v in (value if isinstance(value, list) else [value])
         ]
         async with self.session.request(
-            method, URL(self.url + url, encoded=True), data=data, headers=sent, params=params or None
+            method,
+            URL(self.url + url, encoded=True),
+            data=data,
+            headers=sent,
+            params=params or None,
+            skip_auto_headers=("Content-Type",),
         ) as answer:
             raw = await answer.read()
             json = "json" in answer.content_type

@@ -30,10 +30,29 @@ async def test_a_product_is_put_read_and_not_overwritten_unseen(api: Api, scene:
     assert (event.actor, event.before["title"], event.after["title"]) == ("manager", "Brass lamp", "Any")
     for body in ({"title": 5}, {"policy": "luck"}, {"cost": 1}, {"title": "x" * 301}):
         await api.refused(422, "invalid", "PUT", path, body)
-    for name in ("%20x", "x" * 121):
-        await api.refused(422, "invalid", "PUT", f"/products/{name}", {})
+    for name in ("%20x", "x" * 121, "a%0Ab", "a%09b", "a%7F"):
+        said = await api.refused(422, "invalid", "PUT", f"/products/{name}", {})
+        assert said["field"] == "sku"
     await api.refused(404, "not-found", "GET", "/products/no-such")
     await api.refused(412, "changed", "PUT", "/products/no-such", {}, headers={"If-Match": "*"})
+
+
+async def test_a_barcode_is_put_kept_and_taken_away(api: Api, scene: Scene) -> None:
+    path, code = "/products/ZZ-CODE", "4006381333931"
+    made = await api.call("PUT", path, {"title": "Pen", "barcode": code})
+    assert (made.status, made.said["barcode"]) == (201, code)
+    assert (await api.call("PUT", path, {"title": "Pen", "policy": "cost"})).said["barcode"] == code
+    wrong = await api.refused(422, "invalid", "PUT", path, {"title": "Pen", "barcode": "4006381333930"})
+    assert wrong["field"] == "barcode"
+    gone = await api.call("PUT", path, {"title": "Pen", "barcode": ""}, headers={"If-Match": "*"})
+    assert (gone.said["barcode"], gone.said["policy"]) == ("", "priority")
+    assert made.headers["ETag"] != gone.headers["ETag"] == (await api.call("GET", path)).headers["ETag"]
+
+
+async def test_a_body_without_a_content_type_is_told_which_it_needs(api: Api, scene: Scene) -> None:
+    for kind, said in (("", "has no Content-Type"), ("text/plain", "not text/plain")):
+        wrong = await api.refused(415, "unsupported-type", "PUT", "/products/API-KIND", b"{}", kind=kind)
+        assert said in wrong["detail"]
 
 
 async def test_one_of_two_that_saw_the_same_product_changes_it(api: Api, scene: Scene) -> None:
@@ -72,7 +91,9 @@ async def test_offers_are_put_with_costs_in_minor_units(api: Api, scene: Scene) 
         {"sku": " ", "cost": 1},
     ):
         await api.refused(422, "invalid", "PUT", path, body)
-    await api.refused(422, "invalid", "PUT", "/products/API-OFFER/offers/nobody", {"sku": "A", "cost": 1})
+    assert (await api.refused(422, "invalid", "PUT", path, {"sku": "A\nB", "cost": 1}))["field"] == "sku"
+    said = await api.refused(404, "not-found", "PUT", "/products/API-OFFER/offers/nobody", {"sku": "A", "cost": 1})
+    assert "ACME" in said["detail"]
     await api.refused(404, "not-found", "PUT", "/products/no-such/offers/ACME", {"sku": "A", "cost": 1})
 
 

@@ -16,6 +16,7 @@ from engine.api.rest.reading import Name
 from engine.api.rest.table import Call, route
 from engine.domain.roles import Permission
 from engine.domain.scopes import Scope
+from engine.errors import Invalid, NotFound
 from engine.services import listings, products
 from engine.services.listings import OfferView, ProductView
 from engine.services.products import OfferValues, ProductValues
@@ -49,7 +50,7 @@ async def get_product(call: Call, sku: Name) -> ProductView:
 
 
 async def put_product(call: Call, sku: Name, body: ProductValues) -> ProductView:
-    """Put a product: it is made, or its title and policy are replaced.
+    """Put a product: it is made, or its title and policy are replaced, and its barcode where one is said ("": none).
 
     With If-Match only if it still is as it was read, with `If-None-Match: *` only if there is none.
     """
@@ -68,7 +69,10 @@ async def put_offer(call: Call, sku: Name, supplier: SupplierRef, body: OfferVal
 
     With If-Match only if the product and its offers still are as they were read.
     """
-    who = await named.supplier(supplier)
+    try:
+        who = await named.supplier(supplier)
+    except Invalid as error:  # a name in the address, and not one that was sent
+        raise NotFound(error.message) from error
     return _tagged(call, await products.put_offer(sku, who.id, body, call.by, expected=_seen(call)))
 
 
