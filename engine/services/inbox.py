@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, Self
 
 import msgspec
 import structlog
@@ -143,7 +144,7 @@ _TAKEN_IN = "what came of it later was taken in"
 
 
 class InboxRow(msgspec.Struct, frozen=True):
-    """A payload as lists show it. Times are microseconds."""
+    """A payload as lists show it."""
 
     id: int
     source: str
@@ -152,9 +153,15 @@ class InboxRow(msgspec.Struct, frozen=True):
     state: str
     reason: str
     field: str
-    received_at: int
+    received_at: datetime
     order_id: int | None
     size: int
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """From a row of these columns, whose time is in microseconds."""
+        values: dict[str, Any] = dict(zip(cls.__struct_fields__, row, strict=True))
+        return cls(**values | {"received_at": clock.moment(values["received_at"])})
 
 
 _SELECT = (
@@ -168,7 +175,7 @@ async def parked(*, limit: int = 100, before: int | None = None) -> list[InboxRo
     found = await db.rows(
         f"{_SELECT} WHERE state = 'parked' AND id < ? ORDER BY id DESC LIMIT ?", before or (1 << 62), limit
     )
-    return [InboxRow(*r) for r in found]
+    return [InboxRow.of(r) for r in found]
 
 
 async def show(row_id: int) -> tuple[InboxRow, Raw]:
@@ -177,7 +184,7 @@ async def show(row_id: int) -> tuple[InboxRow, Raw]:
     if found is None:
         raise NotFound(f"there is no payload {row_id} in the inbox; `bluebook inbox ls` lists the parked ones")
     body = await db.row("SELECT external_id, body, content_type FROM inbound_messages WHERE id = ?", row_id)
-    return InboxRow(*found), Raw(body[0], bytes(body[1]), body[2])  # type: ignore[index]
+    return InboxRow.of(found), Raw(body[0], bytes(body[1]), body[2])  # type: ignore[index]
 
 
 async def ignore(row_id: int, reason: str) -> None:

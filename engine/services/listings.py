@@ -457,7 +457,7 @@ async def inbox(state: str = "parked", *, limit: int = 50, before: int | None = 
         "FROM inbound_messages WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?",
         state, before or (1 << 62), max(1, min(limit, LARGEST_PAGE)),
     )  # fmt: skip
-    return [InboxRow(*tuple(r)) for r in found]
+    return [InboxRow.of(r) for r in found]
 
 
 async def parked_count() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 import pytest
 
@@ -191,6 +193,31 @@ async def test_an_edit_needs_the_state_that_was_seen(api: Api, scene: Scene) -> 
     await scene.send(order_id)
     said = await api.refused(409, "conflict", "PATCH", path, {"quantities": {"1": 1}}, headers={"If-Match": "*"})
     assert "already sent" in said["detail"]
+
+
+async def test_times_and_documents_are_shown_as_such_and_the_book_still_holds(api: Api, scene: Scene) -> None:
+    order_id = await scene.order(MUG)
+    path = f"/orders/{order_id}"
+    await api.post(f"{path}/process")
+    changed = {"address": {"line1": "9 Elm St"}}
+    for diffs in (
+        (await api.post(f"{path}/preview", changed))["diffs"],
+        (await api.call("PATCH", path, changed, headers={"If-Match": "*"})).said["diffs"],
+    ):
+        by_path = {diff["path"]: diff for diff in diffs}
+        assert by_path["ship_to"]["before"]["line1"] == "1 Maple Ave"
+        assert by_path["ship_to"]["after"]["line1"] == "9 Elm St"
+        [held] = [diff for at, diff in by_path.items() if at.endswith(".release_at")]
+        assert datetime.fromisoformat(held["before"]).tzinfo is not None
+    events = await api.pages(f"{path}/events")
+    first = events[0]["after"]
+    assert datetime.fromisoformat(first["placed_at"]) == datetime.fromisoformat((await api.get(path))["placed_at"])
+    assert (first["ship_to"]["city"], first["waived"]) == ("Portland", [])
+    for event in events:
+        for at, value in [*event["before"].items(), *event["after"].items()]:
+            assert not (at.endswith(("_at", "_until")) and isinstance(value, int)), (at, value)
+            assert not (isinstance(value, str) and value[:1] in ("{", "[")), (at, value)
+    assert (await api.get(f"{path}/audit"))["ok"]
 
 
 async def test_the_etag_of_an_edit_is_that_of_the_edit(api: Api, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

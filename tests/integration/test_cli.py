@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,8 @@ def test_process_holds_and_undo_takes_back(run: Run) -> None:
     assert undone["outcomes"][0]["done"] is True
     assert said(run("orders", "show", "1004", "--json"))["status"] == "ready"
     events = said(run("audit", "show", "1004", "--json"))["events"]
+    assert datetime.fromisoformat(events[0]["after"]["placed_at"]) < datetime.fromisoformat(events[0]["at"])
+    assert "city" in events[0]["after"]["ship_to"]
     assert ("dana", "person", "cli orders undo") in {(e["actor"], e["source"], e["cause"]) for e in events}
 
 
@@ -161,6 +164,7 @@ def test_process_of_all_that_match_is_summed_up_limited_and_confirmed(run: Run) 
     assert "--yes" in run("orders", "process", "--all-matching", "st:ready", code=2).stderr
     assert len(said(run("orders", "ls", "st:ready", "--json"))["orders"]) == 5
     done = said(run("orders", "process", "--all-matching", "st:ready", "--yes", "--json"))
+    assert max(one["release_at"] or "" for one in done["outcomes"]) == done["held_until"] > "2020"
     assert [outcome["done"] for outcome in done["outcomes"]] == [True] * 5
 
 
@@ -302,6 +306,8 @@ def test_mapping_a_sku_makes_the_waiting_order_ready(run: Run) -> None:
 def test_a_parked_payload_is_shown_replayed_and_ignored(run: Run) -> None:
     [parked] = said(run("inbox", "ls", "--json"))["payloads"]
     number = str(parked["id"])
+    assert datetime.fromisoformat(parked["received_at"]).tzinfo is not None
+    assert said(run("inbox", "show", number, "--json"))["payload"]["received_at"] == parked["received_at"]
     assert "no line_items" in run("inbox", "show", number).stdout
     assert run("inbox", "body", number).stdout == '{"id": 1999}'
     assert "still parked" in run("inbox", "replay", number, code=3).stdout

@@ -27,7 +27,7 @@ async def show(
     values: Annotated[bool, typer.Option("--values", help="With the values before and after.")] = False,
 ) -> Shown:
     """Show an order's events from the first to the last; or those of the settings."""
-    from engine.services import audit
+    from engine.services import audit, told
 
     events = await audit.show(order, subject=subject)
     columns = [
@@ -37,7 +37,8 @@ async def show(
         Column("ABOUT", lambda e: _about(e.subject), give=True),
         Column("WHAT", _what, fold=True),
     ]
-    shown = listing("events", events, columns, empty="nothing is written about it")
+    data = [told.event(event) for event in events]
+    shown = listing("events", events, columns, empty="nothing is written about it", data=data)
     if not values:
         return shown
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -124,14 +125,20 @@ async def _processed(outcomes: Sequence[Any]) -> Shown:
             first = " ".join(outcome.number for outcome in done[:3]) + (" …" if len(done) > 3 else "")
             paper.line(f"{many(len(done), 'order')} held; until then `bluebook orders undo {first}` takes back")
 
-    data = {"held_until": _iso(until) if until else None, "outcomes": list(outcomes)}
+    data = {"held_until": _moment(until), "outcomes": _told(outcomes)}
     return Shown(data, draw, 0 if len(done) == len(outcomes) else 3, remarks)
 
 
-def _iso(micros: int) -> str:
+def _told(outcomes: Sequence[Any]) -> list[dict[str, Any]]:
+    import msgspec
+
+    return [msgspec.structs.asdict(one) | {"release_at": _moment(one.release_at)} for one in outcomes]
+
+
+def _moment(micros: int | None) -> datetime | None:
     from engine import clock
 
-    return clock.moment(micros).isoformat()
+    return clock.moment(micros) if micros else None
 
 
 @noun.command("undo", "bluebook orders undo 1001 1002")
@@ -149,7 +156,7 @@ async def undo(orders: Annotated[list[str], typer.Argument(metavar="ORDER", help
             numbers = f": {', '.join(outcome.po_numbers)}" if outcome.po_numbers else ""
             paper.line(f"{outcome.number}  {outcome.message}{numbers}", "" if outcome.done else "yellow")
 
-    return Shown({"outcomes": outcomes}, draw, 0 if all(outcome.done for outcome in outcomes) else 3)
+    return Shown({"outcomes": _told(outcomes)}, draw, 0 if all(outcome.done for outcome in outcomes) else 3)
 
 
 @noun.command(
@@ -174,9 +181,11 @@ async def edit(
     yes: Yes = False,
 ) -> Shown:
     """Edit an order before it is sent; what would change is shown first."""
+    import msgspec
+
     from engine.errors import Invalid
     from engine.services import edit as service
-    from engine.services import listings
+    from engine.services import listings, told
 
     lines = _by_line(quantity, "--quantity")
     wrong = next((text for text in lines.values() if not text.isdecimal()), None)
@@ -201,7 +210,7 @@ async def edit(
         for issue in edited.issues:
             paper.line(f"  {issue.title}: {issue.message}", "yellow")
 
-    return Shown(edited, draw)
+    return Shown(msgspec.structs.replace(edited, diffs=told.diffs(edited.diffs)), draw)
 
 
 def _by_line(given: Sequence[str] | None, option: str) -> dict[int, str]:

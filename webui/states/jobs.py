@@ -8,7 +8,6 @@ from typing import Any
 
 import reflex as rx
 
-from engine import clock
 from engine.domain.roles import Permission
 from engine.services import inbox, listings, outbox, payloads, receive
 from engine.services.inbox import InboxRow
@@ -282,7 +281,7 @@ def _worker(one: WorkerView, zone: str) -> WorkerRow:
 
 
 def _payload(row: InboxRow, source: str, zone: str) -> PayloadRow:
-    came = clock.moment(row.received_at)
+    came = row.received_at
     return PayloadRow(
         row.id, words.plain(source), words.plain(row.external_id), words.plain(row.reason), words.plain(row.field),
         words.day_and_time(came, zone), words.iso(came), f"/jobs?tab=inbox&payload={row.id}",

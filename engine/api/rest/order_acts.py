@@ -18,7 +18,7 @@ from engine.api.rest.table import Call, route
 from engine.domain.roles import Permission
 from engine.domain.scopes import Scope
 from engine.errors import Invalid, NotFound, Refused
-from engine.services import cancel, edit, hold, preview, process
+from engine.services import cancel, edit, hold, preview, process, told
 from engine.services.edit import Diff
 from engine.services.resolving import OpenIssue
 
@@ -226,7 +226,8 @@ async def edit_order(call: Call, order_id: Id, body: OrderChanges) -> Edited:
     with body.named():
         found = await edit.apply(order_id, body.changes(), call.by, body.reason, version=_seen(call))
     call.answered["ETag"] = tag(found.version)  # of this edit: read again, it may be that of the next one
-    return msgspec.convert(msgspec.structs.asdict(found), Edited, from_attributes=True)
+    values = {name: getattr(found, name) for name in Edited.__struct_fields__}
+    return Edited(**values | {"diffs": told.diffs(found.diffs)})
 
 
 def _seen(call: Call) -> int | None:
@@ -247,7 +248,7 @@ def _seen(call: Call) -> int | None:
 async def preview_edit(call: Call, order_id: Id, body: OrderChanges) -> Preview:
     """See what an edit would change, with all that follows from it; nothing is saved."""
     with body.named():
-        return Preview(await edit.preview(order_id, body.changes()))
+        return Preview(told.diffs(await edit.preview(order_id, body.changes())))
 
 
 _WRITE = Scope.ORDERS_WRITE

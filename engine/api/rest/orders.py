@@ -16,7 +16,7 @@ from engine.domain import money
 from engine.domain.roles import Permission
 from engine.domain.scopes import Scope
 from engine.errors import Invalid, Unreadable
-from engine.services import audit, blue_book, filters, history, search
+from engine.services import audit, blue_book, filters, history, search, told
 from engine.services.blue_book import Event
 from engine.services.filters import Filters
 from engine.services.history import Cursor, OrderRow
@@ -154,14 +154,18 @@ def tag(version: int) -> str:
 
 
 async def list_order_events(call: Call, order_id: Id, query: EventQuery) -> Page[Event]:
-    """List an order's blue book: every step, oldest first, with its time, actor, before and after."""
+    """List an order's blue book: every step, oldest first, with its time, actor, before and after.
+
+    Values that are stored as numbers or text and mean a moment or a whole document are shown as such; the hash is of what is
+    stored, as `bluebook audit export` writes it.
+    """
     place = pages.begin(query, f"events {order_id}", int)
     after = place[0] if place is not None else 0
     number = await audit.order_id(order_id)
     found = await blue_book.blue_book(
         number, line_id=query.line_id, po_number=query.po_number or None, after_seq=after
     )  # fmt: skip
-    shown = found[: query.limit]
+    shown = [told.event(event) for event in found[: query.limit]]
     return pages.page(call, query, f"events {order_id}", shown, (shown[-1].seq,) if len(found) > len(shown) else None)
 
 
