@@ -6,7 +6,7 @@ a person or taken over here where it is beyond doubt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -235,6 +235,14 @@ async def unmapped(
     waits = await _waiting(channel_id)
     first = [] if after is not None else waits[:limit]
     return first + await _offered(channel_id, after or ("", ""), limit - len(first), waits)
+
+
+async def pages(channel_id: int) -> AsyncIterator[list[Unmapped]]:
+    """Every SKU that the channel offers and that stands for no product, by SKU, whether orders wait for it or not."""
+    after = ("", "")
+    while page := await _offered(channel_id, after, LARGEST_PAGE, ()):
+        yield page
+        after = (page[-1].channel, page[-1].sku)
 
 
 async def how_many() -> int:

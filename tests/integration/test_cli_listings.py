@@ -50,7 +50,21 @@ def test_listings_are_compared_proposed_and_mapped(run: Run) -> None:
     mapped = said(run("listings", "map", channel, "--json"))
     assert "THEIRS" in mapped["skus"]
     assert "X-99" not in mapped["skus"]
-    assert "0 SKUs mapped" in run("listings", "map", channel).stdout
+    again = run("listings", "map", channel)
+    assert "0 SKUs mapped" in again.stdout
+    assert (
+        f"1 listing of it fits no product beyond doubt; make products of them: bluebook listings products '{channel}'"
+        in again.stderr
+    )
+    planned = run("listings", "products", channel, "--dry-run").stdout
+    assert "X-99" in planned
+    assert "1 product would be made" in planned
+    assert said(run("listings", "products", channel, "--dry-run", "--json"))["products"][0]["channels"] == [channel]
+    made = run("listings", "products", channel)
+    assert "1 product made, 1 SKU mapped; no waiting order became ready by it" in made.stdout
+    assert "bluebook products offer 'X-99'" in made.stderr
+    assert "0 products made" in run("listings", "products").stdout
+    assert not run("listings", "map", channel).stderr
     assert "there is no channel" in run("listings", "ls", "nowhere", code=2).stderr
 
 

@@ -82,5 +82,8 @@ def test_its_commands_work_one_after_the_other(tmp_path: Path) -> None:
     assert re.search(r"My Walmart +5 +0 +0 +0", said[0])
     assert "My shop is added: " in said[1]
     assert re.search(r"My shop +5 +0 +0 +0", said[1])
-    assert said[2].startswith("My shop: ")
-    assert len(said) == 3
+    assert re.search(
+        r"My shop: \d+ listings.*\n(.*\n)+\d+ products would be made.*\n\d+ products made, \d+ SKUs mapped; ", said[2]
+    )
+    assert said[3].startswith("My shop: ")
+    assert len(said) == 4

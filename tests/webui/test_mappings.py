@@ -160,6 +160,12 @@ async def test_what_is_offered_and_not_mapped_is_told_and_what_is_beyond_doubt_i
     await expect(one.page.get_by_role("status").filter(has_text="1 SKU mapped")).to_be_visible(timeout=15_000)
     await expect(outlet).to_contain_text("1 of 3 listings unmapped")
     await expect(one.page.get_by_role("row").filter(has_text="UNHEARD-OF")).to_contain_text("Zyxw <b>9</b>")
+    await outlet.get_by_role("button", name="Make products of the others").click()
+    await expect(one.page.get_by_role("status").filter(has_text="1 product made, 1 SKU mapped")).to_be_visible(
+        timeout=15_000
+    )
+    await expect(outlet).to_contain_text("0 of 3 listings unmapped")
+    assert await db.value("SELECT title FROM products WHERE sku = ?", "UNHEARD-OF") == "Zyxw <b>9</b>"
     await outlet.get_by_role("button", name="Import now").click()
     await expect(one.page.get_by_role("status").filter(has_text="read in the background")).to_be_visible()
     assert await db.value("SELECT COUNT(*) FROM outbox WHERE key = ?", f"channels.listings:{channel}") == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -110,13 +111,84 @@ async def map_(
 
     view = await listings.channel(channel)
     taken = await offered.take_sure(view.id, by())
-    ready = (
-        f"{many(taken.freed, 'waiting order')} became ready" if taken.freed else "no waiting order became ready by it"
-    )
     return said(
-        f"{view.name}: {many(len(taken.skus), 'SKU')} mapped; {ready}", channel=view.name, skus=list(taken.skus),
-        ready=taken.freed,
+        f"{view.name}: {many(len(taken.skus), 'SKU')} mapped; {_ready(taken.freed)}", channel=view.name, skus=list(taken.skus),
+        ready=taken.freed, remarks=await _what_next(view.id, view.name),
     )  # fmt: skip
+
+
+async def _what_next(channel_id: int, name: str) -> list[str]:
+    """What is to be done about what is still not mapped."""
+    from engine.services import listings, offered
+
+    (covered,) = [one for one in await offered.coverage() if one.channel_id == channel_id]
+    if covered.at is None and covered.offers:
+        return [f"its listings are not imported yet: bluebook listings import {name!r}"]
+    left = covered.unmapped - covered.without_sku
+    if left <= 0:
+        return []
+    which = f"{many(left, 'listing')} of it {'fits' if left == 1 else 'fit'} no product beyond doubt"
+    why = (
+        which if await listings.products(limit=1) else f"there are no products yet, so {many(left, 'listing')} fit none"
+    )
+    return [
+        f"{why}; make products of them: bluebook listings products {name!r}, or look at each: bluebook listings ls {name!r}"
+    ]
+
+
+def _ready(freed: int) -> str:
+    return f"{many(freed, 'waiting order')} became ready" if freed else "no waiting order became ready by it"
+
+
+@noun.command("products", "bluebook listings products", "bluebook listings products Shop --dry-run")
+async def products(
+    channel: ChannelArg = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be made.")] = False,
+) -> Shown:
+    """Make a product of each listing whose SKU is none yet, with its title and barcode, and map it.
+
+    The same SKU at several channels is one product. Nothing that exists is changed. Who ships it, and what it costs there, is
+    said afterwards: `bluebook products offer`, or `bluebook products import`.
+    """
+    from engine.services import listings, offered_products
+
+    view = await listings.channel(channel) if channel else None
+    if dry_run:
+        return _planned(await offered_products.plan(view.id if view else None))
+    made = await offered_products.make(by(), view.id if view else None)
+    remarks = _unfit(made.unfit)
+    if made.products:
+        remarks.append(f"say who ships them: bluebook products offer {made.products[0]!r} --supplier CODE --cost COST")
+    elif not made.mapped:
+        remarks.append("listings are made products once they are imported: bluebook listings import")
+    return said(
+        f"{many(len(made.products), 'product')} made, {many(made.mapped, 'SKU')} mapped; {_ready(made.freed)}",
+        products=list(made.products), mapped=made.mapped, ready=made.freed, unfit=list(made.unfit), remarks=remarks,
+    )  # fmt: skip
+
+
+def _planned(found: Any) -> Shown:
+    columns = [
+        Column("SKU", lambda one: one.sku),
+        Column("TITLE", lambda one: one.title, give=True),
+        Column("BARCODE", lambda one: one.barcode),
+        Column("AT", lambda one: ", ".join(one.channels), give=True),
+    ]
+
+    def draw(paper: Paper) -> None:
+        if found.products:
+            paper.table(columns, found.products)
+        paper.line(f"{many(len(found.products), 'product')} would be made; nothing is yet")
+
+    return Shown({"products": found.products, "unfit": found.unfit}, draw, remarks=_unfit(found.unfit))
+
+
+def _unfit(skus: Sequence[str]) -> list[str]:
+    if not skus:
+        return []
+    return [
+        f"{many(len(skus), 'SKU')} can be no product's, being too long or with blanks around: {', '.join(map(repr, skus[:3]))}"
+    ]
 
 
 def _parts(components: dict[str, int]) -> str:

@@ -88,7 +88,10 @@ def _cover(one: rx.Var[Covered]) -> rx.Component:
             button("Import now", name, permission=MAY, on_click=Mappings.import_listings(one.id)),
             rx.cond(
                 one.unmapped,
-                button("Map what is beyond doubt", name, permission=MAY, on_click=Mappings.take_sure(one.id)),
+                rx.fragment(
+                    button("Map what is beyond doubt", name, permission=MAY, on_click=Mappings.take_sure(one.id)),
+                    button("Make products of the others", name, permission=MAY, on_click=Mappings.make_products(one.id)),
+                ),
             ),
             class_name="row",
         ),

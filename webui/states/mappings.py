@@ -9,7 +9,7 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from engine.errors import BluebookError
-from engine.services import listings, mapping_sheets, offered, schedule, setup, suggest, unmap
+from engine.services import listings, mapping_sheets, offered, offered_products, schedule, setup, suggest, unmap
 from engine.services.suggest import Suggestion
 from webui import links, words
 from webui.states import connection
@@ -208,6 +208,15 @@ class Mappings(Book):
         more = "; there may be more, press it again" if len(found.skus) == AT_ONCE else ""
         ready = f"{words.many(found.freed, 'waiting order')} became ready"
         self.say(f"{words.many(len(found.skus), 'SKU')} mapped; {ready}{more}.", "good")
+        await self._read()
+
+    @on(Permission.MAPPINGS)
+    async def make_products(self, channel_id: str) -> None:
+        """What the channel offers under a SKU that is none of ours is a product and mapped; waiting orders are checked again."""
+        found = await offered_products.make(self.by, int(channel_id), most=AT_ONCE)
+        more = "; there may be more, press it again" if len(found.products) == AT_ONCE else ""
+        made = f"{words.many(len(found.products), 'product')} made, {words.many(found.mapped, 'SKU')} mapped"
+        self.say(f"{made}; {words.many(found.freed, 'waiting order')} became ready{more}.", "good")
         await self._read()
 
     @on(Permission.MAPPINGS)
