@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Token
 from typing import Any
 
@@ -17,6 +17,7 @@ from tortoise.context import TortoiseContext, _current_context
 from engine import db
 from engine.services import catalog, recall, schedule, schema, tasks
 from engine.services.outbox import Job
+from engine.services.webhook_lines import LINES
 from workers import schedule as routines
 from workers.actors import STOPPING, WAKE
 
@@ -31,15 +32,21 @@ class BootError(MiddlewareError):
     """The worker cannot start; the cause says why."""
 
 
-def beside(jobs: Sequence[Job]) -> None:
+def beside(jobs: Sequence[Job], over: Callable[[Job], object] = lambda job: None) -> None:
     """The jobs run in the event loop while the actor's thread is free again; they are waited for at the end.
 
-    For what waits long for others' machines. Their number is bounded by their keys: one poll for each connection.
+    For what waits long for others' machines. Whoever calls it bounds their number: polls are one for each connection by
+    their keys. ``over`` is told of each job that has ended, however it did.
     """
-    for batch in tasks.batches(jobs, 1):
-        task = asyncio.create_task(_logged(batch))
+    for job in jobs:
+
+        def ended(task: asyncio.Task[None], job: Job = job) -> None:
+            _beside.discard(task)
+            over(job)
+
+        task = asyncio.create_task(_logged([job]))
         _beside.add(task)
-        task.add_done_callback(_beside.discard)
+        task.add_done_callback(ended)
 
 
 async def _logged(batch: Sequence[Job]) -> None:
@@ -122,6 +129,7 @@ class Database(Middleware):
 
     async def _close(self) -> None:
         _current_context.set(self.context)
+        LINES.close()
         if _beside:
             await asyncio.wait(_beside, timeout=PATIENCE_SECONDS)
         for task in [*_beside, *self.running]:

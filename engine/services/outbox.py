@@ -252,6 +252,15 @@ async def release(ids: Sequence[int], token: str, after: float = 0.0) -> None:
     )  # fmt: skip
 
 
+async def put_off(waits: Mapping[Job, float]) -> None:
+    """Each of the claimed jobs is ready in so many seconds, as if never claimed, where its token still holds it."""
+    await db.many(
+        "UPDATE outbox SET state = 'ready', run_at = ?, token = '', lease_until = NULL, relayed_at = NULL "
+        "WHERE id = ? AND token = ?",
+        [(_later(seconds), job.id, job.token) for job, seconds in waits.items()],
+    )
+
+
 async def extend(*tokens: str) -> None:
     """The leases of all jobs the tokens hold run from now."""
     if not tokens:

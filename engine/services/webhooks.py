@@ -7,6 +7,7 @@ is the later one. The same event has the same ``webhook-id`` however often it is
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ipaddress
 import re
@@ -29,6 +30,7 @@ from engine.services import feed, outbox, schedule, settings_book
 from engine.services.feed import Event
 from engine.services.lifecycle import Actor
 from engine.services.outbox import Dead, Done, Job, NewJob, Outcome, Retry
+from engine.services.webhook_lines import LINES
 from engine.transports.http import Answer, HttpClient
 
 RECEIVED, PARCEL, TEST = "order.received", "shipment.announced", "webhook.test"
@@ -36,9 +38,7 @@ EVENTS = (RECEIVED, *(f"order.{status.value}" for status in OrderStatus), PARCEL
 """What can be told: an order's arrival, each status it comes into, and each parcel."""
 AGAIN = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds to wait after each attempt that failed; after the last a person is left to replay it."""
-TIMEOUT = 15.0
 _TOGETHER = 500
-_CONCURRENT = 16
 _PARCEL = re.compile(r"shipment\.(.+)\.tracking_number")
 
 log = structlog.get_logger(__name__)
@@ -195,8 +195,8 @@ async def test(name: str) -> str:
     said = Message(
         f"msg_test_{secrets.token_hex(8)}", TEST, clock.now().isoformat(), {"message": "Bluebook can be heard."}
     )
-    async with _Calls(view.name) as client:
-        answer = await _post(client, await Webhook.get(id=view.id), said)
+    async with LINES.turn(view.id) as line:
+        answer = await _post(line.client(view.name), await Webhook.get(id=view.id), said)
     return f"{view.url} took it ({answer.status})"
 
 
@@ -325,19 +325,6 @@ async def _orders(ids: set[int]) -> dict[int, dict[str, Any]]:
 # --- telling ----------------------------------------------------------------------------------------------------------
 
 
-class _Calls:
-    """A client for one round of calls."""
-
-    def __init__(self, name: str) -> None:
-        self._client = HttpClient(f"the webhook {name}", timeout=TIMEOUT, connections=_CONCURRENT)
-
-    async def __aenter__(self) -> HttpClient:
-        return self._client
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
-
-
 async def _post(client: HttpClient, row: Webhook, said: Message) -> Answer:
     secret = vault.open_sealed(row.secret, table="webhooks", row=str(row.id), field="secret")
     body, now = said.body(), clock.now()
@@ -351,30 +338,34 @@ async def _post(client: HttpClient, row: Webhook, said: Message) -> Answer:
 
 
 async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
-    """The messages of these jobs were sent, each webhook's one after the other."""
-    rows = {row.id: row for row in await Webhook.filter(id__in={job.subject_id for job in jobs})}
+    """The messages of these jobs were sent, to each webhook as many at once as ``webhook_lines`` lets through."""
+    # All are heard to the end, also where one of them fails: the jobs are then run anew, and not while these still are.
     results: dict[int, Outcome] = {}
-    for webhook_id in dict.fromkeys(job.subject_id for job in jobs):
-        mine = [job for job in jobs if job.subject_id == webhook_id]
-        row = rows.get(webhook_id)
-        if row is None:
-            continue  # taken away: nobody is to be told
-        async with _Calls(row.name) as client:
-            for job in mine:
-                results[job.id] = await _deliver(client, row, job)
+    for job, result in zip(jobs, await asyncio.gather(*map(_deliver, jobs), return_exceptions=True), strict=True):
+        if isinstance(result, BaseException):
+            raise result
+        results[job.id] = result
     return results
 
 
-async def _deliver(client: HttpClient, row: Webhook, job: Job) -> Outcome:
-    if not row.enabled:
-        return Retry(AGAIN[-1], "the webhook is paused")
-    said = msgspec.convert(job.args, Message)
-    try:
-        await _post(client, row, said)
-    except BluebookError as error:
-        return await _failed(row, job, error)
-    await db.run("UPDATE webhooks SET answered_at = ?, last_error = '' WHERE id = ?", clock.micros(clock.now()), row.id)
-    return Done()
+async def _deliver(job: Job) -> Outcome:
+    async with LINES.turn(job.subject_id) as line:
+        # Read now and not before the wait: meanwhile it may have been paused, by 410 Gone for one.
+        row = await Webhook.get_or_none(id=job.subject_id)
+        if row is None:
+            return Done()  # taken away: nobody is to be told
+        if not row.enabled:
+            return Retry(AGAIN[-1], "the webhook is paused")
+        try:
+            await _post(line.client(row.name), row, msgspec.convert(job.args, Message))
+        except BluebookError as error:
+            return await _failed(row, job, error)
+        # Not where it was paused meanwhile: why it was is the last thing to say about it.
+        await db.run(
+            "UPDATE webhooks SET answered_at = ?, last_error = CASE WHEN enabled THEN '' ELSE last_error END WHERE id = ?",
+            clock.micros(clock.now()), row.id,
+        )  # fmt: skip
+        return Done()
 
 
 async def _failed(row: Webhook, job: Job, error: BluebookError) -> Outcome:

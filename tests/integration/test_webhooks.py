@@ -154,7 +154,7 @@ async def test_paused_it_hears_nothing_and_resumed_everything(shop: Desk, ear: E
         await webhooks.replay("ERP", PERSON, order="1")
     await webhooks.switch("ERP", True, PERSON)
     await collected()
-    assert [said["data"]["order"] for _, said in ear.heard] == ["1", "2"]
+    assert sorted(said["data"]["order"] for _, said in ear.heard) == ["1", "2"]
 
 
 async def test_a_replay_has_the_same_ids_and_doubles_nothing_that_waits(shop: Desk, ear: Ear) -> None:
