@@ -170,9 +170,12 @@ async def remove(name: str, by: Actor) -> None:
 async def switch(name: str, on: bool, by: Actor) -> None:
     """It is told again, from where it was, or no more until it is switched on. Raises NotFound."""
     view = await webhook(name)
-    if view.enabled != on:
-        async with db.transaction():
-            await db.run("UPDATE webhooks SET enabled = ?, last_error = '' WHERE id = ?", on, view.id)
+    async with db.transaction():
+        # Several calls may be answered 410 at once: one of them pauses it.
+        moved = await db.run(
+            "UPDATE webhooks SET enabled = ?, last_error = '' WHERE id = ? AND enabled <> ?", on, view.id, on
+        )
+        if moved:
             if on:
                 await db.run(
                     "UPDATE outbox SET run_at = ?, attempts = 0, relayed_at = NULL WHERE task = 'webhooks.send' "
@@ -180,7 +183,7 @@ async def switch(name: str, on: bool, by: Actor) -> None:
                     clock.micros(clock.now()), view.id,
                 )  # fmt: skip
             row = await Webhook.get(id=view.id)
-            await _note(by, "resume" if on else "pause", row, {"enabled": view.enabled}, {"enabled": on})
+            await _note(by, "resume" if on else "pause", row, {"enabled": not on}, {"enabled": on})
     await schedule.ensure()
 
 
@@ -370,13 +373,12 @@ async def _deliver(job: Job) -> Outcome:
 
 async def _failed(row: Webhook, job: Job, error: BluebookError) -> Outcome:
     log.warning("a webhook was not delivered", webhook=row.name, message=job.args.get("id"), error=error.message)
-    await db.run("UPDATE webhooks SET last_error = ? WHERE id = ?", error.message, row.id)
+    await db.run("UPDATE webhooks SET last_error = ? WHERE id = ? AND enabled = ?", error.message, row.id, True)
     if isinstance(error, Refused) and error.code == "410":
         # Gone, says whoever answers there: the standard's way to be left alone.
-        row.enabled = False
         await switch(row.name, False, Actor("worker", "worker", "webhooks.send"))
         await db.run("UPDATE webhooks SET last_error = ? WHERE id = ?", error.message, row.id)
-        return Dead(error.message)
+        return Retry(AGAIN[-1], error.message)  # ``switch`` makes it due, as it does what came later
     if job.attempts >= len(AGAIN):
         return Dead(f"{error.message}; `bluebook webhooks replay` tells it again")
     wait = float(AGAIN[job.attempts])

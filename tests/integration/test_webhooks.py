@@ -133,14 +133,23 @@ async def test_an_address_that_is_overrun_is_left_alone_as_long_as_it_asks(shop:
     assert job.run_at - clock.now() > timedelta(seconds=6900)
 
 
-async def test_an_address_that_is_gone_is_told_nothing_more(shop: Desk, ear: Ear) -> None:
+async def test_an_address_that_is_gone_is_told_nothing_more_until_it_is_resumed(shop: Desk, ear: Ear) -> None:
     ear.secret = await webhooks.add("ERP", ear.url, [], PERSON)
-    ear.answers = [410]
+    ear.answers = [410, 410]  # two messages are on their way at once
     await shop.told(shop.order("1", (MUG, 1)))
     await collected()
     view = await webhooks.webhook("ERP")
-    assert (view.enabled, "410" in view.last_error) == (False, True)
-    assert ear.asked == 1
+    assert (view.enabled, "410" in view.last_error, view.waiting, view.given_up) == (False, True, 2, 0)
+    await shop.told(shop.order("2", (MUG, 1)))
+    await collected()
+    assert ear.asked == 2
+    assert await db.value("SELECT COUNT(*) FROM audit_events WHERE tag LIKE '%webhook:pause'") == 1
+    await webhooks.switch("ERP", True, PERSON)
+    await collected()
+    told = sorted((said["data"]["order"], said["type"]) for _, said in ear.heard)
+    assert told == [(order, kind) for order in ("1", "2") for kind in ("order.ready", "order.received")]
+    view = await webhooks.webhook("ERP")
+    assert (view.enabled, view.last_error, view.waiting, view.given_up) == (True, "", 0, 0)
 
 
 async def test_paused_it_hears_nothing_and_resumed_everything(shop: Desk, ear: Ear) -> None:
