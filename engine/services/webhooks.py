@@ -234,7 +234,7 @@ async def collect(row: Webhook) -> int:
 async def replay(name: str, by: Actor, *, since: datetime | None = None, order: str = "") -> int:
     """What happened since then, or to one order, is told once more under its old ids; how many messages.
 
-    Those that wait anyway are not doubled. Raises NotFound, Invalid.
+    Those that wait anyway are not doubled, and those that were given up are so no more. Raises NotFound, Invalid.
     """
     view = await webhook(name)
     if (since is None) == (not order):
@@ -261,12 +261,20 @@ async def replay(name: str, by: Actor, *, since: datetime | None = None, order: 
             break
         jobs = await _deliveries(view.id, view.events, found)
         async with db.transaction():
+            await _revoke([job.key for job in jobs])
             await outbox.put(jobs)
         count, after = count + len(jobs), found[-1].id
     async with db.transaction():
         after_ = {"messages": count} | ({"order": order} if order else {"since": str(since)})
         await _note(by, "replay", await Webhook.get(id=view.id), {}, after_)
     return count
+
+
+async def _revoke(keys: Sequence[str]) -> None:
+    # A message is told anew in a job of its own; the one that was given up would be listed for ever.
+    if keys:
+        wanted = db.padded(keys)
+        await db.run(f"DELETE FROM outbox WHERE state = 'dead' AND key IN ({db.marks(wanted)})", *wanted)
 
 
 async def _deliveries(webhook_id: int, wanted: Sequence[str], events: Sequence[Event]) -> list[NewJob]:

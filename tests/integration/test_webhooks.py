@@ -125,6 +125,9 @@ async def test_what_was_not_taken_is_told_again_for_days_and_then_waits_for_a_pe
 
 
 async def test_an_address_that_is_overrun_is_left_alone_as_long_as_it_asks(shop: Desk, ear: Ear) -> None:
+    view = await webhooks.webhook("ERP")
+    assert (view.waiting, view.given_up, view.last_error) == (0, 0, "")
+    assert [one for one in await outbox.list_jobs("dead") if one.task == "webhooks.send"] == []
     ear.secret = await webhooks.add("ERP", ear.url, ["order.received"], PERSON)
     ear.answers = [429]
     await shop.told(shop.order("1", (MUG, 1)))
