@@ -1,8 +1,8 @@
 """Webhooks out: others are told of what happens to orders, signed as https://www.standardwebhooks.com describes.
 
 What is told is read from the blue book behind a cursor, so nothing is told that was not committed and nothing that was is
-left out. Each delivery is a job of its own: it is tried again for days, in no order promised; ``sequence`` says which of two
-is the later one. The same event has the same ``webhook-id`` however often it is sent.
+left out. Each delivery is a job of its own: it is tried again for three days, in no order promised; ``sequence`` says which of
+two is the later one. The same event has the same ``webhook-id`` however often it is sent.
 """
 
 from __future__ import annotations
@@ -306,9 +306,12 @@ def _meanings(event: Event) -> Iterable[tuple[str, dict[str, Any]]]:
     after: dict[str, Any] = msgspec.json.decode(event.after)
     if "status" in after:
         before = msgspec.json.decode(event.before).get("status")
+        # An order that was not checked yet has no status: "" in the blue book, null outside.
+        status, previous = after["status"] or None, before or None
         if before is None:
-            yield RECEIVED, {"status": after["status"]}
-        yield f"order.{after['status']}", {"status": after["status"], "previous_status": before}
+            yield RECEIVED, {"status": status, "previous_status": None}
+        if status is not None:
+            yield f"order.{status}", {"status": status, "previous_status": previous}
     for path, number in after.items():
         if (found := _PARCEL.fullmatch(path)) and number:
             prefix = path.removesuffix("tracking_number")

@@ -21,9 +21,7 @@ WEBHOOKS = [
     Column("ANSWERED", lambda w: ago(w.answered_at) if w.answered_at else "never"),
     Column("WAIT", lambda w: w.waiting, right=True),
     Column("GIVEN UP", lambda w: w.given_up, right=True),
-    Column(
-        "STATE", lambda w: ("ok" if w.enabled else "paused") + (f": {w.last_error}" if w.last_error else ""), give=True
-    ),
+    Column("STATE", lambda w: _state(w), give=True),
 ]
 
 
@@ -31,6 +29,12 @@ def _events(view: Any) -> str:
     from engine.services.webhooks import EVENTS
 
     return "all" if len(view.events) == len(EVENTS) else ", ".join(view.events)
+
+
+def _state(view: Any) -> str:
+    """``failing`` where the last answer was none to like; ``ok`` says nothing else."""
+    word = "paused" if not view.enabled else "failing" if view.last_error else "ok"
+    return f"{word}: {view.last_error}" if view.last_error else word
 
 
 @noun.command("ls", "bluebook webhooks ls", reads=True)
@@ -56,7 +60,7 @@ async def add(
     """Tell an address of what happens to orders from now on; its secret is shown this once.
 
     Events: order.received, order.STATUS for each status an order comes into (order.shipped …), shipment.announced.
-    Messages are signed by the Standard Webhooks scheme, tried again for four days, and may come twice or out of turn: the
+    Messages are signed by the Standard Webhooks scheme, tried again for three days, and may come twice or out of turn: the
     same webhook-id is the same message, and the greater sequence of an order is the later one.
     """
     from engine.services import webhooks
