@@ -85,6 +85,15 @@ class TellsWholeOrders(Protocol):
 
 
 @runtime_checkable
+class ComparesAccounts(Protocol):
+    """A channel whose settings show which account they lead to, so that none is connected twice. The class itself is asked."""
+
+    @staticmethod
+    def same_account(one: Any, other: Any) -> bool:
+        """Would these two configurations read the same orders, as far as can be told without asking? In doubt, no. Pure."""
+
+
+@runtime_checkable
 class TakesFiles(Protocol):
     """A channel into which orders can be pushed as a file, without its lying anywhere."""
 

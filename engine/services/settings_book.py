@@ -17,6 +17,12 @@ async def head(*, hold: bool = False) -> int:
     return int(await db.value("SELECT COALESCE(MAX(seq), 0) FROM audit_events WHERE order_id = 0") or 0)
 
 
+async def alone() -> None:
+    """Nobody else changes settings before the present transaction ends: what is looked up in it holds until then."""
+    if db.is_postgres():  # on SQLite nobody else writes in a transaction anyway
+        await db.rows("SELECT pg_advisory_xact_lock(?)", _LOCK)
+
+
 async def note(
     by: Actor, subject_action: str, message: str, *, subject: str, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
@@ -24,9 +30,7 @@ async def note(
 
     Secrets do not belong in ``before`` and ``after``; give "***" for them.
     """
-    if db.is_postgres():
-        # Two writers must not hang an event on the same end of the chain.
-        await db.rows("SELECT pg_advisory_xact_lock(?)", _LOCK)
+    await alone()  # two writers must not hang an event on the same end of the chain
     last = await db.row("SELECT seq, hash FROM audit_events WHERE order_id = 0 ORDER BY seq DESC LIMIT 1")
     seq, previous = (int(last[0]) + 1, str(last[1])) if last else (1, "")
     row = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from engine.connectors import registry
 from engine.domain import address_rules, conditions, deadlines, distance
 from engine.domain.barcodes import gtin
 from engine.domain.routing import Policy
-from engine.errors import Invalid, NotFound
+from engine.errors import BluebookError, Invalid, NotFound
 from engine.models import (
     Channel,
     Listing,
@@ -25,26 +26,28 @@ from engine.models import (
     Supplier,
     SupplierProduct,
 )
-from engine.ports_channels import Scarce
-from engine.services import catalog, check, outbox, schedule, settings_book, sharing
+from engine.ports_channels import ComparesAccounts, Scarce
+from engine.services import catalog, check, distinct, outbox, schedule, settings_book, sharing
 from engine.services.lifecycle import Actor
 from engine.services.outbox import NewJob
 
 Table = Literal["channels", "suppliers"]
 
 
-async def add_channel(name: str, connector: str, values: Mapping[str, Any], by: Actor, **options: Any) -> Channel:
+async def add_channel(
+    name: str, connector: str, values: Mapping[str, Any], by: Actor, *, same_account: bool = False, **options: Any
+) -> Channel:
     """The channel exists, with its settings checked and its secrets sealed, and is polled from now on.
 
     ``values`` are the connector's settings, ``options`` columns of the channel (prefix, poll_seconds …). Without the latter it
-    is polled as often as its connector can bear (``Scarce``).
+    is polled as often as its connector can bear (``Scarce``). ``same_account``: though another channel has its orders already.
     """
-    kind = registry.channel_type(connector)
+    kind: Any = registry.channel_type(connector)
     registry.configure(kind, dict(values))
     if isinstance(kind, Scarce):
         options = {"poll_seconds": kind.poll_seconds, "rescan_seconds": kind.rescan_seconds} | options
     return await _add(  # type: ignore[no-any-return]
-        Channel, "channels", name, connector, kind, values, by, options
+        Channel, "channels", name, connector, kind, values, by, options, same_account
     )
 
 
@@ -62,7 +65,7 @@ async def add_supplier(
 
 async def _add(
     model: Any, table: Table, name: str, connector: str, kind: Any, values: Mapping[str, Any], by: Actor,
-    options: dict[str, Any],
+    options: dict[str, Any], same_account: bool = True,
 ) -> Any:  # fmt: skip
     _known_columns(model, options)
     options = options | _warehouse(options, distance.Place())
@@ -70,6 +73,9 @@ async def _add(
         _works(*(str(options.get(name) or "") for name in _WORKING))
     try:
         async with db.transaction():
+            await settings_book.alone()
+            if not same_account:
+                await distinct.account(kind, registry.configure(kind, dict(values)))
             row = await model.create(name=name, connector=connector, created_at=clock.now(), **options)
             # The seal is bound to the row's id, so it can only be made now.
             row.settings, row.secrets = catalog.sealed_secrets(table, row.id, kind, dict(values))
@@ -143,10 +149,10 @@ def _settles(config: Any, settle_seconds: int) -> None:
 
 async def update(
     table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None,
-    drop: Sequence[str] = (), **options: Any,
+    drop: Sequence[str] = (), same_account: bool = False, **options: Any,
 ) -> None:  # fmt: skip
     """The options and the connector settings given are changed, those to ``drop`` are as if they had never been set, the
-    others stay. Raises NotFound, Invalid.
+    others stay. ``same_account``: though another channel has the same orders then. Raises NotFound, Invalid.
     """
     model: Any = Channel if table == "channels" else Supplier
     row = await model.get_or_none(id=row_id)
@@ -175,7 +181,10 @@ async def update(
         after = dict(options)
         if values or drop:
             kept = {name: value for name, value in present(table, row).items() if name not in drop}
-            plain, secret = catalog.sealed_secrets(table, row.id, kind, {**kept, **(values or {})})
+            wanted = {**kept, **(values or {})}
+            if table == "channels" and not same_account:
+                await _moves(row, kind, wanted)
+            plain, secret = catalog.sealed_secrets(table, row.id, kind, wanted)
             changed = dict.fromkeys(drop) | _masked(kind, values or {})
             before["settings"] = {key: row.settings.get(key) for key in changed if key not in kind.secret_fields}
             after["settings"] = changed
@@ -187,6 +196,16 @@ async def update(
             await outbox.put([NewJob(f"auto:{row_id}", "orders.auto", row_id)])
     catalog.forget(table, row_id)
     await schedule.ensure()
+
+
+async def _moves(row: Any, kind: Any, wanted: dict[str, Any]) -> None:
+    """The channel stays at the account it has, whoever else is there, or goes to one that no other has; raises Invalid."""
+    await settings_book.alone()
+    config, compares, stays = registry.configure(kind, wanted), isinstance(kind, ComparesAccounts), False
+    with contextlib.suppress(BluebookError):  # what it had could not be used
+        stays = compares and kind.same_account(registry.configure(kind, present("channels", row)), config)
+    if not stays:
+        await distinct.account(kind, config, but=row.id)
 
 
 def present(table: Table, row: Any) -> dict[str, Any]:

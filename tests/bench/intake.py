@@ -85,7 +85,9 @@ _CATALOG = ("channels", "suppliers", "products", "shipping_methods")
 async def _another(shop: Shop, number: int) -> int:
     """One more channel that sells the same; its id."""
     secret = {"url": "http://127.0.0.1:1", "consumer_key": "k", "consumer_secret": "s"}
-    made = await setup.add_channel(f"Store {number}", "woocommerce", secret, BY, prefix=f"S{number}-")
+    made = await setup.add_channel(
+        f"Store {number}", "woocommerce", secret, BY, same_account=True, prefix=f"S{number}-"
+    )
     for listing in catalogue.LISTINGS:
         await setup.map_sku(made.id, listing.sku, dict(listing.components), BY, title=listing.title, recheck=False)
     for row in await db.rows("SELECT m.rate, m.supplier_id, t.code FROM shipping_mappings m JOIN shipping_methods t "

@@ -20,7 +20,7 @@ SKU = "BB-MUG-01"
 async def _furnish(store: dict[str, str]) -> int:
     """A channel and a supplier of this process's own, beside whatever is there; the channel's id."""
     mine = f"bench{time.time():.0f}"
-    channel = await setup.add_channel(mine, "woocommerce", store, BY)
+    channel = await setup.add_channel(mine, "woocommerce", store, BY, same_account=True)
     supplier = await setup.add_supplier(mine, mine, "rest", {"base_url": "http://127.0.0.1:1", "api_key": "k"}, BY)
     await setup.add_product(mine, "Mug", BY)
     await setup.add_offer(supplier.id, mine, mine, 500, BY, stock=10_000_000)

@@ -57,7 +57,7 @@ async def test_lists_show_what_is_set_up_and_what_is_missing(database: str, tmp_
 
 async def test_names_are_found_by_their_beginning_only_where_that_is_clear(database: str) -> None:
     for name in ("Shop", "Shop DE", "Outlet"):
-        await setup.add_channel(name, "file", {"folder": "/srv/orders"}, PERSON)
+        await setup.add_channel(name, "file", {"folder": f"/srv/{name}"}, PERSON)
     assert (await listings.channel("shop")).name == "Shop"
     assert (await listings.channel("out")).name == "Outlet"
     with pytest.raises(Invalid, match="Shop DE"):

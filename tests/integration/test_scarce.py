@@ -104,5 +104,5 @@ async def test_a_channel_is_polled_as_often_as_it_can_bear_unless_told_otherwise
     values = {"client_id": "a", "client_secret": "b", "refresh_token": "c"}
     seldom = await setup.add_channel("Amazon", "amazon", values, PERSON)
     assert (seldom.poll_seconds, seldom.rescan_seconds) == (180, 21_600)
-    often = await setup.add_channel("Amazon 2", "amazon", values, PERSON, poll_seconds=60)
+    often = await setup.add_channel("Amazon 2", "amazon", values, PERSON, same_account=True, poll_seconds=60)
     assert (often.poll_seconds, often.rescan_seconds) == (60, 21_600)

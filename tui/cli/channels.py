@@ -89,6 +89,7 @@ async def add(
     set: connection.Set = None,
     secret_from_env: connection.Secret = None,
     option: connection.Option = None,
+    same_account: connection.SameAccount = False,
     authorise: Annotated[
         bool | None, typer.Option("--authorise/--no-authorise", help="Ask its owner in a browser, or do not.")
     ] = None,
@@ -110,11 +111,11 @@ async def add(
     from engine.services import setup
 
     kind: Any = registry.channel_type(connector)
-    values = connection.values(kind, set, secret_from_env, ask=False)
+    values, options = connection.values(kind, set, secret_from_env, ask=False), connection.options("channels", option)
     if authorise or (authorise is None and authorising.must_ask(kind, values)):
         way = letting_in.Way(no_browser=no_browser, paste=paste, port=port, redirect_uri=redirect_uri, wait=wait)
         values |= await letting_in.let_in(kind, values, way)
-        row = await setup.add_channel(name, connector, values, by(), **connection.options("channels", option))
+        row = await setup.add_channel(name, connector, values, by(), same_account=same_account, **options)
         try:
             answer = await setup.test_connection("channels", row.id)
         except BluebookError as error:
@@ -124,7 +125,7 @@ async def add(
             f"{name} is added: {answer}; pull with `bluebook sync {name!r}`", id=row.id, name=name, answer=answer
         )
     connection.ask_missing(kind, values)
-    row = await setup.add_channel(name, connector, values, by(), **connection.options("channels", option))
+    row = await setup.add_channel(name, connector, values, by(), same_account=same_account, **options)
     return said(
         f"{name} is added; test it with `bluebook channels test {name!r}`, then pull with `bluebook sync {name!r}`",
         id=row.id, name=name,
@@ -139,15 +140,18 @@ async def set_(
     set: connection.Set = None,
     secret_from_env: connection.Secret = None,
     option: connection.Option = None,
+    same_account: connection.SameAccount = False,
 ) -> Shown:
     """Change a channel: what is given is changed, the rest stays.
 
     Options of ours: poll_seconds, rescan_seconds, overlap_seconds, prefix, enabled, stale_days, margin_floor …
     """
-    return await change("channels", channel, set, secret_from_env, option)
+    return await change("channels", channel, set, secret_from_env, option, same_account)
 
 
-async def change(table: connection.Table, which: str, given: Any, secrets: Any, options: Any, **more: Any) -> Shown:
+async def change(
+    table: connection.Table, which: str, given: Any, secrets: Any, options: Any, same_account: bool = False
+) -> Shown:
     """The settings and options given are changed; what changed."""
     from engine.connectors import registry
     from engine.errors import Invalid
@@ -156,10 +160,10 @@ async def change(table: connection.Table, which: str, given: Any, secrets: Any, 
     view: Any = await (listings.channel(which) if table == "channels" else listings.supplier(which))
     kind: Any = (registry.channel_type if table == "channels" else registry.supplier_type)(view.connector)
     values = connection.values(kind, given, secrets, ask=False)
-    changed = connection.options(table, options) | more
+    changed = connection.options(table, options)
     if not values and not changed:
         raise Invalid("say what to change: --set, --secret-from-env or --option")
-    await setup.update(table, view.id, by(), values=values, **changed)
+    await setup.update(table, view.id, by(), values=values, same_account=same_account, **changed)
     names = sorted([*values, *changed])
     return said(f"{view.name}: changed {', '.join(names)}", name=view.name, changed=names)
 

@@ -20,6 +20,10 @@ Option = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="An option of ours, such as poll_seconds; again for more."),
 ]
+SameAccount = Annotated[
+    bool,
+    typer.Option("--same-account", help="Even if another channel is connected to that account: orders come twice."),
+]
 Secret = Annotated[
     list[str] | None,
     typer.Option(

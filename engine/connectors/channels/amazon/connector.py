@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from engine import clock
+from engine.connectors.accounts import address
 from engine.connectors.channels.amazon import cancelling, listings, mapping, marketplaces, tracking
 from engine.connectors.channels.amazon import client as api
 from engine.errors import BluebookError, Misconfigured, NotAuthorised, Refused, Unreadable
@@ -120,6 +121,15 @@ class Connector:
     walk_lasts: ClassVar[timedelta] = timedelta(hours=23)  # a page's token ends after a day
     authorise_needs: ClassVar[tuple[str, ...]] = ("application_id", "client_id", "client_secret", "marketplaces")
     authorise_gives: ClassVar[tuple[str, ...]] = ("refresh_token", "seller_id", "consented")
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same seller (or, where that is not said, the same consent) in some of the same marketplaces?"""
+        named = one.seller_id and other.seller_id
+        same = one.seller_id == other.seller_id if named else one.refresh_token == other.refresh_token
+        if not same or address(one.endpoint) != address(other.endpoint):
+            return False
+        return bool(set(marketplaces.chosen(one.marketplaces)) & set(marketplaces.chosen(other.marketplaces)))
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``. Raises Misconfigured for marketplaces not known or not of one region, and for no date."""

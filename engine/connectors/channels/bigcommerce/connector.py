@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from engine.connectors.accounts import address
 from engine.connectors.channels.bigcommerce import mapping, payload, telling, webhook
 from engine.connectors.channels.bigcommerce.client import Client
 from engine.errors import Invalid, Refused, Unreadable
@@ -82,6 +83,11 @@ class Connector:
     config_type: ClassVar[type[msgspec.Struct]] = Config
     secret_fields: ClassVar[frozenset[str]] = frozenset({"access_token", "webhook_secret", "client_secret"})
     scopes: ClassVar[tuple[str, ...]] = ("Orders: modify", "Order fulfillment: modify", "Products: read-only")
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same store?"""
+        return one.store_hash.lower() == other.store_hash.lower() and address(one.url) == address(other.url)
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``. Raises Misconfigured for a wrong url or store hash."""

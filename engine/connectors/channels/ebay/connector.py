@@ -14,6 +14,7 @@ import msgspec
 
 from engine import clock
 from engine.connectors import payload
+from engine.connectors.accounts import address
 from engine.connectors.by_time import Place, Walk
 from engine.connectors.channels.ebay import mapping, oauth, webhook
 from engine.connectors.channels.ebay.client import Client
@@ -60,6 +61,11 @@ class Connector:
     scopes: ClassVar[tuple[str, ...]] = oauth.SCOPES
     authorise_needs: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "ru_name")
     authorise_gives: ClassVar[tuple[str, ...]] = ("refresh_token", "authorised_until")
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same seller's consent? Settings do not name the seller."""
+        return one.refresh_token == other.refresh_token and address(one.api_url) == address(other.api_url)
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``. Raises Misconfigured for an address or a time that is none."""

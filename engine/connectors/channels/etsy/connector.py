@@ -14,6 +14,7 @@ import msgspec
 
 from engine import clock
 from engine.connectors import payload
+from engine.connectors.accounts import address
 from engine.connectors.by_time import Place, Walk
 from engine.connectors.channels.etsy import mapping, oauth, webhook
 from engine.connectors.channels.etsy.client import Client
@@ -77,6 +78,11 @@ class Connector:
     authorise_needs: ClassVar[tuple[str, ...]] = ("keystring", "shared_secret")
     authorise_gives: ClassVar[tuple[str, ...]] = ("refresh_token", "shop_id")
     tells_whole_orders: ClassVar[bool] = True
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same shop?"""
+        return one.shop_id == other.shop_id and address(one.api_url) == address(other.api_url)
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``. Raises Misconfigured for an address that is none."""

@@ -45,6 +45,12 @@ class Connector:
     config_type: ClassVar[type[msgspec.Struct]] = FileConfig
     secret_fields: ClassVar[frozenset[str]] = frozenset()
 
+    @staticmethod
+    def same_account(one: FileConfig, other: FileConfig) -> bool:
+        """Are they the same files of the same folder?"""
+        folders = {os.path.realpath(Path(config.folder).expanduser()) for config in (one, other)}
+        return len(folders) == 1 and one.pattern == other.pattern
+
     def __init__(self, config: FileConfig) -> None:
         self.config = config
         self._folder = Path(config.folder).expanduser()

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from engine.clock import EPOCH
+from engine.connectors.accounts import address
 from engine.connectors.channels.medusa import mapping
 from engine.connectors.channels.medusa.client import Client
 from engine.connectors.channels.medusa.mapping import Fulfillment, PaidWhen
@@ -154,6 +155,13 @@ class Connector:
     docs_url: ClassVar[str] = "https://docs.medusajs.com/api/admin"
     config_type: ClassVar[type[msgspec.Struct]] = Config
     secret_fields: ClassVar[frozenset[str]] = frozenset({"secret_key"})
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same server, and not another sales channel of it? Without one, all orders are read."""
+        return address(one.url) == address(other.url) and (
+            not (one.sales_channel_id and other.sales_channel_id) or one.sales_channel_id == other.sales_channel_id
+        )
 
     def __init__(self, config: Config) -> None:
         self._config = config

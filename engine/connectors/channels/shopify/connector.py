@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from engine.connectors import payload
+from engine.connectors.accounts import address
 from engine.connectors.channels.shopify import client, mapping, webhook
 from engine.connectors.channels.shopify.client import Client, Credentials, Shape
 from engine.connectors.channels.shopify.documents import CHECK, HEADS, VARIANTS, VERSION
@@ -164,6 +165,11 @@ class Connector:
     )
     authorise_needs: ClassVar[tuple[str, ...]] = ("shop", "client_id", "client_secret")
     authorise_gives: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token")
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same store, by its name or by an address?"""
+        return address(client.home(one.shop)) == address(client.home(other.shop))
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``."""

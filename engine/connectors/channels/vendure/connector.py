@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from engine.clock import EPOCH
+from engine.connectors.accounts import address
 from engine.connectors.channels.vendure.client import Outcome, VendureClient
 from engine.connectors.channels.vendure.mapping import (
     BETWEEN,
@@ -224,6 +225,11 @@ class Connector:
     docs_url: ClassVar[str] = "https://docs.vendure.io/reference/graphql-api/admin/queries"
     config_type: ClassVar[type[msgspec.Struct]] = Config
     secret_fields: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same server, and the same channel there?"""
+        return one.channel_token == other.channel_token and address(one.url) == address(other.url)
 
     def __init__(self, config: Config) -> None:
         self._config = config

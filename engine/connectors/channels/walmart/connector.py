@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from engine import clock
+from engine.connectors.accounts import address
 from engine.connectors.channels.walmart import client as api
 from engine.connectors.channels.walmart import mapping, payload, telling
 from engine.connectors.channels.walmart.client import Client
@@ -82,6 +83,11 @@ class Connector:
     config_type: ClassVar[type[msgspec.Struct]] = Config
     secret_fields: ClassVar[frozenset[str]] = frozenset({"client_secret"})
     scopes: ClassVar[tuple[str, ...]] = ("Orders: full access", "Items: view only")
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same seller's key?"""
+        return one.client_id == other.client_id and address(one.url) == address(other.url)
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``. Raises Misconfigured when its url is none."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from engine.connectors.accounts import address
 from engine.connectors.channels.woocommerce import mapping, products, webhook
 from engine.connectors.channels.woocommerce.client import Client, header_number
 from engine.connectors.channels.woocommerce.tracking import Pusher
@@ -62,6 +63,11 @@ class Connector:
     docs_url: ClassVar[str] = "https://woocommerce.github.io/woocommerce-rest-api-docs/"
     config_type: ClassVar[type[msgspec.Struct]] = Config
     secret_fields: ClassVar[frozenset[str]] = frozenset({"consumer_secret", "webhook_secret"})
+
+    @staticmethod
+    def same_account(one: Config, other: Config) -> bool:
+        """Is it the same store?"""
+        return address(one.url) == address(other.url)
 
     def __init__(self, config: Any) -> None:
         """``config`` is a ``Config``. Raises Misconfigured when its url is none."""
