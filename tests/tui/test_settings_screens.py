@@ -224,3 +224,32 @@ async def test_every_size_is_survived(scene: Scene, screen: str, size: tuple[int
     async with at_desk(start=screen, size=size) as desk:
         await desk.press("j", "enter", "escape", "2", "G", "enter", "escape", "/", "a", "escape", "?", "q")
         assert desk.page.name == screen
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+async def test_what_is_asked_about_a_long_form_is_seen_in_a_small_terminal(scene: Scene, size: tuple[int, int]) -> None:
+    async with at_desk(start="channels", size=size) as desk:
+        await desk.press("A", *"shopify", "enter", *"Shop", "enter")
+        assert "shop is needed" in desk.text()
+        assert "> shop" in " ".join(desk.text().split())
+        await desk.press("escape")
+        shown = desk.flat
+        assert "Leave without saving 1 change? y drops what was typed Esc goes on editing" in shown
+        assert "y yes Esc no" in shown
+        await desk.press("escape", *"annex")
+        assert "annex" in desk.text()
+        assert "Leave without saving" not in desk.text()
+        await desk.press("escape", "y")
+        assert desk.page.pane is None
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+async def test_what_is_asked_about_an_order_s_changes_is_seen_in_a_small_terminal(
+    scene: Scene, size: tuple[int, int]
+) -> None:
+    await scene.order(*[(f"LONG-{next(serial)}", n) for n in range(1, 9)])
+    async with at_desk(size=size) as desk:
+        await desk.press("2", "G", "e", "q", "7", "escape")
+        assert "Leave without saving 1 change? y drops what was typed Esc goes on editing" in desk.flat
+        await desk.press("y")
+        assert desk.page.pane is None

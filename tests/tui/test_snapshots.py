@@ -38,6 +38,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "bulk": ("3", "*", "P"),
     "cancel": ("1", "c"),
     "edit_left": ("3", "e", "q", "1", "escape"),
+    "form_left": ("g", "c", "A", *"shopify", "enter", *"Shop", "escape"),
     "snooze": ("1", "z"),
     "add": ("g", "s", "A"),
     "add_supplier": ("g", "s", "A", str(registry.available("suppliers").index("rest") + 1), "enter"),

@@ -14,6 +14,8 @@ from tui import words
 from tui.widgets.unsaved import UnsavedPane
 
 SHOWN = 12
+ROOM, AROUND = 0.7, 6
+"""How much of the terminal is a pane's at most (#below in the styles), and the rows that the list and the foot keep."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ class FormPane(UnsavedPane):
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f" {words.line(self.heading)}\n", "bold")
         width = max(len(field.label) for field in self.fields)
-        first = max(0, min(self.place - SHOWN // 2, len(self.fields) - SHOWN))
-        for n, field in list(enumerate(self.fields))[first : first + SHOWN]:
+        shown = self._shown()
+        first = max(0, min(self.place - shown // 2, len(self.fields) - shown))
+        for n, field in list(enumerate(self.fields))[first : first + shown]:
             here = n == self.place
             changed = field.name in self.typed
             value = (
@@ -112,6 +115,18 @@ class FormPane(UnsavedPane):
         wrong = self.query_one("#wrong", Static)
         wrong.update(words.plain(self.wrong))
         wrong.display = bool(self.wrong)
+
+    def on_resize(self) -> None:
+        """As many fields are in sight as there is room for."""
+        self.draw()
+
+    def _shown(self) -> int:
+        """How many fields leave room for what is written, for what is wrong with it, and for the question."""
+        width, height = self.app.size
+        said = (words.plain(self.wrong), self.asking)
+        lines = sum(len(Text(text).wrap(self.app.console, max(1, width - 2))) for text in said if text)
+        above_and_below = 4  # the border, the title, the field that is written, the keys
+        return max(1, min(SHOWN, min(int(height * ROOM), height - AROUND) - above_and_below - lines))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """What is typed is kept when the cursor goes to another field."""

@@ -23,8 +23,19 @@ class UnsavedPane(Pane):
         """The field that was written before the question is written again."""
         raise NotImplementedError
 
+    def draw(self) -> None:
+        """The pane tells the truth again, with or without the question."""
+        raise NotImplementedError
+
+    @property
+    def asking(self) -> str:
+        """The question while it is asked, else ""."""
+        if not self.leaving:
+            return ""
+        return f"Leave without saving {many(self.unsaved, 'change')}?   y drops what was typed   Esc goes on editing"
+
     def question(self) -> Static:
-        """Where it is asked; not there before."""
+        """Where it is asked; not there before. The styles keep it in sight however little room there is."""
         asked = Static("", id="leaving", classes="question", markup=False)
         asked.display = False
         return asked
@@ -57,9 +68,7 @@ class UnsavedPane(Pane):
         self.leaving = asking
         self.scope = "confirm" if asking else type(self).scope
         asked = self.query_one("#leaving", Static)
-        changes = many(self.unsaved, "change") if asking else ""
-        asked.update(
-            f"Leave without saving {changes}?   y drops what was typed   Esc goes on editing" if asking else ""
-        )
+        asked.update(self.asking)
         asked.display = asking
+        self.draw()
         self.page.refresh_keys()
