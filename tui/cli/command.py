@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 from tui import logs
+from tui.cli import asking
 from tui.cli.output import Shown, show
 from tui.plain import clean
 from tui.trouble import explain
@@ -241,7 +242,7 @@ async def confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Invalid(f"{question} Nobody can be asked here: give --yes", "yes")
-    if not await asyncio.to_thread(typer.confirm, question, err=True):
+    if not asking.yes(question):
         print("nothing was changed", file=sys.stderr)
         raise typer.Exit(1)
 

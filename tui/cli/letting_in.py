@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tui.cli import asking
 from tui.plain import words
 
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address; open it yourself.")]
@@ -57,7 +58,7 @@ def ask_for(kind: Any, values: dict[str, Any], names: Sequence[str]) -> None:
         return
     for name in names:
         if values.get(name) in (None, ""):
-            values[name] = typer.prompt(words(name), hide_input=name in kind.secret_fields, err=True)
+            values[name] = asking.text(words(name), hidden=name in kind.secret_fields)
 
 
 async def let_in(kind: Any, values: dict[str, Any], way: Way) -> dict[str, Any]:
@@ -67,7 +68,7 @@ async def let_in(kind: Any, values: dict[str, Any], way: Way) -> dict[str, Any]:
 
     authorise.demand(kind)
     explain(kind, authorise.needs(kind, values), way.redirect_uri or loopback.address(way.port or loopback.PORT))
-    await asyncio.to_thread(ask_for, kind, values, list(kind.authorise_needs))
+    ask_for(kind, values, list(kind.authorise_needs))
     state = authorise.new_state()
     if not way.paste:
         async with loopback.Redirect(state, way.port) as redirect:
@@ -81,7 +82,7 @@ async def let_in(kind: Any, values: dict[str, Any], way: Way) -> dict[str, Any]:
     say(
         "When it is done, the browser is sent on, perhaps to a page that cannot be shown. Paste that page's address here:"
     )
-    line = await asyncio.to_thread(sys.stdin.readline)
+    line = asking.line()
     return await _finished(kind, asked, authorise.pasted(line))
 
 

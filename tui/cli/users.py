@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tui.cli import asking
 from tui.cli.command import Noun, by, confirm
 from tui.cli.output import Column, Shown, listing, said
 from tui.plain import ago, local, many
@@ -77,7 +78,7 @@ async def add(
     from engine.services import accounts, invitations
 
     role = role or ("viewer" if await accounts.users() else "admin")
-    chosen = await _password(password_stdin) if password or password_stdin else None
+    chosen = _password(password_stdin) if password or password_stdin else None
     made = await accounts.add_user(name, role, by(), password=chosen, email=email, timezone=timezone)
     text = f"{made.name} is added as {made.role}"
     if chosen is not None:
@@ -117,7 +118,7 @@ async def password(
             raise Invalid("give --link or --password-stdin, not both", "link")
         path = invitations.path(await invitations.link(known.name, by()))
         return _link(f"{known.name} chooses a new password", path, user=known)
-    chosen = await _password(password_stdin)
+    chosen = _password(password_stdin)
     return _told(await accounts.set_password(known.name, chosen, by()), "{0.name} has a new password and logs in again")
 
 
@@ -191,10 +192,8 @@ def _link(text: str, path: str, **data: Any) -> Shown:
     return Shown({"message": remark, "link": path, **data}, lambda paper: paper.line(path), remarks=[remark])
 
 
-async def _password(from_stdin: bool) -> str:
+def _password(from_stdin: bool) -> str:
     """The password, from the first line of standard input or asked for twice; raises Invalid where nobody can be asked."""
-    import asyncio
-
     from engine.errors import Invalid
 
     if from_stdin:
@@ -204,5 +203,4 @@ async def _password(from_stdin: bool) -> str:
             "nobody can be asked for a password here: give --password-stdin, or let them choose it by a link",
             "password",
         )
-    asked = asyncio.to_thread(typer.prompt, "Password", hide_input=True, confirmation_prompt=True, err=True)
-    return str(await asked)
+    return asking.text("Password", hidden=True, twice=True)
