@@ -22,7 +22,7 @@ from engine import clock, db
 from engine.connectors import registry
 from engine.errors import BluebookError, Invalid, NotAuthorised, Refused
 from engine.ports_channels import Authorises
-from engine.services import catalog, connections, outbox, setup, sharing
+from engine.services import catalog, connections, distinct, outbox, setup, sharing
 from engine.services.lifecycle import Actor
 from engine.services.outbox import Job, NewJob, Outcome
 
@@ -155,8 +155,8 @@ async def ask(
     """
     kind: Any = registry.channel_type(connector)
     present = await setup.present_of("channels", channel_id) if channel_id else {}
-    if not channel_id and await db.value("SELECT 1 FROM channels WHERE name = ?", name):
-        raise Invalid(f"there is a channel called {name} already; give it another name", "name")
+    if not channel_id:
+        await distinct.names("channels", {"name": distinct.written(name, "name")})
     asked = begin(kind, {**present, **given}, redirect_uri, new_state())
     now = clock.now()
     for state in [*(state for state, one in _open.items() if one.until < now), *list(_open)[: 1 - MOST_OPEN]]:

@@ -260,10 +260,11 @@ async def supplier(which: str) -> SupplierView:
 
 
 def _one(which: str, known: Sequence[tuple[_C, tuple[str, ...]]], noun: str) -> _C:
+    very = [row for row, names in known if which.strip() in names]  # of names that differ only in their case, this one
     wanted = which.strip().casefold()
     exact = [row for row, names in known if wanted in [name.casefold() for name in names]]
     close = [row for row, names in known if wanted and any(name.casefold().startswith(wanted) for name in names)]
-    for found in (exact, close):
+    for found in (very, exact, close):
         if len(found) == 1:
             return found[0]
         if found:

@@ -15,7 +15,7 @@ from engine import db
 from engine.domain.routing import Policy
 from engine.errors import Invalid, NotFound, StaleState
 from engine.models import Product
-from engine.services import listings, settings_book, setup
+from engine.services import distinct, listings, settings_book, setup
 from engine.services.lifecycle import Actor
 from engine.services.listings import ProductView
 
@@ -58,7 +58,7 @@ async def put(
     not what it was, and Invalid."""
     if not 1 <= len(sku) <= 120 or sku.strip() != sku:
         raise Invalid("a SKU has 1 to 120 characters, and no blanks around it", "sku")
-    setup.demand_printable(sku)
+    distinct.written(sku, "sku")
     async with _looking_at(sku, expected) as known:
         if known is None:
             await setup.add_product(sku, values.title, by, policy=values.policy, barcode=values.barcode or "")
@@ -86,7 +86,7 @@ async def put_offer(
     StaleState and Invalid."""
     if not values.sku.strip():
         raise Invalid("say by which SKU the supplier knows it", "sku")
-    setup.demand_printable(values.sku.strip())
+    distinct.written(values.sku, "supplier_sku", "sku")
     options = {"stock": values.stock, "priority": values.priority, "enabled": values.enabled}
     try:
         async with _looking_at(sku, expected) as known:

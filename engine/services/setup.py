@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
-
-from tortoise.exceptions import IntegrityError
 
 from engine import clock, db
 from engine.connectors import registry
@@ -67,27 +64,33 @@ async def _add(
     model: Any, table: Table, name: str, connector: str, kind: Any, values: Mapping[str, Any], by: Actor,
     options: dict[str, Any], same_account: bool = True,
 ) -> Any:  # fmt: skip
+    called, options = _called({"name": name, **options})
+    name = called.pop("name")
     _known_columns(model, options)
-    options = options | _warehouse(options, distance.Place())
+    options = options | called | _warehouse(options, distance.Place())
     if table == "suppliers":
         _works(*(str(options.get(name) or "") for name in _WORKING))
-    try:
-        async with db.transaction():
-            await settings_book.alone()
-            if not same_account:
-                await distinct.account(kind, registry.configure(kind, dict(values)))
-            row = await model.create(name=name, connector=connector, created_at=clock.now(), **options)
-            # The seal is bound to the row's id, so it can only be made now.
-            row.settings, row.secrets = catalog.sealed_secrets(table, row.id, kind, dict(values))
-            await row.save(update_fields=["settings", "secrets"])
-            after = {"name": name, "connector": connector, **options, "settings": _masked(kind, values)}
-            await settings_book.note(
-                by, f"{table[:-1]}:add", name, subject=f"{table[:-1]} {row.id}", before={}, after=after
-            )
-    except IntegrityError as error:
-        raise Invalid(f"there is already a {table[:-1]} called {name} (or with that code)", "name") from error
+    async with db.transaction():
+        await settings_book.alone()
+        await distinct.names(table, {"name": name, **called})
+        if not same_account:
+            await distinct.account(kind, registry.configure(kind, dict(values)))
+        row = await model.create(name=name, connector=connector, created_at=clock.now(), **options)
+        # The seal is bound to the row's id, so it can only be made now.
+        row.settings, row.secrets = catalog.sealed_secrets(table, row.id, kind, dict(values))
+        await row.save(update_fields=["settings", "secrets"])
+        after = {"name": name, "connector": connector, **options, "settings": _masked(kind, values)}
+        await settings_book.note(
+            by, f"{table[:-1]}:add", name, subject=f"{table[:-1]} {row.id}", before={}, after=after
+        )
     await schedule.ensure()
     return row
+
+
+def _called(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The name and the code among the options, as they are kept, and the other options; raises Invalid."""
+    called = {key: distinct.written(str(options[key]), key) for key in ("name", "code") if key in options}
+    return called, {key: value for key, value in options.items() if key not in called}
 
 
 def _masked(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,13 +155,16 @@ async def update(
     drop: Sequence[str] = (), same_account: bool = False, **options: Any,
 ) -> None:  # fmt: skip
     """The options and the connector settings given are changed, those to ``drop`` are as if they had never been set, the
-    others stay. ``same_account``: though another channel has the same orders then. Raises NotFound, Invalid.
+    others stay. ``name`` and a supplier's ``code`` are options too: from now on it is called so. ``same_account``: though
+    another channel has the same orders then. Raises NotFound, Invalid.
     """
     model: Any = Channel if table == "channels" else Supplier
     row = await model.get_or_none(id=row_id)
     if row is None:
         raise NotFound(f"there is no {table[:-1]} {row_id}")
-    _known_columns(model, options)
+    called, options = _called(options)
+    _known_columns(model, {key: value for key, value in called.items() if key != "name"} | options)
+    options |= called
     if table == "suppliers":
         known = (row.warehouse_country, row.warehouse_region, row.warehouse_postal_code)
         options |= _warehouse(options, distance.Place(*(value or "" for value in known)))
@@ -176,6 +182,10 @@ async def update(
         config = registry.configure(kind, {**present(table, row), **(values or {})})
         _settles(config, options.get("settle_seconds", row.settle_seconds))
     async with db.transaction():
+        if called:
+            await settings_book.alone()
+            await distinct.names(table, called, but=row.id)
+        was = row.name
         for key, value in options.items():
             setattr(row, key, value)
         after = dict(options)
@@ -191,7 +201,7 @@ async def update(
             row.settings, row.secrets = plain, secret
         await row.save()
         subject = f"{table[:-1]} {row_id}"
-        await settings_book.note(by, f"{table[:-1]}:change", row.name, subject=subject, before=before, after=after)
+        await settings_book.note(by, f"{table[:-1]}:change", was, subject=subject, before=before, after=after)
         if any(key.startswith("auto_") for key in options) and row.auto_process:
             await outbox.put([NewJob(f"auto:{row_id}", "orders.auto", row_id)])
     catalog.forget(table, row_id)
@@ -251,8 +261,8 @@ async def try_settings(table: Table, connector: str, values: Mapping[str, Any]) 
 async def add_product(
     sku: str, title: str, by: Actor, *, policy: str = Policy.PRIORITY, barcode: str = ""
 ) -> Product:  # fmt: skip
-    """The product exists. Raises Invalid for a SKU that is taken, a policy there is not, or what is no barcode."""
-    demand_printable(sku)
+    """The product exists. Raises Invalid for a SKU that is empty or taken, a policy there is not, or what is no barcode."""
+    sku = distinct.written(sku, "sku")
     barcode, digits = _barcode(barcode)
     if policy not in list(Policy):
         raise Invalid(f"policy {policy!r} is not one of {', '.join(Policy)}", "policy")
@@ -265,12 +275,6 @@ async def add_product(
         after = {"sku": sku} | ({"barcode": barcode} if barcode else {})
         await settings_book.note(by, "product:add", sku, subject=f"product {product.id}", before={}, after=after)
     return product
-
-
-def demand_printable(sku: str) -> None:
-    """Raises Invalid for a SKU with a control character: no list, file or purchase order could show it."""
-    if any(unicodedata.category(character) == "Cc" for character in sku):
-        raise Invalid("a SKU has no line breaks, tabs or other control characters", "sku")
 
 
 def _barcode(text: str) -> tuple[str, str]:
@@ -356,7 +360,7 @@ async def add_offer(
     supplier_id: int, sku: str, supplier_sku: str, cost: int, by: Actor, **options: Any
 ) -> SupplierProduct:
     """The supplier offers the product: cost in minor units of the supplier's currency. An offer there was is replaced."""
-    product = await product_id(sku)
+    product, supplier_sku = await product_id(sku), distinct.written(supplier_sku, "supplier_sku")
     if cost < 0:
         raise Invalid(f"a cost cannot be negative: {cost}", "cost")
     values = {"sku": supplier_sku, "cost": cost, "accepted_cost": cost, **options}
@@ -371,7 +375,8 @@ async def add_offer(
 
 
 async def add_method(supplier_id: int, code: str, name: str, by: Actor, **options: Any) -> ShippingMethod:
-    """The supplier offers the shipping method under this code."""
+    """The supplier offers the shipping method under this code; raises Invalid for an empty one."""
+    code, name = distinct.written(code, "method", "code"), distinct.written(name, "method_name", "name")
     async with db.transaction():
         method, _ = await ShippingMethod.update_or_create({"name": name, **options}, supplier_id=supplier_id, code=code)
         await settings_book.note(

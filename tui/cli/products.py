@@ -143,7 +143,10 @@ async def import_(
     from engine.services import listings
 
     rows = sheets.read(file, ("sku",), COLUMNS[1:])
-    suppliers = {name.casefold(): s for s in await listings.suppliers() for name in (s.name, s.code)}
+    there = await listings.suppliers()
+    # By their very names first, then by those in other letters, where suppliers of before differ only in those.
+    suppliers = {name.casefold(): s for s in there for name in (s.name, s.code)}
+    suppliers |= {name: s for s in there for name in (s.name, s.code)}
     known = {product.sku async for product in everything()}
     wrong, added, offers = [], 0, 0
     for line, row in rows:
@@ -171,7 +174,7 @@ async def _take(row: dict[str, str], suppliers: dict[str, Any], known: set[str],
     if policy not in list(Policy):
         raise Invalid(f"policy {policy!r} is not one of {', '.join(Policy)}", "policy")
     code = row.get("supplier", "")
-    view = suppliers.get(code.casefold())
+    view = suppliers.get(code) or suppliers.get(code.casefold())
     if code and view is None:
         raise Invalid(f"there is no supplier {code!r}", "supplier")
     cost = _cost(row.get("cost") or "0", view.currency) if view else 0

@@ -28,9 +28,12 @@ async def supplier(which: str, field: str = "supplier") -> SupplierView:
 
 def _one(which: str, known: Iterable[tuple[V, tuple[str, ...]]], field: str) -> V:
     rows = list(known)
-    wanted = which.strip().casefold()
+    wanted = which.strip()
     for view, called in rows:
-        if wanted == str(view.id) or wanted in [name.casefold() for name in called]:
+        if wanted == str(view.id) or wanted in called:
+            return view
+    for view, called in rows:
+        if wanted.casefold() in [name.casefold() for name in called]:
             return view
     listed = ", ".join(names[0] for _, names in rows) or "none yet"
     raise Invalid(f"there is no {field} {which!r}; there are: {listed}", field)
