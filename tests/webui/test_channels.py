@@ -139,6 +139,20 @@ async def test_half_typed_settings_stay_while_the_channel_changes(tab: OpenTab, 
     await setup.update("channels", scene.shop.channel_id, DANA, alert_addresses=[])
 
 
+async def test_a_channel_is_called_otherwise_unless_that_is_taken(tab: OpenTab, scene: Scene) -> None:
+    channel = scene.shop.channel_id
+    one = await tab(Role.MANAGER)
+    await one.open(f"/channels/{channel}")
+    await one.page.get_by_label("Name", exact=True).fill("OUTLET")
+    await one.page.get_by_role("button", name="Rename").click()
+    await expect(one.page.get_by_role("alert")).to_contain_text("There is already a channel called Outlet")
+    await one.page.get_by_label("Name", exact=True).fill("Main street")
+    await one.page.get_by_role("button", name="Rename").click()
+    await expect(one.page.get_by_role("status").filter(has_text="is called Main street now")).to_be_visible()
+    assert await db.value("SELECT name FROM channels WHERE id = ?", channel) == "Main street"
+    await setup.update("channels", channel, DANA, name="Demo store")
+
+
 async def test_credentials_are_written_and_never_shown(tab: OpenTab, scene: Scene) -> None:
     channel = scene.shop.channel_id
     one = await tab(Role.MANAGER)
@@ -223,6 +237,11 @@ async def test_a_channel_is_added_once_its_settings_work(tab: OpenTab, scene: Sc
     await one.axe()
     await one.fits()
     await form.get_by_label("Consumer secret").fill(scene.store.secret)
+    await form.get_by_role("button", name="Test and add").click()
+    await expect(one.page.get_by_role("alert").first).to_contain_text(
+        "is connected to this WooCommerce account already"
+    )
+    await form.get_by_label("Url").fill(scene.store.url.replace("127.0.0.1", "localhost"))
     await form.get_by_role("button", name="Test and add").click()
     await expect(one.page.get_by_role("heading", name="Settings for Third store")).to_be_visible()
     made = await db.row("SELECT id, settings FROM channels WHERE name = ?", "Third store")

@@ -133,24 +133,34 @@ async def add(
 
 
 @noun.command(
-    "set", "bluebook channels set Shop --option poll_seconds=30", "bluebook channels set Shop --set timeout=60"
+    "set",
+    "bluebook channels set Shop --option poll_seconds=30",
+    "bluebook channels set Shop --set timeout=60",
+    'bluebook channels set Shop --name "Shop DE"',
 )
 async def set_(
     channel: Name,
     set: connection.Set = None,
     secret_from_env: connection.Secret = None,
     option: connection.Option = None,
+    name: connection.NewName = None,
     same_account: connection.SameAccount = False,
 ) -> Shown:
     """Change a channel: what is given is changed, the rest stays.
 
     Options of ours: poll_seconds, rescan_seconds, overlap_seconds, prefix, enabled, stale_days, margin_floor …
     """
-    return await change("channels", channel, set, secret_from_env, option, same_account)
+    return await change("channels", channel, set, secret_from_env, option, name, same_account)
 
 
 async def change(
-    table: connection.Table, which: str, given: Any, secrets: Any, options: Any, same_account: bool = False
+    table: connection.Table,
+    which: str,
+    given: Any,
+    secrets: Any,
+    options: Any,
+    name: str | None,
+    same_account: bool = False,
 ) -> Shown:
     """The settings and options given are changed; what changed."""
     from engine.connectors import registry
@@ -160,12 +170,13 @@ async def change(
     view: Any = await (listings.channel(which) if table == "channels" else listings.supplier(which))
     kind: Any = (registry.channel_type if table == "channels" else registry.supplier_type)(view.connector)
     values = connection.values(kind, given, secrets, ask=False)
-    changed = connection.options(table, options)
+    changed = connection.options(table, options) | ({"name": name} if name is not None else {})
     if not values and not changed:
-        raise Invalid("say what to change: --set, --secret-from-env or --option")
+        raise Invalid("say what to change: --set, --secret-from-env, --option or --name")
     await setup.update(table, view.id, by(), values=values, same_account=same_account, **changed)
     names = sorted([*values, *changed])
-    return said(f"{view.name}: changed {', '.join(names)}", name=view.name, changed=names)
+    called = view.name if name is None else name.strip()
+    return said(f"{view.name}: changed {', '.join(names)}", name=called, changed=names)
 
 
 @noun.command("authorise", "bluebook channels authorise Shop", "bluebook channels authorise Shop --no-browser --paste")

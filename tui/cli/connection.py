@@ -20,6 +20,7 @@ Option = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="An option of ours, such as poll_seconds; again for more."),
 ]
+NewName = Annotated[str | None, typer.Option("--name", help="What to call it from now on.")]
 SameAccount = Annotated[
     bool,
     typer.Option("--same-account", help="Even if another channel is connected to that account: orders come twice."),
@@ -98,9 +99,13 @@ def _needed(kind: Any) -> list[str]:
 
 def options(table: Table, given: Sequence[str] | None) -> dict[str, Any]:
     """Our own options as their columns want them; raises Invalid naming the one that is wrong."""
+    from engine.errors import Invalid
     from tui.options import typed as as_typed
 
-    return as_typed(table, pairs(given, "--option"))
+    named = pairs(given, "--option")
+    if "name" in named:
+        raise Invalid("the name is no --option: `set` takes it as --name", "name")
+    return as_typed(table, named)
 
 
 def about(view: Any, paper: Paper) -> None:

@@ -120,19 +120,23 @@ async def add(
     )  # fmt: skip
 
 
-@noun.command("set", "bluebook suppliers set ACME --option priority=1 --option ack_hours=12")
+@noun.command(
+    "set",
+    "bluebook suppliers set ACME --option priority=1 --option ack_hours=12",
+    'bluebook suppliers set ACME --name "Acme Trading"',
+)
 async def set_(
     supplier: Name, set: connection.Set = None, secret_from_env: connection.Secret = None,
-    option: connection.Option = None,
+    option: connection.Option = None, name: connection.NewName = None,
 ) -> Shown:  # fmt: skip
     """Change a supplier: what is given is changed, the rest stays.
 
-    Options of ours: poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, stock_hours,
+    Options of ours: code, poll_seconds, priority, currency, concurrency, ack_hours, tracking_hours, stock_hours,
     cost_tolerance (percent), po_box_allowed, enabled;
     when those hours run: work_hours='Mon-Fri 09:00-17:00', work_timezone and holidays='12-25, 2026-07-27..2026-08-07';
     and for the policy "nearest" warehouse_country, warehouse_postal_code and warehouse_region …
     """
-    return await change("suppliers", supplier, set, secret_from_env, option)
+    return await change("suppliers", supplier, set, secret_from_env, option, name)
 
 
 @noun.command("methods", "bluebook suppliers methods ACME", reads=True)

@@ -160,6 +160,7 @@ class ChannelsScreen(ConnectionScreen):
         ("poll_seconds", "poll every, seconds", "60"),
         ("enabled", "enabled", "yes or no"),
         ("stale_days", "old after, days", ""),
+        ("name", "call it", ""),
     )
 
     async def read(self) -> list[Item]:
@@ -250,6 +251,7 @@ class SuppliersScreen(ConnectionScreen):
         ("concurrency", "sent at once, at most", ""),
         ("settle_seconds", "asked again after, seconds", ""),
         ("po_box_allowed", "ships to PO boxes", "yes or no"),
+        ("name", "call it", ""),
     )
 
     async def read(self) -> list[Item]:

@@ -129,6 +129,18 @@ def tried(said: Any, tone: Any) -> rx.Component:
     return rx.el.p(said, role="status", class_name="said", custom_attrs={"data-tone": tone})
 
 
+def name_card(it: rx.Var[Standing], *, permission: Permission, rename: Any, key: Any, problem: Any) -> rx.Component:
+    """What it is called, and calling it otherwise."""
+    return rx.el.section(
+        rx.el.h2("Name"),
+        form(
+            text_field("Name", "name", it.name, "as lists and orders show it", required=True, max_length=80),
+            permission=permission, submit="Rename", on_submit=rename, key=key, problem=problem, label="Name",
+        ),
+        class_name="card",
+    )  # fmt: skip
+
+
 def standing_card(
     it: rx.Var[Standing],
     heard: str,

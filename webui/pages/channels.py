@@ -12,6 +12,7 @@ from webui.components.settings import (
     config_fields,
     flag,
     form,
+    name_card,
     sections,
     standing_card,
     table,
@@ -88,6 +89,10 @@ def _general() -> rx.Component:
             definition("Auto Order Processing", ChannelSettings.row.auto),
             permission=MAY, pause=ChannelSettings.pause, resume=ChannelSettings.resume, enable=ChannelSettings.enable,
             noun="channel",
+        ),
+        name_card(
+            it, permission=MAY, rename=ChannelSettings.rename, key=f"name-{ChannelSettings.version}",
+            problem=ChannelSettings.problem,
         ),
         class_name="columns",
     )  # fmt: skip

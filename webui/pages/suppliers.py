@@ -12,6 +12,7 @@ from webui.components.settings import (
     config_fields,
     flag,
     form,
+    name_card,
     sections,
     standing_card,
     table,
@@ -88,6 +89,7 @@ def _general() -> rx.Component:
             definition("Orders", link("its orders", to=of.orders_href)),
             permission=MAY, pause=of.pause, resume=of.resume, enable=of.enable, noun="supplier",
         ),
+        name_card(row.it, permission=MAY, rename=of.rename, key=f"name-{of.version}", problem=of.problem),
         supplier_figures(),
         class_name="columns",
     )  # fmt: skip

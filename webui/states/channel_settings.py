@@ -230,6 +230,16 @@ class ChannelSettings(Book):
             self._show(await self._view())
 
     @on(Permission.CHANNELS)
+    async def rename(self, form: dict[str, Any]) -> None:
+        """The channel is called otherwise."""
+        try:
+            said = await connection.rename("channels", await self._view(), form, self.by)
+        except BluebookError as error:
+            self.problem = words.sentence(error.message)
+            return
+        await self._saved(said)
+
+    @on(Permission.CHANNELS)
     async def enable(self, yes: bool) -> None:
         """The channel is in use, or no longer."""
         await self._saved(await connection.enable("channels", await self._view(), yes, self.by))

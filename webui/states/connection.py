@@ -161,6 +161,13 @@ async def pause(table: Table, view: ChannelView | SupplierView, form: Mapping[st
     return f"{view.name} is paused until somebody resumes it."
 
 
+async def rename(table: Table, view: ChannelView | SupplierView, form: Mapping[str, Any], by: Actor) -> str:
+    """It is called as the form says; a sentence. Raises Invalid."""
+    name = text_of(form).get("name", "").strip()
+    await setup.update(table, view.id, by, name=name)
+    return f"{view.name} is called {name} now."
+
+
 async def enable(table: Table, view: ChannelView | SupplierView, yes: bool, by: Actor) -> str:
     """It is in use, or no longer; a sentence."""
     await setup.update(table, view.id, by, enabled=yes)

@@ -302,6 +302,16 @@ class SupplierSettings(Book):
             self.tested, self.tested_tone = said, tone
 
     @on(Permission.SUPPLIERS)
+    async def rename(self, form: dict[str, Any]) -> None:
+        """The supplier is called otherwise."""
+        try:
+            said = await connection.rename("suppliers", await self._view(), form, self.by)
+        except BluebookError as error:
+            return self._told(error)
+        await self._saved(said)
+        return None
+
+    @on(Permission.SUPPLIERS)
     async def enable(self, yes: bool) -> None:
         """The supplier is in use, or no longer."""
         await self._saved(await connection.enable("suppliers", await self._view(), yes, self.by))
