@@ -24,7 +24,7 @@ AMQP = os.environ.get("BLUEBOOK_TEST_AMQP", "amqp://guest:guest@127.0.0.1:5672/%
 ORDERS, KILLS = 500, 300
 MOST_SECONDS = 240.0
 ON_THE_WAY = (
-    "commit inbox.store", "commit outbox.", "commit submit._stage_all", "write connector.stage", "commit submit._begin",
+    "commit inbox._keep", "commit outbox.", "commit submit._stage_all", "write connector.stage", "commit submit._begin",
     "POST connector.submit", "rename connector.submit", "commit submit._finish", "GET connector.find",
     "commit submit._record_found", "commit receive._apply", "commit track._begin", "PUT ", "commit track._finish",
 )  # fmt: skip
