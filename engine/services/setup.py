@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from engine import clock, db
 from engine.connectors import registry
-from engine.domain import address_rules, conditions, deadlines, distance
+from engine.domain import address_rules, deadlines, distance
 from engine.domain.barcodes import gtin
 from engine.domain.routing import Policy
 from engine.errors import BluebookError, Invalid, NotFound
@@ -26,6 +25,7 @@ from engine.models import (
 from engine.ports_channels import ComparesAccounts, Scarce
 from engine.services import catalog, check, distinct, outbox, schedule, settings_book, sharing
 from engine.services.lifecycle import Actor
+from engine.services.options import checked
 from engine.services.outbox import NewJob
 
 Table = Literal["channels", "suppliers"]
@@ -66,7 +66,7 @@ async def _add(
 ) -> Any:  # fmt: skip
     called, options = _called({"name": name, **options})
     name = called.pop("name")
-    _known_columns(model, options)
+    options = checked(table, options)
     options = options | called | _warehouse(options, distance.Place())
     if table == "suppliers":
         _works(*(str(options.get(name) or "") for name in _WORKING))
@@ -95,14 +95,6 @@ def _called(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]
 
 def _masked(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: "***" if key in kind.secret_fields else value for key, value in values.items()}
-
-
-def _known_columns(model: Any, options: Mapping[str, Any]) -> None:
-    fixed = {"id", "name", "connector", "settings", "secrets", "created_at", "cursor", "cursor_at", "stock_heard_at"}
-    unknown = [key for key in options if key in fixed or key not in model._meta.fields_map]
-    if unknown:
-        allowed = sorted(set(model._meta.db_fields) - fixed)
-        raise Invalid(f"there is no option called {', '.join(unknown)}; there are {', '.join(allowed)}", unknown[0])
 
 
 def _warehouse(options: Mapping[str, Any], known: distance.Place) -> dict[str, str]:
@@ -163,19 +155,12 @@ async def update(
     if row is None:
         raise NotFound(f"there is no {table[:-1]} {row_id}")
     called, options = _called(options)
-    _known_columns(model, {key: value for key, value in called.items() if key != "name"} | options)
-    options |= called
+    options = checked(table, options) | called
     if table == "suppliers":
         known = (row.warehouse_country, row.warehouse_region, row.warehouse_postal_code)
         options |= _warehouse(options, distance.Place(*(value or "" for value in known)))
         if set(_WORKING) & set(options):
             _works(*(str(options.get(name, getattr(row, name)) or "") for name in _WORKING))
-    if options.get("auto_condition"):
-        conditions.check(options["auto_condition"], "order")
-    for address in options.get("alert_addresses", ()):
-        # One that cannot be mailed would only show when nobody hears of an order that waits.
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+", address.strip()):
-            raise Invalid(f"{address!r} is not an e-mail address", "alert_addresses")
     kind: Any = registry.channel_type(row.connector) if table == "channels" else registry.supplier_type(row.connector)
     before = {key: getattr(row, key) for key in options}
     if table == "suppliers" and ("settle_seconds" in options or "timeout" in (values or {})):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from engine import clock, db
 from engine.connectors import fields, registry
 from engine.errors import BluebookError, Invalid
-from engine.services import auto_trial, inbox, listings, mapping_sheets, outbox, setup, sheet_in
+from engine.services import auto_trial, inbox, listings, mapping_sheets, options, outbox, setup, sheet_in
 from engine.services.job_subjects import Subject, subjects
 from engine.services.outbox import NewJob
 from tests.support.scene import DANA, Scene, scene, scene_of_module, url_of_module
@@ -141,3 +142,72 @@ async def test_mappings_go_out_and_come_in_as_csv(scene: Scene) -> None:
 
 
 _COLUMNS = (mapping_sheets.NEEDED, mapping_sheets.KNOWN)
+
+
+REFUSED: tuple[tuple[options.Table, str, str, str], ...] = (
+    (
+        "channels",
+        "poll_seconds",
+        "-5",
+        "poll seconds is a whole number from 0 to 2,592,000 (seconds, 0: only when asked), not -5",
+    ),
+    (
+        "channels",
+        "stale_days",
+        "99999999999999999999",
+        "stale days is a whole number from 0 to 3,650 (days, 0: never), not",
+    ),
+    ("channels", "stale_days", "ten", "stale days is a whole number from 0 to 3,650 (days, 0: never), not 'ten'"),
+    (
+        "channels",
+        "margin_floor",
+        "200",
+        "margin floor is a whole number from 0 to 100 (percent, empty for none), not 200",
+    ),
+    ("channels", "auto_limit", "-5", "auto limit is a whole number from 0"),
+    ("channels", "enabled", "ja", "enabled is yes or no, not 'ja'"),
+    ("channels", "auto_currency", "XXQ", "auto currency is a currency's code of three letters, such as USD, not 'XXQ'"),
+    ("channels", "alert_addresses", "ops", "'ops' is not an e-mail address"),
+    ("channels", "prefix", "A" * 17, "a prefix has at most 16"),
+    ("channels", "walk", "foo", "there is no option called walk; there are alert_addresses"),
+    ("channels", "paused_reason", "foo", "there is no option called paused_reason; there are"),
+    ("channels", "stale_day", "3", "there is no option called stale_day; did you mean stale_days?"),
+    ("suppliers", "concurrency", "0", "concurrency is a whole number from 1 to 1,000 (orders sent at once), not 0"),
+    ("suppliers", "cost_tolerance", "101", "cost tolerance is a whole number from 0 to 100 (percent), not 101"),
+    ("suppliers", "currency", "", "currency is a currency's code of three letters"),
+    ("suppliers", "cursor", "foo", "there is no option called cursor"),
+)
+
+
+@pytest.mark.parametrize(("table", "name", "text", "said"), REFUSED)
+async def test_an_option_that_cannot_be_is_refused_with_what_it_may_be(
+    table: options.Table, name: str, text: str, said: str
+) -> None:
+    with pytest.raises(Invalid, match=re.escape(said)) as refused:
+        options.typed(table, {name: text})
+    assert refused.value.field == name
+
+
+async def test_options_are_read_as_people_write_them_and_kept_to_wherever_they_come_from(scene: Scene) -> None:
+    given = {
+        "enabled": "Yes",
+        "margin_floor": "",
+        "stale_days": " 0 ",
+        "auto_currency": "usd",
+        "alert_addresses": "a@b\nc@d",
+    }
+    assert options.typed("channels", given) == {
+        "enabled": True, "margin_floor": None, "stale_days": 0, "auto_currency": "USD", "alert_addresses": ["a@b", "c@d"]
+    }  # fmt: skip
+    for wrong in (
+        {"poll_seconds": -5},
+        {"stale_days": 10**20},
+        {"walk": "foo"},
+        {"last_error": "x"},
+        {"enabled": "no"},
+    ):
+        with pytest.raises(Invalid):
+            await setup.update("channels", scene.outlet_id, DANA, **wrong)
+        with pytest.raises(Invalid):
+            await setup.add_channel("Wrong", "file", {"folder": "/srv/wrong"}, DANA, **wrong)
+    assert await db.value("SELECT COUNT(*) FROM channels WHERE name = 'Wrong'") == 0

@@ -25,7 +25,7 @@ class Typed:
         pid, self._descriptor = pty.fork()
         if pid == 0:
             os.chdir(ROOT)
-            os.execve(sys.executable, [sys.executable, "-c", code, *arguments], dict(environment))  # noqa: S606
+            os.execve(sys.executable, [sys.executable, "-c", code, *arguments], dict(environment))
         self._pid, self._ended = pid, False
 
     def until(self, wanted: str, seconds: float = 30.0) -> None:

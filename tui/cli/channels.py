@@ -148,7 +148,8 @@ async def set_(
 ) -> Shown:
     """Change a channel: what is given is changed, the rest stays.
 
-    Options of ours: poll_seconds, rescan_seconds, overlap_seconds, prefix, enabled, stale_days, margin_floor …
+    Options of ours: poll_seconds, rescan_seconds, overlap_seconds, listings_seconds (0: only when asked), prefix, enabled,
+    stale_days (0: never), margin_floor (percent), and those that `bluebook channels auto` sets.
     """
     return await change("channels", channel, set, secret_from_env, option, name, same_account)
 

@@ -135,7 +135,7 @@ def name_card(it: rx.Var[Standing], *, permission: Permission, rename: Any, key:
         rx.el.h2("Name"),
         form(
             text_field("Name", "name", it.name, "as lists and orders show it", required=True, max_length=80),
-            permission=permission, submit="Rename", on_submit=rename, key=key, problem=problem, label="Name",
+            permission=permission, submit="Rename", on_submit=rename, key=key, problem=problem, label="Rename",
         ),
         class_name="card",
     )  # fmt: skip
