@@ -63,6 +63,7 @@ _ALL = (
     _a("tab_3", "3", "move", "Third tab: All", (*LISTS, "order")),
     _a("tab_4", "4", "move", "Fourth tab", "jobs"),
     _a("tab_5", "5", "move", "Fifth tab", "jobs"),
+    _a("tab_6", "6", "move", "Sixth tab", "jobs"),
     _a("next_problem", "n", "move", "Next order that needs you", ORDERS),
     _a("previous_problem", "N", "move", "Previous order that needs you", ORDERS),
     _a("open", "enter", "move", "Open what the cursor is on", (*LISTS, "book"), "open"),

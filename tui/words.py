@@ -11,10 +11,11 @@ from engine import clock
 from engine.domain import money
 from engine.domain.states import OrderStatus
 from engine.settings import settings
-from tui.plain import clean, span
+from tui.plain import clean, many, span
 
 if TYPE_CHECKING:
     from engine.services.history import OrderRow
+    from engine.services.intake import Pulled
 
 LEAST_RATE = 4
 _STATES = {
@@ -84,6 +85,12 @@ def shipping(row: OrderRow, room: int) -> str:
     if left < cell_len(rate):
         rate = f"{rate[: left - 1].rstrip()}…" if left > LEAST_RATE else ""
     return f"{rate} → {methods}" if rate else methods
+
+
+def pulled(channel: str, found: Pulled, hastened: int) -> str:
+    """What came of pulling from a channel."""
+    due = f"; {many(hastened, 'waiting job')} due now" if hastened else ""
+    return f"{channel}: {found.new} new, {found.changed} changed, {found.parked} parked{due}"
 
 
 def undo_seconds() -> float:

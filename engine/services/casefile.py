@@ -363,6 +363,7 @@ class FollowUp(msgspec.Struct):
     record: Record
     run_at: int | None
     args: dict[str, Any]
+    error: str = ""
 
 
 class Case(msgspec.Struct):

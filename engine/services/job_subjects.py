@@ -10,7 +10,7 @@ import msgspec
 from engine import db
 from engine.services.outbox import JobView
 
-Kind = Literal["order", "channel", "supplier", "payload", ""]
+Kind = Literal["order", "channel", "supplier", "payload", "webhook", ""]
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -19,6 +19,11 @@ class Subject(msgspec.Struct, frozen=True):
     kind: Kind = ""
     name: str = ""
     key: str = ""
+
+    @property
+    def said(self) -> str:
+        """In a line by itself, where nothing leads on: an order's number before its parcel's or purchase order's."""
+        return f"{self.key}: {self.name}" if self.kind == "order" and self.key not in self.name else self.name
 
 
 _ASKS: Mapping[str, tuple[Kind, str]] = {
@@ -33,13 +38,14 @@ _ASKS: Mapping[str, tuple[Kind, str]] = {
     ),
     "channel": ("channel", "SELECT id, name, id FROM channels WHERE id"),
     "supplier": ("supplier", "SELECT id, code, code FROM suppliers WHERE id"),
+    "webhook": ("webhook", "SELECT id, name, id FROM webhooks WHERE id"),
 }
 """For each kind of record: what its page is about, and how id, name and key are found."""
 _RECORDS = {
     "orders.check": "order", "orders.auto": "channel", "purchases.submit": "purchase", "purchases.find": "purchase",
     "purchases.cancel": "purchase", "tracking.push": "parcel", "channels.poll": "channel", "channels.rescan": "channel",
     "channels.refresh": "channel", "channels.listings": "channel", "channels.acknowledge": "order", "channels.cancel": "order",
-    "suppliers.poll": "supplier",
+    "suppliers.poll": "supplier", "suppliers.remind": "purchase", "webhooks.send": "webhook",
 }  # fmt: skip
 
 
@@ -63,6 +69,8 @@ async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
 
 def _record(job: JobView) -> str:
     """Which kind of record the job's subject is. A message is about what its key begins with."""
+    if job.task == "notify.send" and job.key.startswith("late:"):
+        return "purchase"
     if job.task == "notify.send":
         return "supplier" if job.key.startswith(("paused:suppliers:", "ending:")) else "channel"
     return _RECORDS.get(job.task, "")

@@ -254,28 +254,23 @@ class Work:
         target = step.target
         if target is None:
             target = record.back_to if isinstance(record, PurchaseRecord) else state
-        self.event(
-            case,
-            f"{step.axis}:{name}",
-            said or step.why,
-            record=record,
-            source=source,
-            data=data,
-            inbound_id=inbound_id,
-        )
+        why = said or step.why
+        self.event(case, f"{step.axis}:{name}", why, record=record, source=source, data=data, inbound_id=inbound_id)
         if name == "request_cancel":
             values["back_to"] = state
         self.put(case, record, **{field: target}, **values)
         if step.job:
-            self.job(case, step.job, record, run_at=run_at)
+            # What is put off says why, as jobs do that are themselves tried again.
+            self.job(case, step.job, record, run_at=run_at, error=values.get("message", "") if run_at else "")
 
     # -- also to be written ---------------------------------------------------------------------------------------
 
     def job(
-        self, case: Case, task: str, record: Record, *, run_at: int | None = None, args: dict[str, Any] | None = None
-    ) -> None:
-        """A job about the record is due with this change."""
-        case.jobs.append(FollowUp(_JOB_PREFIX.get(task, task), task, record, run_at, args or {}))
+        self, case: Case, task: str, record: Record, *, run_at: int | None = None, args: dict[str, Any] | None = None,
+        error: str = "",
+    ) -> None:  # fmt: skip
+        """A job about the record is due with this change; ``error`` is what the last one came to."""
+        case.jobs.append(FollowUp(_JOB_PREFIX.get(task, task), task, record, run_at, args or {}, error))
 
     def plain_job(self, job: outbox.NewJob) -> None:
         """A job that is not about a record of a case."""
@@ -451,7 +446,9 @@ def _follow_ups(case: Case) -> list[outbox.NewJob]:
         record: Any = job.record
         version = f":{record.version}" if hasattr(record, "version") else ""
         run_at = clock.moment(job.run_at) if job.run_at is not None else None
-        jobs.append(outbox.NewJob(f"{job.prefix}:{record.id}{version}", job.task, record.id, run_at, job.args))
+        jobs.append(
+            outbox.NewJob(f"{job.prefix}:{record.id}{version}", job.task, record.id, run_at, job.args, job.error)
+        )
     return jobs
 
 

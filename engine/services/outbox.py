@@ -30,13 +30,17 @@ _JOB = "id, key, task, subject_id, args, attempts, token, error"
 
 
 class NewJob(msgspec.Struct, frozen=True):
-    """A job to be written. ``key`` is unique among live jobs; ``run_at`` None means at once."""
+    """A job to be written. ``key`` is unique among live jobs; ``run_at`` None means at once.
+
+    ``error``: it is another try of what one before it could not do, and why that could not.
+    """
 
     key: str
     task: str
     subject_id: int = 0
     run_at: datetime | None = None
     args: dict[str, Any] = msgspec.field(default_factory=dict)
+    error: str = ""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -99,6 +103,13 @@ class JobView(msgspec.Struct, frozen=True):
     finished_at: datetime | None
 
 
+class Again(msgspec.Struct, frozen=True):
+    """How many jobs wait for another try, the last having come to nothing, and the one that is the oldest of them."""
+
+    count: int = 0
+    oldest: JobView | None = None
+
+
 def backoff(attempts: int) -> float:
     """Seconds to wait after so many attempts that failed: doubling from one to two, with jitter, up to the cap."""
     return min(settings().max_backoff_seconds, 2.0 ** min(attempts, 30)) * random.uniform(0.5, 1.0)  # noqa: S311
@@ -132,7 +143,7 @@ async def put(jobs: Sequence[NewJob]) -> None:
     now = _now()
     values = [
         (job.key, job.task, job.subject_id, msgspec.json.encode(job.args).decode(), "ready",
-         clock.micros(job.run_at) if job.run_at else now, now, 0, "", "")
+         clock.micros(job.run_at) if job.run_at else now, now, 0, "", job.error[:_MAX_ERROR])
         for job in jobs
     ]  # fmt: skip
     await db.insert("outbox", _COLUMNS, values, _LIVE_KEY)
@@ -350,22 +361,42 @@ async def purge(older_than: timedelta, limit: int = 5000) -> int:
     )  # fmt: skip
 
 
+_VIEW = "id, key, task, subject_id, state, run_at, created_at, attempts, error, lease_until, finished_at"
 _LISTED = {"ready": ("run_at", ">"), "claimed": ("lease_until", ">"), "done": ("finished_at", "<"), "dead": ("id", "<")}
 
 
-async def list_jobs(state: str, limit: int = 50, after: int | None = None) -> list[JobView]:
-    """Jobs in a state, those ahead first (ready, claimed) or the latest first (done, dead), after the job ``after``."""
+async def list_jobs(
+    state: str, limit: int = 50, after: int | None = None, *, again: bool | None = None
+) -> list[JobView]:  # fmt: skip
+    """Jobs in a state, those ahead first (ready, claimed) or the latest first (done, dead), after the job ``after``.
+
+    ``again``: only those that were tried and wait for another try, or with False only the others.
+    """
     if state not in _LISTED:
         raise Invalid(f"jobs are {', '.join(_LISTED)}, not {state!r}", "state")
     column, sign = _LISTED[state]
     way = "DESC" if sign == "<" else "ASC"
+    tried = "" if again is None else f"AND error {'<>' if again else '='} ''"
     paged = f"AND ({column}, id) {sign} (SELECT {column}, id FROM outbox WHERE id = ?)" if after is not None else ""
     found = await db.rows(
-        "SELECT id, key, task, subject_id, state, run_at, created_at, attempts, error, lease_until, finished_at "
-        f"FROM outbox WHERE state = '{state}' {paged} ORDER BY {column} {way}, id {way} LIMIT ?",
+        f"SELECT {_VIEW} FROM outbox WHERE state = '{state}' {tried} {paged} ORDER BY {column} {way}, id {way} LIMIT ?",
         *([after] if after is not None else []), limit,
     )  # fmt: skip
-    return [JobView(*row[:5], *map(_moment, row[5:7]), *row[7:9], *map(_moment, row[9:])) for row in map(tuple, found)]
+    return [_view(row) for row in found]
+
+
+async def again() -> Again:
+    """What waits for another try; each has its reason as its ``error``."""
+    count = int(await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'ready' AND error <> ''") or 0)
+    oldest = await db.row(
+        f"SELECT {_VIEW} FROM outbox WHERE state = 'ready' AND error <> '' ORDER BY created_at, id LIMIT 1"
+    )
+    return Again(count, None if oldest is None else _view(oldest))
+
+
+def _view(row: db.Row) -> JobView:
+    cells = tuple(row)
+    return JobView(*cells[:5], *map(_moment, cells[5:7]), *cells[7:9], *map(_moment, cells[9:]))
 
 
 def _moment(stored: int | None) -> Any:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from engine import clock, db
+from engine.services import outbox
+from engine.services.outbox import NewJob
 from tests.integration.test_cli import Run, _commands, said
 from tui.cli.app import app
 
@@ -37,6 +42,33 @@ def test_jobs_are_given_up_in_one_word(run: Run) -> None:
     assert "given-up, not 'dead'" in run("jobs", "ls", "dead", code=2).stderr
     for path in (("ls",), ("retry",), ("drop",)):
         assert "dead" not in CliRunner().invoke(app, ["jobs", *path, "--help"]).output
+
+
+async def waits() -> None:
+    """The channel is down, and one job has learned so."""
+    async with db.database():
+        channel = await db.value("SELECT MIN(id) FROM channels")
+        far = clock.now() + timedelta(hours=1)
+        await outbox.put([NewJob("t:down", "channels.rescan", channel, far)])
+        await db.run("UPDATE outbox SET error = 'the shop does not answer', attempts = 4 WHERE key = 't:down'")
+
+
+def test_what_waits_for_another_try_is_not_hidden(run: Run) -> None:
+    assert "no job waits for another try" in run("jobs", "ls", "waiting").stderr
+    asyncio.run(waits())
+    name = said(run("channels", "ls", "--json"))["channels"][0]["name"]
+    told = f"(channels.rescan {name}: the shop does not answer)"
+    hidden = run("jobs", "ls").stderr
+    assert "no job is given up" in hidden
+    assert "1 job waits for another try, the oldest for 0s" in hidden
+    assert f"{told}: bluebook jobs ls waiting" in hidden
+    shown = run("jobs", "ls", "waiting")
+    assert name in shown.stdout
+    assert "bluebook jobs ls waiting" not in shown.stderr
+    assert said(run("jobs", "ls", "waiting", "--json"))["jobs"][0]["about"] == name
+    found = next(line for line in said(run("doctor", "--json", code=3))["findings"] if line["about"] == "jobs")
+    assert found["state"] == "warn"
+    assert told in found["what"]
 
 
 def test_switching_auto_on_says_that_what_is_ready_goes_at_once(run: Run) -> None:

@@ -86,4 +86,5 @@ def test_its_commands_work_one_after_the_other(tmp_path: Path) -> None:
         r"My shop: \d+ listings.*\n(.*\n)+\d+ products would be made.*\n\d+ products made, \d+ SKUs mapped; ", said[2]
     )
     assert said[3].startswith("My shop: ")
-    assert len(said) == 4
+    assert re.search(r"My shop +0 ", said[4])
+    assert len(said) == 5

@@ -85,9 +85,12 @@ async def test_jobs_say_what_they_are_about(scene: Scene) -> None:
             NewJob("s:5", "inbound.read", 77, far),
             NewJob("s:6", "purchases.submit", 9_999_999, far),
             NewJob("s:7", "system.sweep", 0, far),
+            NewJob("s:8", "suppliers.remind", case.purchases[0].id, far),
+            NewJob(f"late:{case.purchases[0].id}:x", "notify.send", case.purchases[0].id, far),
         ]
     )
-    jobs = [job for job in await outbox.list_jobs("ready", 500) if job.key.startswith(("s:", "paused:suppliers:x"))]
+    ours = ("s:", "paused:suppliers:x", "late:")
+    jobs = [job for job in await outbox.list_jobs("ready", 500) if job.key.startswith(ours)]
     by_key = {job.key: (await subjects(jobs))[job.id] for job in jobs}
     number = case.order.number
     assert by_key == {
@@ -98,7 +101,12 @@ async def test_jobs_say_what_they_are_about(scene: Scene) -> None:
         "s:5": Subject("payload", "payload 77", "77"),
         "s:6": Subject(),
         "s:7": Subject(),
+        "s:8": Subject("order", case.purchases[0].po_number, number),
+        f"late:{case.purchases[0].id}:x": Subject("order", case.purchases[0].po_number, number),
     }
+    assert Subject("order", "1Z999", "1001").said == "1001: 1Z999"
+    assert Subject("order", "1001-A", "1001").said == "1001-A"
+    assert Subject("channel", "Shop", "3").said == "Shop"
     for job in jobs:
         await outbox.drop(job.id)
 

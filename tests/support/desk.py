@@ -61,7 +61,7 @@ class ScriptedChannel:
         return msgspec.json.decode(raw.body, type=ChannelOrder)
 
     async def pull(self, since: datetime | None, cursor: str | None) -> Page:
-        return self.pages.pop(0) if self.pages else Page()
+        return self.pages.pop(0) if self.pages else Page(())
 
     async def finish(self, done: Sequence[str]) -> None: ...
 

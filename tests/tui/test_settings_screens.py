@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from engine import db
+from engine import clock, db
 from engine.connectors import registry
 from engine.services import inbox, listings, outbox, setup
 from engine.services.outbox import NewJob
@@ -144,8 +145,26 @@ async def test_jobs_that_were_given_up_are_tried_again_or_dropped(scene: Scene) 
         assert await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'dead'") == 1
         await desk.press("y")
         assert await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'dead'") == 0
-        await desk.press("4")
+        await desk.press("5")
         assert "No worker was ever seen" in desk.text()
+
+
+async def test_jobs_that_wait_for_another_try_come_before_those_that_are_only_due(scene: Scene) -> None:
+    await db.run("DELETE FROM outbox WHERE key LIKE 'test:%'")
+    number, channel, far = next(serial), scene.shop.channel_id, clock.now() + timedelta(hours=9)
+    await outbox.put(
+        [NewJob(f"wait:{number}", "orders.auto", channel), NewJob(f"wait:{number}b", "channels.rescan", channel, far)]
+    )
+    await db.run("UPDATE outbox SET error = 'the store is closed' WHERE key = ?", f"wait:{number}b")
+    async with at_desk(start="jobs", size=(120, 30)) as desk:
+        assert "the store is closed" not in desk.text()
+        await desk.press("2")
+        shown = desk.text()
+        assert shown.index("the store is closed") < shown.index("orders.auto")
+        assert "Demo store" in shown
+        await desk.press("t")
+        assert "due now" in desk.said
+    await db.run("DELETE FROM outbox WHERE key LIKE 'wait:%'")
 
 
 async def test_parked_payloads_are_read_again_or_ignored_with_a_reason(scene: Scene) -> None:
@@ -154,7 +173,7 @@ async def test_parked_payloads_are_read_again_or_ignored_with_a_reason(scene: Sc
     with pytest.raises(KeyError):
         await scene.take(number)
     async with at_desk(start="jobs", size=(120, 30)) as desk:
-        await desk.press("5")
+        await desk.press("6")
         assert "DOUBLOON" in desk.text()
         await desk.press("enter")
         assert "payload" in desk.text()

@@ -231,13 +231,19 @@ async def access() -> list[Finding]:
 
 
 async def jobs() -> list[Finding]:
-    """Was a job given up?"""
+    """Was a job given up, or does one wait for another try?"""
     from engine.services import outbox
+    from tui.cli.jobs import waiting
 
-    counts = await outbox.counts()
+    counts, waits = await outbox.counts(), await waiting()
+    found = (
+        [warn("jobs", waits, "bluebook jobs ls waiting; bluebook sync CHANNEL, once it works again, hastens them")]
+        if waits
+        else []
+    )
     if counts["dead"]:
-        return [fail("jobs", f"{many(counts['dead'], 'job')} given up", "bluebook jobs ls, then retry or drop")]
-    return [ok("jobs", f"none given up, {counts['due']:,} due, {counts['claimed']:,} under way")]
+        return [fail("jobs", f"{many(counts['dead'], 'job')} given up", "bluebook jobs ls, then retry or drop"), *found]
+    return found or [ok("jobs", f"none given up, {counts['due']:,} due, {counts['claimed']:,} under way")]
 
 
 async def parked() -> list[Finding]:

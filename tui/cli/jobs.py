@@ -11,39 +11,70 @@ from tui.cli.output import Column, Shown, listing, said
 from tui.plain import ago, many
 
 noun = Noun("jobs", "What is due, under way, or given up.")
-STATES = {"ready": "ready", "claimed": "claimed", "done": "done", "given-up": "dead"}
-"""What people say, and what is stored."""
+STATES: dict[str, tuple[str, bool | None]] = {
+    "ready": ("ready", None), "waiting": ("ready", True), "claimed": ("claimed", None), "done": ("done", None),
+    "given-up": ("dead", None),
+}  # fmt: skip
+"""What people say, what is stored, and whether only those that were tried already."""
 
 
-@noun.command("ls", "bluebook jobs ls", "bluebook jobs ls ready --limit 20 --json", reads=True)
+@noun.command(
+    "ls", "bluebook jobs ls", "bluebook jobs ls waiting", "bluebook jobs ls ready --limit 20 --json", reads=True
+)
 async def ls(
-    state: Annotated[str, typer.Argument(help="ready, claimed (under way), done or given-up")] = "given-up",
+    state: Annotated[
+        str, typer.Argument(help="ready, waiting (for another try), claimed (under way), done or given-up")
+    ] = "given-up",
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
     after: Annotated[int | None, typer.Option(help="Only those after this job.")] = None,
 ) -> Shown:
-    """List jobs in a state; without one, those that were given up and wait for a person."""
+    """List jobs in a state; without one, those that were given up and wait for a person.
+
+    What waits for another try, because a channel or supplier is down, is told of either way.
+    """
     import msgspec
 
     from engine.errors import Invalid
     from engine.services import outbox
+    from engine.services.job_subjects import subjects
 
     if state not in STATES:
         raise Invalid(f"jobs are {', '.join(STATES)}, not {state!r}", "state")
-    rows = await outbox.list_jobs(STATES[state], limit, after)
-    data = [msgspec.structs.asdict(job) | {"state": state} for job in rows]
+    stored, tried = STATES[state]
+    rows = await outbox.list_jobs(stored, limit, after, again=tried)
+    about = await subjects(rows)
+    data = [msgspec.structs.asdict(job) | {"state": state, "about": about[job.id].said} for job in rows]
     counts = await outbox.counts()
     columns = [
         Column("ID", lambda j: j.id, right=True),
         Column("TASK", lambda j: j.task),
-        Column("ABOUT", lambda j: j.subject_id or "", right=True),
+        Column("ABOUT", lambda j: about[j.id].said or j.subject_id or "", give=True),
         Column("TRIES", lambda j: j.attempts, right=True),
         Column("DUE", lambda j: ago(j.run_at), right=True),
         Column("ERROR", lambda j: j.error, give=True),
     ]
     told = f"{counts['due']:,} due, {counts['claimed']:,} under way, {counts['dead']:,} given up"
+    waits = await waiting()
+    remarks = [told, f"{waits}: bluebook jobs ls waiting"] if waits and state != "waiting" else [told]
     last = str(rows[-1].id) if len(rows) == limit else None
-    return listing(
-        "jobs", rows, columns, empty=f"no job is {state.replace('-', ' ')}", after=last, data=data, remarks=[told]
+    empty = "no job waits for another try" if state == "waiting" else f"no job is {state.replace('-', ' ')}"
+    return listing("jobs", rows, columns, empty=empty, after=last, data=data, remarks=remarks)
+
+
+async def waiting() -> str:
+    """How many jobs wait for another try, since when, what the oldest is about, and why; "" where none does."""
+    from engine.services import outbox
+    from engine.services.job_subjects import subjects
+
+    found = await outbox.again()
+    if found.oldest is None:
+        return ""
+    job = found.oldest
+    about = (await subjects([job]))[job.id].said
+    which = f"{job.task} {about}".strip()
+    one = "waits" if found.count == 1 else "wait"
+    return (
+        f"{many(found.count, 'job')} {one} for another try, the oldest for {ago(job.created_at)} ({which}: {job.error})"
     )
 
 

@@ -108,14 +108,14 @@ def worker(
 async def sync(
     channels: Annotated[list[str] | None, typer.Argument(metavar="CHANNEL", help="Which; all where not given.")] = None,
 ) -> Shown:
-    """Pull orders now, and say what came."""
+    """Pull orders now, and say what came. Where a channel works again, what waits for another try with it is due now."""
     return await pull(channels or [])
 
 
 async def pull(names: list[str]) -> Shown:
     """The channels named, or all in use, are pulled; what came from each. One that fails leaves the others alone."""
     from engine.errors import BluebookError, Invalid, NotAuthorised, Refused
-    from engine.services import connections, intake, listings
+    from engine.services import connections, listings, sync
 
     if names:
         chosen = [await listings.channel(name) for name in names]
@@ -134,16 +134,26 @@ async def pull(names: list[str]) -> Shown:
     rows: list[dict[str, Any]] = []
     code = 0
     for view in chosen:
-        row: dict[str, Any] = {"channel": view.name, "new": 0, "changed": 0, "same": 0, "parked": 0, "error": ""}
+        row: dict[str, Any] = {
+            "channel": view.name,
+            "new": 0,
+            "changed": 0,
+            "same": 0,
+            "parked": 0,
+            "hastened": 0,
+            "error": "",
+        }
         try:
-            pulled = await intake.poll(view.id, by())
+            pulled, hastened = await sync.channel(view.id, by())
             row |= {"new": pulled.new, "changed": pulled.changed, "same": pulled.same, "parked": pulled.parked}
+            row["hastened"] = hastened
         except BluebookError as error:
             if isinstance(error, NotAuthorised):
                 await connections.pause("channels", view.id, error.message)
             row["error"], code = error.message, max(code, error.exit_code)
         rows.append(row)
     remarks = ["parked payloads wait for a person: `bluebook inbox ls`"] if any(r["parked"] for r in rows) else []
+    remarks += [f"{r['channel']}: {many(r['hastened'], 'waiting job')} due now" for r in rows if r["hastened"]]
     shown = listing("channels", rows, _pulled(rows), empty="", remarks=remarks)
     return Shown(shown.data, shown.draw, code, shown.remarks)
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.connectors import registry
-from engine.services import connections, intake, listings, receive, setup
+from engine.services import connections, listings, receive, setup, sync
 from engine.services.connections import Table
 from tui import options, words
 from tui.plain import ago, many
@@ -215,9 +215,9 @@ class ChannelsScreen(ConnectionScreen):
         """Pull now."""
         view = self.rows.item
         self.app.say(f"pulling from {view.name} …")
-        pulled = await self.app.attempt(intake.poll(view.id, self.app.by), f"pulling from {view.name}")
+        pulled = await self.app.attempt(sync.channel(view.id, self.app.by), f"pulling from {view.name}")
         if pulled is not None:
-            self.app.say(f"{view.name}: {pulled.new} new, {pulled.changed} changed, {pulled.parked} parked", "good")
+            self.app.say(words.pulled(view.name, *pulled), "good")
         await self.load()
 
 

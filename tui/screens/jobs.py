@@ -1,4 +1,4 @@
-"""Jobs: what needs attention, what runs, what was done; workers; and payloads nobody could read."""
+"""Jobs: what was given up, what waits, runs and was done; workers; and payloads nobody could read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.services import audit, inbox, listings, outbox, receive
 from engine.services.dashboard import StatusBar
+from engine.services.job_subjects import subjects
 from tui.plain import ago, local
 from tui.screens.table import Item, TableScreen
 from tui.widgets.confirm import Confirm
@@ -18,11 +19,12 @@ _JOB = (
     Column("JOB", 8, right=True), Column("TASK", 18, 1), Column("ABOUT", 18, 1), Column("TRIES", 5, right=True),
     Column("DUE", 8, right=True), Column("ERROR", 20, 4),
 )  # fmt: skip
-STATES = ("dead", "claimed", "done")
+STATES = ("dead", "ready", "claimed", "done")
 MOST = 500
-WORKERS, INBOX = 3, 4
+WAITING, WORKERS, INBOX = 1, 4, 5
 EMPTY = (
     "No job was given up.",
+    "No job waits.",
     "No job is under way.",
     "No job was done lately.",
     "No worker was ever seen: `bluebook worker` runs one.",
@@ -35,9 +37,9 @@ class JobsScreen(TableScreen):
 
     name = "jobs"
     heading = "Jobs"
-    tabs = ("Needs attention", "Running", "Done", "Workers", "Inbox")
+    tabs = ("Given up", "Waiting", "Running", "Done", "Workers", "Inbox")
     columns = (
-        _JOB, _JOB, _JOB,
+        _JOB, _JOB, _JOB, _JOB,
         (
             Column("WORKER", 18, 2), Column("PID", 8, right=True), Column("STATE", 10), Column("SEEN", 8, right=True),
             Column("JOBS DONE", 10, right=True), Column("RUNS SINCE", 18, 1),
@@ -57,8 +59,14 @@ class JobsScreen(TableScreen):
             names |= {("supplier", s.id): s.code for s in await listings.suppliers()}
             found = await listings.inbox("parked", limit=MOST)
             return [(row.id, row, _payload(row, names.get((row.source, row.source_id), row.source))) for row in found]
-        jobs = await outbox.list_jobs(STATES[self.tab], MOST)
-        return [(job.id, job, _job(job)) for job in jobs]
+        if self.tab == WAITING:
+            # What was tried in vain comes first: of what is only due there may be any number.
+            jobs = await outbox.list_jobs("ready", MOST, again=True)
+            jobs += await outbox.list_jobs("ready", MOST - len(jobs), again=False)
+        else:
+            jobs = await outbox.list_jobs(STATES[self.tab], MOST)
+        about = await subjects(jobs)
+        return [(job.id, job, _job(job, about[job.id].said)) for job in jobs]
 
     @property
     def empty(self) -> str:  # type: ignore[override]
@@ -87,8 +95,8 @@ class JobsScreen(TableScreen):
 
     def why_not_try_it(self) -> str:
         """What can be tried again?"""
-        if self.rows.item is None or self.tab in (1, 2, WORKERS):
-            return "what was given up, and parked payloads, can be tried again"
+        if self.rows.item is None or self.tab in (2, 3, WORKERS):
+            return "what was given up or waits, and parked payloads, can be tried again"
         return ""
 
     async def act_try_it(self) -> None:
@@ -136,8 +144,8 @@ def _worker(worker: listings.WorkerView) -> tuple[str, ...]:
     return (worker.host, str(worker.pid), state, ago(worker.seen_at), f"{worker.jobs_done:,}", local(worker.started_at))
 
 
-def _job(job: outbox.JobView) -> tuple[str, ...]:
-    return (str(job.id), job.task, job.key, str(job.attempts), ago(job.run_at), job.error)
+def _job(job: outbox.JobView, about: str) -> tuple[str, ...]:
+    return (str(job.id), job.task, about or job.key, str(job.attempts), ago(job.run_at), job.error)
 
 
 def _payload(row: inbox.InboxRow, source: str) -> tuple[str, ...]:

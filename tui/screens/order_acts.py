@@ -7,12 +7,12 @@ from datetime import datetime
 
 from engine import clock
 from engine.domain.states import CANCELABLE
-from engine.services import cancel, hold, intake, preview, process, resolve
+from engine.services import cancel, hold, preview, process, resolve, sync
 from engine.services.edit import Edited
 from engine.services.order_page import OrderPage, order_page
 from engine.services.process import Outcome
 from engine.services.resolve import Resolved
-from tui import clipboard, snooze
+from tui import clipboard, snooze, words
 from tui.plain import many
 from tui.screens.base import BookScreen
 from tui.screens.book import AuditScreen
@@ -232,9 +232,9 @@ class OrderActs(BookScreen):
         if order is None:
             return
         self.app.say(f"pulling from {order.channel} …")
-        pulled = await self.app.attempt(intake.poll(order.channel_id, self.app.by), f"pulling from {order.channel}")
+        pulled = await self.app.attempt(sync.channel(order.channel_id, self.app.by), f"pulling from {order.channel}")
         if pulled is not None:
-            self.app.say(f"{order.channel}: {pulled.new} new, {pulled.changed} changed, {pulled.parked} parked", "good")
+            self.app.say(words.pulled(order.channel, *pulled), "good")
 
     async def act_approve(self) -> None:
         target = self.target()

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from engine.domain.roles import Permission
 from engine.errors import NotFound
-from engine.services import intake, listings
+from engine.services import listings
+from engine.services import sync as syncing
 from engine.services.listings import ChannelView
 from webui import links, words
 from webui.states import connection
@@ -90,7 +91,7 @@ class Channels(Book):
             self.pulling = [*self.pulling, channel_id]
         try:
             view = await channel_of(channel_id)
-            pulled = await intake.poll(channel_id, by)
+            pulled, hastened = await syncing.channel(channel_id, by)
         finally:
             async with self:
                 self.pulling = [other for other in self.pulling if other != channel_id]
@@ -98,7 +99,10 @@ class Channels(Book):
         async with self:
             self.rows = rows
             parked = f", {pulled.parked} parked: see Jobs > Inbox" if pulled.parked else ""
-            self.say(f"{view.name}: {pulled.new} new, {pulled.changed} changed{parked}.", "warn" if parked else "good")
+            due = f", {words.many(hastened, 'waiting job')} due now" if hastened else ""
+            self.say(
+                f"{view.name}: {pulled.new} new, {pulled.changed} changed{parked}{due}.", "warn" if parked else "good"
+            )
 
     @on(Permission.CHANNELS)
     async def resume(self, channel_id: int) -> None:

@@ -1,0 +1,35 @@
+"""A channel pulled because a person asks for it now: where it works, whatever waits for it need not wait any longer."""
+
+from __future__ import annotations
+
+from engine import clock, db
+from engine.services import intake, outbox
+from engine.services.intake import Pulled
+from engine.services.lifecycle import Actor
+
+# What a channel's jobs are about: itself, an order of it, or a parcel of one of its orders.
+_WAITING = (
+    "SELECT key FROM outbox WHERE state = 'ready' AND run_at > ? AND error <> '' AND ("
+    "(task LIKE 'channels.%' AND task NOT IN ('channels.acknowledge', 'channels.cancel') AND subject_id = ?) "
+    "OR (task IN ('channels.acknowledge', 'channels.cancel') "
+    "AND EXISTS (SELECT 1 FROM orders AS o WHERE o.id = outbox.subject_id AND o.channel_id = ?)) "
+    "OR (task = 'tracking.push' AND EXISTS (SELECT 1 FROM shipments AS s JOIN orders AS o ON o.id = s.order_id "
+    "WHERE s.id = outbox.subject_id AND o.channel_id = ?)))"
+)
+
+
+async def channel(channel_id: int, by: Actor) -> tuple[Pulled, int]:
+    """What was pulled, and how many jobs that waited for another try with the channel are due now.
+
+    Raises what ``intake.poll`` does; nothing is hastened then.
+    """
+    pulled = await intake.poll(channel_id, by)
+    return pulled, await hasten(channel_id)
+
+
+async def hasten(channel_id: int) -> int:
+    """The jobs of the channel whose last try came to nothing are due now; how many."""
+    now = clock.micros(clock.now())
+    keys = [str(row[0]) for row in await db.rows(_WAITING, now, channel_id, channel_id, channel_id)]
+    await outbox.hasten(keys)
+    return len(keys)
