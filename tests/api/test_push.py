@@ -107,7 +107,8 @@ async def test_what_is_no_file_of_orders_is_refused_whole(counter: Counter) -> N
     assert "text/csv" in wrong["detail"]
     good = (HEAD + row("D-1", MUG)).encode()
     await api.refused(422, "invalid", "POST", "/orders", good, kind="text/csv", channel="Nowhere")
-    await api.refused(422, "invalid", "POST", "/orders", good, kind="text/csv")
+    said = await api.refused(422, "invalid", "POST", "/orders", good, kind="text/csv")
+    assert said["field"] == "channel"
     said = await api.refused(409, "conflict", "POST", "/orders", good, kind="text/csv", channel="Demo store")
     assert "channel of files only" in said["detail"]
     await setup.update("channels", counter.channel, DANA, enabled=False)

@@ -207,10 +207,9 @@ def _problem(kinds: Sequence[str], status: int, schemas: dict[Any, Any]) -> dict
     answer: dict[str, Any] = {
         "description": about, "content": {problems.CONTENT_TYPE: {"schema": schemas[repr(Problem)]}},
     }  # fmt: skip
-    if status == 429:
-        answer["headers"] = {
-            **_LIMITED, "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
-        }  # fmt: skip
+    if {"too-many", "in-flight", "try-later"} & set(kinds):
+        wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+        answer["headers"] = _LIMITED | wait if status == 429 else wait
     if status == 401:
         answer["headers"] = {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}
     return answer
