@@ -98,9 +98,13 @@ class Invalid(BluebookError):
 
 
 class Misconfigured(BluebookError):
-    """A setting is missing or wrong; the message names it."""
+    """A setting is missing or wrong; the message names it. ``field`` is the setting's own name, where it is a connector's."""
 
     exit_code = 4
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Unreachable(BluebookError):

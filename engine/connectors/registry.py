@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any, cast
 
 import msgspec
 
+from engine.connectors import misread
 from engine.errors import Misconfigured
 from engine.ports import Channel, Supplier
 
@@ -75,8 +76,17 @@ def supplier_type(slug: str) -> type[Supplier]:
 
 
 def configure(kind: type[Channel] | type[Supplier], values: dict[str, Any]) -> Any:
-    """The connector's checked configuration; raises Misconfigured naming the field that is wrong."""
+    """The connector's checked configuration; raises Misconfigured naming the field that is wrong.
+
+    Names that are not known are left out: what a connection was once told, a newer connector may not know (``demand_known``).
+    """
     try:
         return msgspec.convert(values, kind.config_type, strict=False)
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"{kind.name}: {error}") from error
+        raise misread.explained(kind, values, error) from error
+
+
+def demand_known(kind: type[Channel] | type[Supplier], values: Mapping[str, Any]) -> None:
+    """The connector has settings of all these names; raises Misconfigured with the nearest of those there are."""
+    if (stray := misread.unknown(kind, values)) is not None:
+        raise stray

@@ -13,7 +13,7 @@ from engine.connectors import registry
 from engine.domain import deadlines
 from engine.domain.distance import Place
 from engine.domain.routing import Offer
-from engine.errors import Misconfigured, NotFound
+from engine.errors import NotFound
 from engine.ports import Channel, Supplier
 from engine.services import sharing
 from engine.services.ledger import MessageLedger
@@ -333,10 +333,8 @@ async def close_connectors() -> None:
 
 def sealed_secrets(table: str, row_id: int, kind: Any, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The values parted into plain settings and sealed secrets, checked by the connector's own type."""
+    registry.demand_known(kind, values)
     registry.configure(kind, values)
-    unknown = set(values) - set(kind.config_type.__struct_fields__)
-    if unknown:
-        raise Misconfigured(f"{kind.name} has no setting called {', '.join(sorted(unknown))}")
     plain = {name: value for name, value in values.items() if name not in kind.secret_fields}
     secret = {
         name: vault.seal(str(values[name]), table=table, row=str(row_id), field=name)

@@ -101,7 +101,7 @@ def checked(table: Table, options: Mapping[str, Any], *, ours: frozenset[str] = 
             meant = f"; did you mean {close[0]}?" if close else ""
             raise Invalid(f"there is no option called {name}{meant}; there are {', '.join(sorted(known))}", name)
         if name in _FLAGS and not isinstance(value, bool):
-            raise Invalid(f"{_words(name)} is yes or no, not {value!r}", name)
+            raise Invalid(f"{name} is yes or no, not {value!r}", name)
         if (whole := WHOLE[table].get(name)) is not None:
             _in_range(name, value, whole)
         elif name in ("currency", "auto_currency"):
@@ -115,16 +115,12 @@ def checked(table: Table, options: Mapping[str, Any], *, ours: frozenset[str] = 
     return found
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _in_range(name: str, value: Any, whole: Whole) -> None:
     if value is None and whole.none:
         return
     if not isinstance(value, int) or isinstance(value, bool) or not whole.least <= value <= whole.most:
         raise Invalid(
-            f"{_words(name)} is a whole number from {whole.least:,} to {whole.most:,} ({whole.about}), not {value!r}",
+            f"{name} is a whole number from {whole.least:,} to {whole.most:,} ({whole.about}), not {value!r}",
             name,
         )
 
@@ -134,9 +130,7 @@ def _currency(name: str, code: str) -> str:
         try:
             money.exponent(code)
         except Unreadable as error:
-            raise Invalid(
-                f"{_words(name)} is a currency's code of three letters, such as USD, not {code!r}", name
-            ) from error
+            raise Invalid(f"{name} is a currency's code of three letters, such as USD, not {code!r}", name) from error
     return code
 
 

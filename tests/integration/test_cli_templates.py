@@ -86,7 +86,7 @@ def test_what_is_wrong_is_said(run: Run, tmp_path: Path) -> None:
     ):
         assert told in template(run, *args, code=2).stderr
     unknown = file(tmp_path, "unknown.json", {"colour": "red"})
-    assert "unknown field `colour`" in template(run, "orders", "--layout", unknown, code=4).stderr
+    assert "no setting called colour" in template(run, "orders", "--layout", unknown, code=4).stderr
 
 
 UPDATES: dict[str, Any] = {

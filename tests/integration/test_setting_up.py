@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from engine import clock, db
 from engine.connectors import fields, registry
-from engine.errors import BluebookError, Invalid
-from engine.services import auto_trial, inbox, listings, mapping_sheets, options, outbox, setup, sheet_in
+from engine.errors import BluebookError, Invalid, Misconfigured
+from engine.services import auto_trial, catalog, inbox, listings, mapping_sheets, options, outbox, setup, sheet_in
 from engine.services.job_subjects import Subject, subjects
 from engine.services.outbox import NewJob
 from tests.support.scene import DANA, Scene, scene, scene_of_module, url_of_module
@@ -157,31 +158,31 @@ REFUSED: tuple[tuple[options.Table, str, str, str], ...] = (
         "channels",
         "poll_seconds",
         "-5",
-        "poll seconds is a whole number from 0 to 2,592,000 (seconds, 0: only when asked), not -5",
+        "poll_seconds is a whole number from 0 to 2,592,000 (seconds, 0: only when asked), not -5",
     ),
     (
         "channels",
         "stale_days",
         "99999999999999999999",
-        "stale days is a whole number from 0 to 3,650 (days, 0: never), not",
+        "stale_days is a whole number from 0 to 3,650 (days, 0: never), not",
     ),
-    ("channels", "stale_days", "ten", "stale days is a whole number from 0 to 3,650 (days, 0: never), not 'ten'"),
+    ("channels", "stale_days", "ten", "stale_days is a whole number from 0 to 3,650 (days, 0: never), not 'ten'"),
     (
         "channels",
         "margin_floor",
         "200",
-        "margin floor is a whole number from 0 to 100 (percent, empty for none), not 200",
+        "margin_floor is a whole number from 0 to 100 (percent, empty for none), not 200",
     ),
-    ("channels", "auto_limit", "-5", "auto limit is a whole number from 0"),
+    ("channels", "auto_limit", "-5", "auto_limit is a whole number from 0"),
     ("channels", "enabled", "ja", "enabled is yes or no, not 'ja'"),
-    ("channels", "auto_currency", "XXQ", "auto currency is a currency's code of three letters, such as USD, not 'XXQ'"),
+    ("channels", "auto_currency", "XXQ", "auto_currency is a currency's code of three letters, such as USD, not 'XXQ'"),
     ("channels", "alert_addresses", "ops", "'ops' is not an e-mail address"),
     ("channels", "prefix", "A" * 17, "a prefix has at most 16"),
     ("channels", "walk", "foo", "there is no option called walk; there are alert_addresses"),
     ("channels", "paused_reason", "foo", "there is no option called paused_reason; there are"),
     ("channels", "stale_day", "3", "there is no option called stale_day; did you mean stale_days?"),
     ("suppliers", "concurrency", "0", "concurrency is a whole number from 1 to 1,000 (orders sent at once), not 0"),
-    ("suppliers", "cost_tolerance", "101", "cost tolerance is a whole number from 0 to 100 (percent), not 101"),
+    ("suppliers", "cost_tolerance", "101", "cost_tolerance is a whole number from 0 to 100 (percent), not 101"),
     ("suppliers", "currency", "", "currency is a currency's code of three letters"),
     ("suppliers", "cursor", "foo", "there is no option called cursor"),
 )
@@ -219,3 +220,53 @@ async def test_options_are_read_as_people_write_them_and_kept_to_wherever_they_c
         with pytest.raises(Invalid):
             await setup.add_channel("Wrong", "file", {"folder": "/srv/wrong"}, DANA, **wrong)
     assert await db.value("SELECT COUNT(*) FROM channels WHERE name = 'Wrong'") == 0
+
+
+@pytest.mark.parametrize(
+    ("slug", "values", "said", "field"),
+    [
+        ("shopify", {}, "Shopify needs shop", "shop"),
+        ("etsy", {"keystring": "a"}, "Etsy needs shared_secret, refresh_token and shop_id", "shared_secret"),
+        ("shopify", {"shp": "foo"}, "Shopify has no setting called shp; did you mean shop?", "shp"),
+        ("file", {"folder": "in", "x": "1"}, "Files in a folder has no setting called x; there are folder, pattern", "x"),
+        (
+            "medusa", {"url": "shop.example", "secret_key": "s"},
+            "Medusa: url is an address that begins with http:// or https://, not 'shop.example'", "url",
+        ),
+        ("medusa", {"url": "http://m", "secret_key": ""}, "Medusa: secret_key cannot be empty", "secret_key"),
+        (
+            "medusa", {"url": "http://m", "secret_key": "s", "paid_when": "later"},
+            "Medusa: paid_when is one of authorized, captured, not 'later'", "paid_when",
+        ),
+        (
+            "medusa", {"url": "http://m", "secret_key": "s", "notify_customer": "ja"},
+            "Medusa: notify_customer is true or false, not 'ja'", "notify_customer",
+        ),
+        (
+            "medusa", {"url": "http://m", "secret_key": "s", "page_size": "0"},
+            "Medusa: page_size is a whole number from 1 to 500, not '0'", "page_size",
+        ),
+        (
+            "medusa", {"url": "http://m", "secret_key": "s", "timeout": "long"},
+            "Medusa: timeout is a number, above 0 and at most 600, not 'long'", "timeout",
+        ),
+        (
+            "file", {"folder": "in", "columns": {"sku": 1}},
+            "Files in a folder: columns[...]: text or a list is expected, not a whole number", "columns",
+        ),
+        ("file", {"folder": "in", "columns": "sku"}, "Files in a folder: columns is written as JSON, not 'sku'", "columns"),
+    ],
+)  # fmt: skip
+async def test_settings_that_cannot_be_are_told_for_people(
+    slug: str, values: dict[str, Any], said: str, field: str
+) -> None:
+    kind = registry.channel_type(slug)
+    with pytest.raises(Misconfigured, match=re.escape(said)) as refused:
+        catalog.sealed_secrets("channels", 1, kind, values)
+    assert refused.value.field == field
+    assert not re.search(r"[`$]", refused.value.message)
+
+
+async def test_what_a_connection_was_once_told_does_not_stop_it() -> None:
+    values = {"url": "http://m", "secret_key": "s", "of_an_older_version": "1"}
+    assert registry.configure(registry.channel_type("medusa"), values).url == "http://m"

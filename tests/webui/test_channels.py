@@ -143,10 +143,10 @@ async def test_a_channel_is_called_otherwise_unless_that_is_taken(tab: OpenTab, 
     channel = scene.shop.channel_id
     one = await tab(Role.MANAGER)
     await one.open(f"/channels/{channel}")
-    await one.page.get_by_label("Name", exact=True).fill("OUTLET")
+    await one.page.get_by_role("form", name="Rename").get_by_role("textbox").fill("OUTLET")
     await one.page.get_by_role("button", name="Rename").click()
     await expect(one.page.get_by_role("alert")).to_contain_text("There is already a channel called Outlet")
-    await one.page.get_by_label("Name", exact=True).fill("Main street")
+    await one.page.get_by_role("form", name="Rename").get_by_role("textbox").fill("Main street")
     await one.page.get_by_role("button", name="Rename").click()
     await expect(one.page.get_by_role("status").filter(has_text="is called Main street now")).to_be_visible()
     assert await db.value("SELECT name FROM channels WHERE id = ?", channel) == "Main street"

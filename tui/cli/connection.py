@@ -49,6 +49,7 @@ def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
 
 def values(kind: Any, given: Sequence[str] | None, secrets: Sequence[str] | None, *, ask: bool) -> dict[str, Any]:
     """The connector's settings as given, its secrets from the environment or asked for; raises Invalid, Misconfigured."""
+    from engine.connectors import registry
     from engine.errors import Invalid, Misconfigured
 
     found: dict[str, Any] = {name: _typed(value) for name, value in pairs(given, "--set").items()}
@@ -64,6 +65,7 @@ def values(kind: Any, given: Sequence[str] | None, secrets: Sequence[str] | None
         if variable not in os.environ:
             raise Misconfigured(f"--secret-from-env {name}={variable}: the environment has no {variable}")
         found[name] = os.environ[variable]
+    registry.demand_known(kind, found)
     if ask:
         ask_missing(kind, found)
     return found

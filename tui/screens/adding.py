@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +85,7 @@ class Adding:
         try:
             registry.configure(self.kind, values)
         except Misconfigured as error:
-            about = re.search(r"`\$\.(\w+)", error.message)
-            raise Invalid(error.message, f"set.{about[1]}" if about else None) from error
+            raise Invalid(error.message, f"set.{error.field}" if error.field else None) from error
 
     async def _try(self, values: Mapping[str, Any], changed: dict[str, str]) -> str:
         if self.tried == changed:

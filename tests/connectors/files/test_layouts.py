@@ -206,7 +206,7 @@ def test_a_bad_row_of_stock_keeps_no_other_and_one_of_a_parcel_keeps_all() -> No
         ({"acks": {"header": False}}, "without a header its columns must be named"),
         ({"acks": {"template": "x"}}, "a template is for purchase orders"),
         ({"acks": {"delimiter": "||"}}, "the delimiter must be one character"),
-        ({"acks": {"colour": "red"}}, "unknown field `colour`"),
+        ({"acks": {"colour": "red"}}, "no setting called colour"),
         ({"acks": {"format": "fixed", "records": [{"begins": "H", "carries": True}]}}, "only carry"),
         ({"orders": {"format": "fixed"}}, "fixed width needs columns"),
         ({"orders": {"format": "csv", "columns": [{"header": "a", "value": "purchase.."}]}}, "not JMESPath"),
