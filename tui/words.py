@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from engine import clock
 from engine.domain import money
@@ -91,6 +91,18 @@ def pulled(channel: str, found: Pulled, hastened: int) -> str:
     """What came of pulling from a channel."""
     due = f"; {many(hastened, 'waiting job')} due now" if hastened else ""
     return f"{channel}: {found.new} new, {found.changed} changed, {found.parked} parked{due}"
+
+
+def shortened(number: str, width: int) -> str:
+    """An order's number in at most so many cells. A channel's numbers differ at their end, so more of that stays."""
+    if cell_len(number) <= width or width < 3:
+        return number
+    begin = (width - 1) // 3
+    room = width - 1 - begin
+    end = number[-room:]
+    while cell_len(end) > room:
+        end = end[1:]
+    return f"{set_cell_size(number, begin)}…{end}"
 
 
 def undo_seconds() -> float:

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from engine import db
 from tests.support.scene import Scene
 from tests.support.terminal import at_desk
-from tui import views
+from tui import views, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MUG = ("BB-MUG-01", 1)
@@ -51,6 +52,20 @@ async def test_nothing_found_says_how_to_go_on(scene: Scene) -> None:
     async with at_desk() as desk:
         await desk.press("/", *"zzzzqq", "enter")
         assert "No order matches zzzzqq here" in desk.text()
+
+
+async def test_long_numbers_keep_their_end_where_there_is_no_room(scene: Scene) -> None:
+    order_id = await scene.order(MUG)
+    before = await db.value("SELECT number FROM orders WHERE id = ?", order_id)
+    await db.run("UPDATE orders SET number = '3000000012345' WHERE id = ?", order_id)
+    async with at_desk(size=(80, 24)) as desk:
+        assert "30…012345 " in desk.text()
+    for number, width, said in (
+        ("1001", 9, "1001"), ("113-1234567-1234567", 9, "11…234567"), ("200010001234567", 9, "20…234567"),
+        ("日本語日本語", 7, "日…本語"), ("12345", 2, "12345"),
+    ):  # fmt: skip
+        assert words.shortened(number, width) == said
+    await db.run("UPDATE orders SET number = ? WHERE id = ?", before, order_id)
 
 
 # --- views, commands, palette, help -----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from tui.actions import Action
 from tui.keys import shown
-from tui.words import countdown, plain
+from tui.words import countdown, plain, shortened
 
 if TYPE_CHECKING:
     from engine.services.dashboard import StatusBar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SAID_SECONDS = 8.0
 BARS = "·▁▂▃▄▅▆▇█"
 MOST_HELD = 3
+SHORT = 9
 
 
 class Banner(Static):
@@ -80,8 +81,8 @@ class StatusLine(Static):
         held = [(h.number, countdown(h.release_at)) for h in figures.held]
         held = [(number, left) for number, left in held if left]
         if held:
-            named = "  ".join(f"{plain(number)} {left}s" for number, left in held[:MOST_HELD])
-            parts.append((f"HOLD {len(held)}  {named}  u undoes", "bold"))
+            said = _held(held, 99)
+            parts.append((said if len(said) < width else _held(held, SHORT), "bold"))
         alive = sum(worker.alive for worker in figures.workers)
         if not alive:
             parts.append(("NO WORKER RUNS: nothing is sent (`bluebook worker`)", "bold reverse"))
@@ -101,6 +102,12 @@ class StatusLine(Static):
             line.append("   " if line.cell_len else " ")
             line.append(said, style)
         return line
+
+
+def _held(held: Sequence[tuple[str, int]], most: int) -> str:
+    """How many are held, the first few with their seconds; a number longer than ``most`` keeps its end."""
+    named = "  ".join(f"{shortened(plain(number), most)} {left}s" for number, left in held[:MOST_HELD])
+    return f"HOLD {len(held)}  {named}  u undoes"
 
 
 class Foot(Static):

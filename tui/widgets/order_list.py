@@ -225,6 +225,8 @@ class OrderList(Widget, can_focus=False):
         segments = [Segment(f"{'>' if here else ' '}{'*' if marked else ' '} ", base)]
         for name, size in fitted(self.columns, width):
             whole = words.plain(words.shipping(row, size)) if name == "shipping" else said[name]
+            if name == "number":
+                whole = words.shortened(whole, size)
             text = cut(whole, size, right=COLUMNS[name].right)
             style = base
             if name == "state" and not here:
