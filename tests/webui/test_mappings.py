@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from engine import db
 from engine.domain.roles import Role
-from engine.services import setup
+from engine.services import listings, setup
 from tests.support.scene import DANA, Scene
 from tests.webui.conftest import OpenTab
 from webui.states.mappings import Mappings
@@ -100,6 +100,25 @@ async def test_mappings_go_out_and_in_as_csv(tab: OpenTab, scene: Scene) -> None
     await one.page.get_by_label("CSV file").set_input_files(file | {"buffer": b"a,b\n1,2\n"})
     await one.page.get_by_role("button", name="Import").click()
     await expect(one.page.get_by_role("alert")).to_contain_text("m.csv has no column kind")
+
+
+async def test_a_tab_where_nothing_is_missing_speaks_of_itself_and_leads_to_the_other(
+    tab: OpenTab, scene: Scene
+) -> None:
+    await scene.order(("ON-THE-OTHER-TAB", 1))
+    for rate in await listings.unmapped_rates():
+        where, who = await listings.channel(rate.channel), await listings.supplier(rate.supplier)
+        method = (await listings.methods(who.id))[0].code
+        await setup.map_shipping(where.id, rate.rate, who.id, method, DANA)
+    one = await tab(Role.MANAGER)
+    await one.open("/mappings")
+    main = one.page.get_by_role("main")
+    await expect(main).to_contain_text("No order waits for a shipping method.")
+    await expect(main).not_to_contain_text("nothing offered is without")
+    await one.axe()
+    await main.get_by_role("link", name="not mapped").click()
+    await expect(one.page.get_by_role("row").filter(has_text="ON-THE-OTHER-TAB")).to_be_visible()
+    one.clean()
 
 
 async def test_who_may_not_maps_nothing(tab: OpenTab, scene: Scene) -> None:

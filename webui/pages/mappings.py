@@ -119,7 +119,22 @@ def _missing() -> rx.Component:
         rx.cond(
             Mappings.missing.length() > 0,
             rx.cond(Mappings.tab == "sku", skus, rates),
-            empty("Nothing is missing.", rx.el.p("No order waits for a mapping, and nothing offered is without one.")),
+            empty(
+                rx.cond(Mappings.tab == "sku", "No SKU is missing.", "No rate is missing."),
+                rx.el.p(
+                    rx.cond(
+                        Mappings.tab == "sku",
+                        "No order waits for a SKU, and nothing offered is without a product.",
+                        "No order waits for a shipping method.",
+                    )
+                ),
+                rx.cond(
+                    Mappings.elsewhere != "",
+                    rx.el.p(
+                        link(Mappings.elsewhere, to=rx.cond(Mappings.tab == "sku", "/mappings", "/mappings?tab=sku"))
+                    ),
+                ),
+            ),
         ),
         rx.cond(Mappings.more_missing > 0, rx.el.p("and ", Mappings.more_missing, " more", class_name="hint")),
     )
@@ -189,7 +204,8 @@ def _files() -> rx.Component:
     """Mappings out and in as CSV; the file goes up as a whole page, as forms of files do."""
     upload = PlainForm.create(
         field("CSV file", rx.el.input(type="file", name="file", accept=".csv,text/csv", required=True),
-              "Columns kind (rate or sku), channel, rate, supplier, method, sku, product, quantity."),
+              "Columns kind (rate or sku), channel, rate, supplier, method, sku, product, quantity. "
+              "The export has what is missing too: fill in its method or product."),
         button("Import", permission=MAY, type="submit"),
         method="post", action="/import/mappings", enc_type="multipart/form-data", class_name="filters",
         aria_label="Import mappings",

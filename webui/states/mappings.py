@@ -81,6 +81,7 @@ class Mappings(Book):
     tab: str = "shipping"
     missing: list[Missing] = []
     more_missing: int = 0
+    elsewhere: str = ""
     covered: list[Covered] = []
     mapped: list[Mapped] = []
     text: str = ""
@@ -108,6 +109,9 @@ class Mappings(Book):
             one.options = next((old.options for old in self.missing if old.id == one.id and old.options), one.options)
         if missing != self.missing or more != self.more_missing:
             self.missing, self.more_missing = missing, more
+        elsewhere = "" if missing else await _elsewhere(self.tab)
+        if elsewhere != self.elsewhere:
+            self.elsewhere = elsewhere
         covered = await _covered() if self.tab == "sku" else []
         if covered != self.covered:
             self.covered = covered
@@ -307,6 +311,15 @@ async def _unmapped_skus() -> tuple[list[Missing], int]:
             )
         )  # fmt: skip
     return found, max(await offered.how_many() - len(found), 0)
+
+
+async def _elsewhere(tab: str) -> str:
+    """What is missing of the other tab; "" where nothing is."""
+    if tab == "sku":
+        count, noun = len(await listings.unmapped_rates()), "rate"
+    else:
+        count, noun = await offered.how_many(), "SKU"
+    return f"{words.many(count, noun)} {'is' if count == 1 else 'are'} not mapped" if count else ""
 
 
 async def _covered() -> list[Covered]:
