@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from tui import sheets
+from tui.plain import many
 
 if TYPE_CHECKING:
     from engine.services.lifecycle import Actor
@@ -21,6 +22,11 @@ def part(text: str) -> tuple[str, int]:
     return mapping_sheets.part(text)
 
 
+def left(count: int) -> str:
+    """``; 3 rows still empty``, or nothing."""
+    return f"; {many(count, 'row')} still empty" if count else ""
+
+
 async def take(path: str, by: Actor) -> Taken:
     """Every mapping of the file is set; a row that is wrong is told and the others are taken. Raises Invalid for no such CSV."""
     from engine.services import mapping_sheets
@@ -29,7 +35,7 @@ async def take(path: str, by: Actor) -> Taken:
 
 
 async def rows() -> AsyncIterator[list[Any]]:
-    """Every mapping, as ``take`` reads it."""
+    """What is missing and every mapping, as ``take`` reads it."""
     from engine.services import mapping_sheets
 
     async for row in mapping_sheets.rows():

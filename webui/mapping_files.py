@@ -18,7 +18,7 @@ LARGEST = 10 * 1024 * 1024
 
 
 async def mappings_csv(request: Request, person: Person) -> Response:
-    """Every mapping, as the import reads it."""
+    """What is missing and every mapping, as the import reads it."""
     name = f"mappings-{clock.now().astimezone(words.zone(person.timezone)):%Y-%m-%d-%H%M}.csv"
     return StreamingResponse(
         mapping_sheets.stream(), media_type="text/csv; charset=utf-8", headers=downloads.attached(name)
@@ -40,7 +40,8 @@ async def take_mappings(request: Request, person: Person) -> Response:
     except BluebookError as error:
         return page("imported", 400, error=error.message)
     freed = f"{words.many(taken.freed, 'waiting order')} became ready"
-    return page("imported", done=f"{words.many(taken.done, 'mapping')} set; {freed}.", wrong=taken.wrong)
+    left = f"; {words.many(taken.left, 'row')} still empty" if taken.left else ""
+    return page("imported", done=f"{words.many(taken.done, 'mapping')} set; {freed}{left}.", wrong=taken.wrong)
 
 
 ROUTES = [

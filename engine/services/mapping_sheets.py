@@ -11,19 +11,22 @@ import msgspec
 
 from engine.domain.cells import guarded
 from engine.errors import BluebookError, Invalid
-from engine.services import listings, setup
+from engine.services import listings, offered, setup
 from engine.services.lifecycle import Actor
 from engine.services.sheet_in import Rows
 
 COLUMNS = ("kind", "channel", "rate", "supplier", "method", "sku", "product", "quantity")
 NEEDED, KNOWN = COLUMNS[:2], COLUMNS[2:]
+_TARGETS = {"rate": "method", "sku": "product"}
 
 
 class Taken(msgspec.Struct):
-    """How many mappings were set, how many waiting orders became ready by them, and a sentence for each wrong row."""
+    """How many mappings were set, how many waiting orders became ready by them, how many rows still name no method or
+    product, and a sentence for each wrong row."""
 
     done: int = 0
     freed: int = 0
+    left: int = 0
     wrong: list[str] = msgspec.field(default_factory=list)
 
 
@@ -38,12 +41,17 @@ def part(text: str) -> tuple[str, int]:
 
 
 async def take(rows: Rows, by: Actor) -> Taken:
-    """Every mapping of the rows is set; one that is wrong is told, with its line, and the others are taken."""
+    """Every mapping of the rows is set; one that is wrong is told, with its line, and the others are taken.
+
+    A row that names no method or product is one that ``rows`` gave to be filled in, and that nobody has: it is only counted.
+    """
     found = Taken()
     kits: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}
     for line, row in rows:
         try:
-            if row["kind"] == "rate":
+            if row["kind"] in _TARGETS and not row.get(_TARGETS[row["kind"]], "").strip():
+                found.left += 1
+            elif row["kind"] == "rate":
                 where, who = await listings.channel(row["channel"]), await listings.supplier(row.get("supplier", ""))
                 found.freed += await setup.map_shipping(
                     where.id, row.get("rate", ""), who.id, row.get("method", ""), by
@@ -66,7 +74,18 @@ async def take(rows: Rows, by: Actor) -> Taken:
 
 
 async def rows() -> AsyncIterator[list[Any]]:
-    """Every mapping, as ``take`` reads it."""
+    """What is missing, with nothing where its method or product belongs, then every mapping; as ``take`` reads it."""
+    for rate in await listings.unmapped_rates():
+        yield ["rate", rate.channel, rate.rate, rate.supplier, "", "", "", ""]
+    waits = await listings.unmapped_skus()
+    for one in waits:
+        yield ["sku", one.channel, "", "", "", one.sku, "", ""]
+    known = {(one.channel, one.sku) for one in waits}
+    for channel in await listings.channels():
+        async for items in offered.pages(channel.id):
+            for item in items:
+                if (item.channel, item.sku) not in known:
+                    yield ["sku", item.channel, "", "", "", item.sku, "", ""]
     for m in await listings.mappings():
         yield ["rate", m.channel, m.rate, m.supplier, m.method_code, "", "", ""]
     after = ("", "")
@@ -78,7 +97,7 @@ async def rows() -> AsyncIterator[list[Any]]:
 
 
 async def stream() -> AsyncIterator[bytes]:
-    """Every mapping as pieces of a CSV file, no cell of which a spreadsheet takes for a formula."""
+    """What is missing and every mapping, as pieces of a CSV file, no cell of which a spreadsheet takes for a formula."""
     yield _written([COLUMNS])
     async for row in rows():
         yield _written([[guarded(cell) for cell in row]])

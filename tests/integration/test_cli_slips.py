@@ -71,6 +71,33 @@ def test_what_waits_for_another_try_is_not_hidden(run: Run) -> None:
     assert told in found["what"]
 
 
+def test_a_rate_or_sku_nobody_ever_had_is_mapped_with_a_remark(run: Run) -> None:
+    odd = run("mappings", "ship", "Demo", "Free Shippin", "ACME", "UPS-GND")
+    assert "Free Shippin goes by UPS-GND at ACME" in odd.stdout
+    assert "no order has the rate 'Free Shippin' yet; like it: Free Shipping" in odd.stderr
+    assert not run("mappings", "ship", "Demo", "Free Shipping", "ACME", "UPS-GND").stderr
+    assert (
+        "no order or listing has the SKU 'NOSUCH' yet" in run("mappings", "sku", "Demo", "NOSUCH", "BB-MUG-01").stderr
+    )
+    assert "yet; like it: BB-MUG-01" in run("mappings", "sku", "Demo", "BB-MUG-O1", "BB-MUG-01").stderr
+    assert not run("mappings", "sku", "Demo", "BB-MUG-01", "BB-MUG-01").stderr
+
+
+def test_a_rate_is_mapped_at_several_suppliers_at_once(run: Run) -> None:
+    refused = run("mappings", "ship", "all", "Local courier", "ACME,NOVA", "UPS-GND", code=2)
+    assert "offers no method 'UPS-GND'" in refused.stderr
+    assert "Local courier" not in [m["rate"] for m in said(run("mappings", "ls", "--json"))["mappings"]]
+    told = said(run("mappings", "ship", "all", "Local courier", "all", "UPS-GND", "--json"))
+    assert told["supplier"] == "ACME"
+    found = {(m["rate"], m["supplier"]) for m in said(run("mappings", "ls", "--json"))["mappings"]}
+    assert ("Local courier", "ACME") in found
+    assert "there is no supplier 'NIX'" in run("mappings", "ship", "Demo", "x", "ACME,NIX", "UPS-GND", code=2).stderr
+    run("mappings", "export", "m.csv")
+    shown = said(run("mappings", "import", "m.csv", "--json"))
+    assert shown["empty"] >= 1
+    assert "still empty" in run("mappings", "import", "m.csv").stdout
+
+
 def test_switching_auto_on_says_that_what_is_ready_goes_at_once(run: Run) -> None:
     assert "at once" in run("channels", "auto", "Demo", "--help").stdout
     assert "ready orders wait, and a worker sends at once" in run("channels", "auto", "Demo", "--on").stderr

@@ -85,6 +85,7 @@ def test_its_commands_work_one_after_the_other(tmp_path: Path) -> None:
     assert re.search(
         r"My shop: \d+ listings.*\n(.*\n)+\d+ products would be made.*\n\d+ products made, \d+ SKUs mapped; ", said[2]
     )
-    assert said[3].startswith("My shop: ")
-    assert re.search(r"My shop +0 ", said[4])
-    assert len(said) == 5
+    assert re.search(r"\d+ mappings set, 0 rows wrong", said[3])
+    assert said[4].startswith("My shop: ")
+    assert re.search(r"My shop +0 ", said[5])
+    assert len(said) == 6

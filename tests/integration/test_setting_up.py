@@ -143,6 +143,17 @@ async def test_mappings_go_out_and_come_in_as_csv(scene: Scene) -> None:
     again = await mapping_sheets.take(sheet_in.rows(out, "m.csv", *_COLUMNS), DANA)
     assert again.wrong == []
     assert again.done > 1
+    second = await scene.order(("NOT-MAPPED", 1), rate="=Rate"), await scene.order(("BB-MUG-01", 1), rate="By owl")
+    out = b"".join([piece async for piece in mapping_sheets.stream()]).decode()
+    assert "rate,Demo store,By owl,ACME,,,,\n" in out
+    assert "sku,Demo store,,,,NOT-MAPPED,,\n" in out
+    filled = out.replace("By owl,ACME,,", "By owl,ACME,UPS-GND,")
+    again = await mapping_sheets.take(sheet_in.rows(filled, "m.csv", *_COLUMNS), DANA)
+    assert again.wrong == []
+    assert again.freed == 1
+    assert again.left >= 1
+    assert await scene.status(second[1]) == "ready"
+    await setup.map_sku(scene.shop.channel_id, "NOT-MAPPED", {"BB-MUG-01": 1}, DANA)
     with pytest.raises(Invalid, match=r"m\.csv has no column channel"):
         sheet_in.rows("kind\n", "m.csv", *_COLUMNS)
     with pytest.raises(Invalid, match=r"m\.csv is not UTF-8"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -10,6 +11,9 @@ from tui import mapping_sheets, sheets
 from tui.cli.command import Noun, by
 from tui.cli.output import Column, Paper, Shown, listing, said
 from tui.plain import many, waiting
+
+V = TypeVar("V")
+EVERY = "all"
 
 noun = Noun("mappings", "Rates to shipping methods, channel SKUs to products.")
 Channel = Annotated[str, typer.Argument(help="The channel's name, or the beginning of it.")]
@@ -48,6 +52,10 @@ async def ls(
     if rates:
         first = rates[0]
         remarks.append(f"map one: bluebook mappings ship {first.channel!r} {first.rate!r} {first.supplier} METHOD")
+    if len(rates) + len(unknown) > 1:
+        remarks.append(
+            "or all of them in a file: bluebook mappings export, fill in what is empty, bluebook mappings import"
+        )
     if unknown:
         remarks.append(f"map one: bluebook mappings sku {unknown[0].channel!r} {unknown[0].sku!r} PRODUCT")
     if not (rates or unknown or mapped):
@@ -96,22 +104,55 @@ def _parts(components: dict[str, int]) -> str:
     return ", ".join(sku if quantity == 1 else f"{quantity} × {sku}" for sku, quantity in components.items())
 
 
-@noun.command("ship", 'bluebook mappings ship Shop "Free Shipping" ACME UPS-GND')
+@noun.command(
+    "ship",
+    'bluebook mappings ship Shop "Free Shipping" ACME UPS-GND',
+    'bluebook mappings ship all "Free Shipping" ACME,NOVA UPS-GND',
+)
 async def ship(
-    channel: Channel,
+    channel: Annotated[str, typer.Argument(help="The channel; several by commas, or all.")],
     rate: Annotated[str, typer.Argument(help="The rate as the customer chose it.")],
-    supplier: Annotated[str, typer.Argument(help="Whose method: code or name.")],
+    supplier: Annotated[
+        str, typer.Argument(help="Whose method: code or name; several by commas, or all that have it.")
+    ],
     method: Annotated[str, typer.Argument(help="The method's code, as `bluebook suppliers methods` shows it.")],
 ) -> Shown:
     """Map a rate to a supplier's shipping method, and check the orders again that wait for it."""
-    from engine.services import listings, setup
+    from engine.services import listings, setup, unseen
 
-    where, who = await listings.channel(channel), await listings.supplier(supplier)
-    freed = await setup.map_shipping(where.id, rate, who.id, method, by())
+    where = await _several(channel, listings.channel, listings.channels)
+    who = await _several(supplier, listings.supplier, listings.suppliers)
+    lacking = [one for one in who if method not in [m.code for m in await listings.methods(one.id)]]
+    if supplier.strip() == EVERY and len(lacking) < len(who):
+        who = [one for one in who if one not in lacking]
+    elif lacking:
+        # Whoever has no such method is refused, before anything is mapped.
+        who = lacking
+    freed, remarks = 0, []
+    for place in where:
+        if unknown := await unseen.rate(place.id, rate):
+            remarks.append(f"{place.name}: {unknown}")
+        for one in who:
+            freed += await setup.map_shipping(place.id, rate, one.id, method, by())
+    places, codes = ", ".join(place.name for place in where), ", ".join(one.code for one in who)
     return said(
-        f"{where.name}: {rate} goes by {method} at {who.code}; {_freed(freed)}", channel=where.name, rate=rate,
-        supplier=who.code, method=method, ready=freed,
+        f"{places}: {rate} goes by {method} at {codes}; {_freed(freed)}", channel=places, rate=rate, supplier=codes,
+        method=method, ready=freed, remarks=remarks,
     )  # fmt: skip
+
+
+async def _several(given: str, one: Callable[[str], Awaitable[V]], every: Callable[[], Awaitable[list[V]]]) -> list[V]:
+    """Those named, by commas, or all; a name that has a comma itself counts as such."""
+    from engine.errors import NotFound
+
+    if given.strip() == EVERY:
+        return await every()
+    try:
+        return [await one(given)]
+    except NotFound:
+        if "," not in given:
+            raise
+    return [await one(name) for name in given.split(",") if name.strip()]
 
 
 @noun.command(
@@ -123,14 +164,15 @@ async def sku(
     products: Annotated[list[str], typer.Argument(metavar="PRODUCT[=PIECES]", help="What one piece of it stands for.")],
 ) -> Shown:
     """Say which products a channel's SKU stands for, and check the orders again that wait for it."""
-    from engine.services import listings, setup
+    from engine.services import listings, setup, unseen
 
     where = await listings.channel(channel)
+    unknown = await unseen.sku(where.id, sku)
     components = dict(map(mapping_sheets.part, products))
     freed = await setup.map_sku(where.id, sku, components, by())
     return said(
         f"{where.name}: {sku} stands for {_parts(components)}; {_freed(freed)}", channel=where.name, sku=sku,
-        components=components, ready=freed,
+        components=components, ready=freed, remarks=[f"{where.name}: {unknown}"] if unknown else [],
     )  # fmt: skip
 
 
@@ -162,18 +204,20 @@ def _freed(count: int) -> str:
 async def import_(file: File) -> Shown:
     """Map rates and SKUs from CSV: columns kind (rate or sku), channel, rate, supplier, method, sku, product, quantity.
 
-    A kit has a row for each of its products. A row that is wrong is named and the others are taken.
+    A kit has a row for each of its products. A row that is wrong is named and the others are taken; one whose method or
+    product is empty, as `bluebook mappings export` writes what is missing, is left for another time.
     """
     found = await mapping_sheets.take(file, by())
+    told = f"{many(found.done, 'mapping')} set, {many(len(found.wrong), 'row')} wrong{mapping_sheets.left(found.left)}"
     return said(
-        f"{many(found.done, 'mapping')} set, {many(len(found.wrong), 'row')} wrong; {_freed(found.freed)}",
-        code=3 if found.wrong else 0, remarks=found.wrong, mappings=found.done, ready=found.freed, wrong=found.wrong,
+        f"{told}; {_freed(found.freed)}", code=3 if found.wrong else 0, remarks=found.wrong, mappings=found.done,
+        ready=found.freed, empty=found.left, wrong=found.wrong,
     )  # fmt: skip
 
 
 @noun.command("export", "bluebook mappings export", "bluebook mappings export mappings.csv", reads=True)
 async def export(file: File = "-") -> Shown | None:
-    """Write all mappings as CSV, as `bluebook mappings import` reads them."""
+    """Write what is missing, to be filled in, and all mappings as CSV, as `bluebook mappings import` reads them."""
     rows = [row async for row in mapping_sheets.rows()]
     with sheets.target(file) as out:
         count = sheets.write(mapping_sheets.COLUMNS, rows, out)

@@ -171,7 +171,8 @@ class MappingsScreen(TableScreen):
             for sentence in found.wrong:
                 self.app.say(sentence, "warn")
             wrong = f"; {many(len(found.wrong), 'row')} wrong (`:messages` lists them)" if found.wrong else ""
-            return f"{many(found.done, 'mapping')} set, {many(found.freed, 'waiting order')} became ready{wrong}"
+            left = mapping_sheets.left(found.left)
+            return f"{many(found.done, 'mapping')} set, {many(found.freed, 'waiting order')} became ready{left}{wrong}"
 
         fields = [Field("file", "CSV file", "", about=f"path, such as {NAME}")]
         await self.open_pane(FormPane("Import mappings", fields, save, verb="Import"))
