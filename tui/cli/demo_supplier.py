@@ -74,8 +74,11 @@ def supplier(
             print(json.dumps({"folder": str(folder), "connector": kind, "settings": values | secrets}), flush=True)
         else:
             print(f"{made.told()} Connect it from another terminal:")
+            # A code of its own for each kind, so that all of them can be added side by side.
+            code = f"DEMO-{kind.upper()}"
             print(
-                f"  {before}bluebook suppliers add 'Demo {kind}' --code DEMO --connector {kind} {settings_}", flush=True
+                f"  {before}bluebook suppliers add 'Demo {kind}' --code {code} --connector {kind} {settings_}",
+                flush=True,
             )
         _serve(made, quiet=as_json)
 
