@@ -425,12 +425,17 @@ async def _run(job: Job, *, rescanning: bool) -> Outcome:
     by = Actor("worker", "channel", job.key)
     try:
         await (rescan if rescanning else poll)(job.subject_id, by)
-    except NotAuthorised as error:
-        await connections.pause("channels", job.subject_id, error.message)
     except BluebookError as error:
-        # The schedule asks again by itself; the channel shows what is wrong meanwhile.
-        await db.run("UPDATE channels SET last_error = ? WHERE id = ?", error.message, job.subject_id)
+        await failed(job.subject_id, error)
     return Done()
+
+
+async def failed(channel_id: int, error: BluebookError) -> None:
+    """The channel shows what went wrong until it works again; one that lets us in no more is paused."""
+    if isinstance(error, NotAuthorised):
+        await connections.pause("channels", channel_id, error.message)
+    else:  # the schedule asks again by itself
+        await db.run("UPDATE channels SET last_error = ? WHERE id = ?", error.message, channel_id)
 
 
 async def run_refresh_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
@@ -453,11 +458,8 @@ async def _refresh(channel_id: int, external_ids: Sequence[str]) -> Outcome:
         connector = await catalog.channel(channel_id)
         page = await connector.pull_ids(external_ids)
         await take_page(channel, connector, page, Actor("worker", "channel", "webhook"))
-    except NotAuthorised as error:
-        await connections.pause("channels", channel_id, error.message)
     except TryLater as error:
         return Retry(error.retry_after, error.message)
     except BluebookError as error:
-        # The next poll brings the same orders; the channel shows what is wrong meanwhile.
-        await db.run("UPDATE channels SET last_error = ? WHERE id = ?", error.message, channel_id)
+        await failed(channel_id, error)  # the next poll brings the same orders
     return Done()

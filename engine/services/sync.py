@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import clock, db
+from engine.errors import BluebookError, Unreachable
 from engine.services import intake, outbox
 from engine.services.intake import Pulled
 from engine.services.lifecycle import Actor
@@ -21,9 +22,15 @@ _WAITING = (
 async def channel(channel_id: int, by: Actor) -> tuple[Pulled, int]:
     """What was pulled, and how many jobs that waited for another try with the channel are due now.
 
-    Raises what ``intake.poll`` does; nothing is hastened then.
+    Raises what ``intake.poll`` does; nothing is hastened then, and the channel shows what went wrong, as after a poll by itself.
     """
-    pulled = await intake.poll(channel_id, by)
+    try:
+        pulled = await intake.poll(channel_id, by)
+    except Unreachable:
+        raise  # our own database: there is nowhere to note it
+    except BluebookError as error:
+        await intake.failed(channel_id, error)
+        raise
     return pulled, await hasten(channel_id)
 
 

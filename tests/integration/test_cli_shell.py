@@ -243,7 +243,9 @@ async def test_a_shop_is_set_up_and_its_orders_sent_with_commands_alone(
         assert (await run("suppliers", "sync", "ACME"))["parked"] == 0
         monkeypatch.setenv("WOO_SECRET", "cs_revoked")
         await run("channels", "set", "Shop", "--secret-from-env", "consumer_secret=WOO_SECRET")
-        assert (await run("sync", code=4))["channels"][0]["error"]
+        said = await asyncio.to_thread(CliRunner().invoke, app, ["sync"])
+        assert said.exit_code == 4
+        assert "Shop is paused from now on. Once that is put right: `bluebook channels resume 'Shop'`" in said.output
         assert (await run("channels", "show", "Shop"))["paused_reason"]
     finally:
         await supplier.stop()

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 
 from engine import clock, db
-from engine.errors import TryLater
-from engine.services import outbox, sync, tasks
+from engine.demo.store_faults import StoreFault, StoreRoute
+from engine.errors import BluebookError, NotAuthorised, TryLater
+from engine.services import connections, listings, outbox, setup, sync, tasks
 from engine.services.job_subjects import subjects
 from engine.services.outbox import NewJob
 from tests.support.desk import PERSON, desk
+from tests.support.scene import Scene
 
 LAMP, NUMBER = "BB-LAMP-01", "1ZB000010300000296"
 
@@ -57,3 +59,24 @@ async def test_what_waits_for_a_channel_is_told_and_due_once_the_channel_works(
         await tasks.drain()
         assert [parcel.tracking_number for parcel in at.channel.parcels] == [NUMBER]
         assert await outbox.again() == outbox.Again()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_pull_that_failed_is_seen_at_the_channel_and_one_that_is_not_let_in_pauses_it(scene: Scene) -> None:
+    async def state() -> str:
+        return (await listings.channel("Outlet")).state
+
+    scene.outlet.faults.script(StoreRoute.LIST, StoreFault.TRUNCATE)
+    with pytest.raises(BluebookError) as half:
+        await sync.channel(scene.outlet_id, PERSON)
+    assert (await listings.channel("Outlet")).last_error == half.value.message
+    assert await state() == "failing"
+    await sync.channel(scene.outlet_id, PERSON)
+    assert await state() == "ok"
+
+    await setup.update("channels", scene.outlet_id, PERSON, values={"consumer_secret": "cs_revoked"})
+    with pytest.raises(NotAuthorised):
+        await sync.channel(scene.outlet_id, PERSON)
+    assert await state() == "paused"
+    await setup.update("channels", scene.outlet_id, PERSON, values={"consumer_secret": scene.store.secret})
+    await connections.resume("channels", scene.outlet_id, PERSON)

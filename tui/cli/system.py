@@ -115,7 +115,7 @@ async def sync(
 async def pull(names: list[str]) -> Shown:
     """The channels named, or all in use, are pulled; what came from each. One that fails leaves the others alone."""
     from engine.errors import BluebookError, Invalid, NotAuthorised, Refused
-    from engine.services import connections, listings, sync
+    from engine.services import listings, sync
 
     if names:
         chosen = [await listings.channel(name) for name in names]
@@ -142,18 +142,23 @@ async def pull(names: list[str]) -> Shown:
             "parked": 0,
             "hastened": 0,
             "error": "",
+            "paused": False,
         }
         try:
             pulled, hastened = await sync.channel(view.id, by())
             row |= {"new": pulled.new, "changed": pulled.changed, "same": pulled.same, "parked": pulled.parked}
             row["hastened"] = hastened
         except BluebookError as error:
-            if isinstance(error, NotAuthorised):
-                await connections.pause("channels", view.id, error.message)
             row["error"], code = error.message, max(code, error.exit_code)
+            row["paused"] = isinstance(error, NotAuthorised)
         rows.append(row)
     remarks = ["parked payloads wait for a person: `bluebook inbox ls`"] if any(r["parked"] for r in rows) else []
     remarks += [f"{r['channel']}: {many(r['hastened'], 'waiting job')} due now" for r in rows if r["hastened"]]
+    remarks += [
+        f"{r['channel']} is paused from now on. Once that is put right: `bluebook channels resume {r['channel']!r}`"
+        for r in rows
+        if r["paused"]
+    ]
     shown = listing("channels", rows, _pulled(rows), empty="", remarks=remarks)
     return Shown(shown.data, shown.draw, code, shown.remarks)
 
