@@ -112,6 +112,16 @@ class Scoped(Protocol):
 
 
 @runtime_checkable
+class HasWaysIn(Protocol):
+    """A channel that can be entered by one of several credentials. The class itself is asked.
+
+    ``ways_in`` are the settings of each way, beside those that are required whichever it is.
+    """
+
+    ways_in: ClassVar[tuple[tuple[str, ...], ...]]
+
+
+@runtime_checkable
 class Authorises(Protocol):
     """A channel that its owner lets us into in a browser (OAuth 2 with a redirect to us). The class itself is asked.
 

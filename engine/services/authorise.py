@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from engine import clock, db
-from engine.connectors import registry
+from engine.connectors import misread, registry
 from engine.errors import BluebookError, Invalid, NotAuthorised, Refused
 from engine.ports_channels import Authorises
 from engine.services import catalog, connections, distinct, outbox, setup, sharing
@@ -80,6 +80,28 @@ def needs(kind: Any, settings: Mapping[str, Any]) -> list[str]:
     return [name for name in wanted if settings.get(name) in (None, "")]
 
 
+async def check(kind: Any, values: Mapping[str, Any], name: str | None = None) -> None:
+    """What is given can stand: a channel can be called ``name``, and each setting is one of the connector's, as it wants it.
+
+    Asked before an owner is, whose yes would be lost. Raises Invalid about the name, Misconfigured naming a setting.
+    """
+    if name is not None:
+        await distinct.names("channels", {"name": distinct.written(name, "name")})
+    registry.demand_known(kind, values)
+    for setting, value in values.items():
+        check_setting(kind, setting, value)
+
+
+def check_setting(kind: Any, name: str, value: Any) -> None:
+    """The connector takes the value for this setting, whatever the others are. Raises Misconfigured naming it."""
+    fields = {field.name: field for field in msgspec.structs.fields(kind.config_type)}
+    alone = msgspec.defstruct("Setting", [(name, fields[name].type)])
+    try:
+        msgspec.convert({name: value}, alone, strict=False)
+    except msgspec.ValidationError as error:
+        raise misread.explained(kind, dict.fromkeys(fields, "") | {name: value}, error) from error
+
+
 def begin(kind: Any, settings: Mapping[str, Any], redirect_uri: str, state: str) -> Asked:
     """The question. Raises Refused for a connector that has none, Invalid naming settings that are missing."""
     demand(kind)
@@ -91,21 +113,39 @@ def begin(kind: Any, settings: Mapping[str, Any], redirect_uri: str, state: str)
     return Asked(url, redirect_uri, state, verifier, dict(settings))
 
 
+def comes_back(kind: Any, settings: Mapping[str, Any]) -> bool:
+    """Will the question say itself where to come back to, as far as these settings tell? Asked before all of them are there."""
+    standing_in = {name: settings.get(name) or "x" for name in kind.authorise_needs}
+    try:
+        return begin(kind, {**settings, **standing_in}, "https://bluebook.invalid/", "x").returns
+    except BluebookError:
+        return True
+
+
 def pasted(text: str) -> dict[str, str]:
     """The answer in an address that a browser was sent back to. Raises Invalid."""
-    query = urlsplit(text.strip()).query
+    try:
+        query = urlsplit(text.strip()).query
+    except ValueError:  # a bracket that is never closed
+        query = ""
     answer = dict(parse_qsl(query, keep_blank_values=True))
-    if not answer:
+    if "state" not in answer:
         raise Invalid(
-            "that is not the address the browser was sent back to: it goes on behind a question mark", "address"
-        )
+            "that is not the address the browser was sent back to: look for one that goes on behind a question mark with "
+            "code=…&state=… or the like, and paste all of it", "address",
+        )  # fmt: skip
     return answer
+
+
+def recognise(kind: Any, asked: Asked, answer: Mapping[str, str]) -> None:
+    """The answer is to this question. Raises NotAuthorised."""
+    if not hmac.compare_digest(answer.get("state", "").encode(), asked.state.encode()):
+        raise NotAuthorised(f"{kind.name}: this answers another question than the one just asked; begin again")
 
 
 async def finish(kind: Any, asked: Asked, answer: Mapping[str, str]) -> dict[str, str]:
     """The settings the owner's yes is worth. Raises NotAuthorised, and what the connector raises."""
-    if not hmac.compare_digest(answer.get("state", "").encode(), asked.state.encode()):
-        raise NotAuthorised(f"{kind.name}: this answers another question than the one just asked; begin again")
+    recognise(kind, asked, answer)
     gained: dict[str, str] = await kind.redeem(asked.settings, answer, asked.redirect_uri, asked.verifier)
     return {name: value for name, value in gained.items() if name in kind.authorise_gives}
 
@@ -151,12 +191,11 @@ async def ask(
 ) -> Asked:
     """The owner is asked, for a channel that is there or for one to be added as ``name``; ``answer`` takes what comes back.
 
-    Raises what ``begin`` raises, and Invalid for a name that cannot be had.
+    Raises what ``begin`` and ``check`` raise.
     """
     kind: Any = registry.channel_type(connector)
     present = await setup.present_of("channels", channel_id) if channel_id else {}
-    if not channel_id:
-        await distinct.names("channels", {"name": distinct.written(name, "name")})
+    await check(kind, given, None if channel_id else name)
     asked = begin(kind, {**present, **given}, redirect_uri, new_state())
     now = clock.now()
     for state in [*(state for state, one in _open.items() if one.until < now), *list(_open)[: 1 - MOST_OPEN]]:

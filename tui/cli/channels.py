@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -111,8 +112,11 @@ async def add(
     from engine.services import setup
 
     kind: Any = registry.channel_type(connector)
-    values, options = connection.values(kind, set, secret_from_env, ask=False), connection.options("channels", option)
-    if authorise or (authorise is None and authorising.must_ask(kind, values)):
+    values, options = connection.values(kind, set, secret_from_env), connection.options("channels", option)
+    if authorising.must_ask(kind, values) or authorise or sys.stdin.isatty():  # else there is nothing to lose
+        await authorising.check(kind, values, name)
+    by_owner, more = await letting_in.way_in(kind, values, authorise)
+    if by_owner:
         way = letting_in.Way(no_browser=no_browser, paste=paste, port=port, redirect_uri=redirect_uri, wait=wait)
         values |= await letting_in.let_in(kind, values, way)
         row = await setup.add_channel(name, connector, values, by(), same_account=same_account, **options)
@@ -124,7 +128,7 @@ async def add(
         return said(
             f"{name} is added: {answer}; pull with `bluebook sync {name!r}`", id=row.id, name=name, answer=answer
         )
-    connection.ask_missing(kind, values)
+    await connection.ask_missing(kind, values, more)
     row = await setup.add_channel(name, connector, values, by(), same_account=same_account, **options)
     return said(
         f"{name} is added; test it with `bluebook channels test {name!r}`, then pull with `bluebook sync {name!r}`",
@@ -170,7 +174,7 @@ async def change(
 
     view: Any = await (listings.channel(which) if table == "channels" else listings.supplier(which))
     kind: Any = (registry.channel_type if table == "channels" else registry.supplier_type)(view.connector)
-    values = connection.values(kind, given, secrets, ask=False)
+    values = connection.values(kind, given, secrets)
     changed = connection.options(table, options) | ({"name": name} if name is not None else {})
     if not values and not changed:
         raise Invalid("say what to change: --set, --secret-from-env, --option or --name")
@@ -201,7 +205,8 @@ async def authorise(
 
     view = await listings.channel(channel)
     kind: Any = registry.channel_type(view.connector)
-    given = connection.values(kind, set, secret_from_env, ask=False)
+    given = connection.values(kind, set, secret_from_env)
+    await service.check(kind, given)
     values = {**await setup.present_of("channels", view.id), **given}
     way = letting_in.Way(no_browser=no_browser, paste=paste, port=port, redirect_uri=redirect_uri, wait=wait)
     before = dict(values)

@@ -242,7 +242,7 @@ async def confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Invalid(f"{question} Nobody can be asked here: give --yes", "yes")
-    if not asking.yes(question):
+    if not await asking.yes(question):
         print("nothing was changed", file=sys.stderr)
         raise typer.Exit(1)
 

@@ -47,12 +47,12 @@ def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     return found
 
 
-def values(kind: Any, given: Sequence[str] | None, secrets: Sequence[str] | None, *, ask: bool) -> dict[str, Any]:
-    """The connector's settings as given, its secrets from the environment or asked for; raises Invalid, Misconfigured."""
+def values(kind: Any, given: Sequence[str] | None, secrets: Sequence[str] | None) -> dict[str, Any]:
+    """The connector's settings as given, its secrets from the environment; raises Invalid, Misconfigured."""
     from engine.connectors import registry
     from engine.errors import Invalid, Misconfigured
 
-    found: dict[str, Any] = {name: _typed(value) for name, value in pairs(given, "--set").items()}
+    found: dict[str, Any] = {name: typed(value) for name, value in pairs(given, "--set").items()}
     open_secrets = sorted(kind.secret_fields & set(found))
     if open_secrets:
         name = open_secrets[0]
@@ -66,22 +66,21 @@ def values(kind: Any, given: Sequence[str] | None, secrets: Sequence[str] | None
             raise Misconfigured(f"--secret-from-env {name}={variable}: the environment has no {variable}")
         found[name] = os.environ[variable]
     registry.demand_known(kind, found)
-    if ask:
-        ask_missing(kind, found)
     return found
 
 
-def ask_missing(kind: Any, found: dict[str, Any]) -> None:
-    """What the connector cannot do without and was not given is asked for, where somebody can be asked."""
+async def ask_missing(kind: Any, found: dict[str, Any], more: Sequence[str] = ()) -> None:
+    """What the connector cannot do without, ``more`` too, and was not given is asked for, where somebody can be asked."""
+    from engine.connectors import registry
     from tui.cli import letting_in
 
-    missing = [name for name in _needed(kind) if name not in found]
+    missing = [name for name in dict.fromkeys([*_needed(kind), *more]) if name not in found]
     if missing and sys.stdin.isatty():
         letting_in.explain(kind, missing)
-        letting_in.ask_for(kind, found, missing)
+        await letting_in.ask_for(kind, found, missing, lambda: registry.configure(kind, dict(found)))
 
 
-def _typed(text: str) -> Any:
+def typed(text: str) -> Any:
     """Lists and objects are given as JSON; everything else stays text and is converted by the connector's own type."""
     import msgspec
 

@@ -111,7 +111,8 @@ async def add(
     from engine.services import setup
 
     kind = registry.supplier_type(connector)
-    values = connection.values(kind, set, secret_from_env, ask=True)
+    values = connection.values(kind, set, secret_from_env)
+    await connection.ask_missing(kind, values)
     row = await setup.add_supplier(name, code, connector, values, by(), **connection.options("suppliers", option))
     return said(
         f"{code} is added; test it with `bluebook suppliers test {code}`, then say how it ships with "

@@ -78,7 +78,7 @@ async def add(
     from engine.services import accounts, invitations
 
     role = role or ("viewer" if await accounts.users() else "admin")
-    chosen = _password(password_stdin) if password or password_stdin else None
+    chosen = await _password(password_stdin) if password or password_stdin else None
     made = await accounts.add_user(name, role, by(), password=chosen, email=email, timezone=timezone)
     text = f"{made.name} is added as {made.role}"
     if chosen is not None:
@@ -118,7 +118,7 @@ async def password(
             raise Invalid("give --link or --password-stdin, not both", "link")
         path = invitations.path(await invitations.link(known.name, by()))
         return _link(f"{known.name} chooses a new password", path, user=known)
-    chosen = _password(password_stdin)
+    chosen = await _password(password_stdin)
     return _told(await accounts.set_password(known.name, chosen, by()), "{0.name} has a new password and logs in again")
 
 
@@ -192,7 +192,7 @@ def _link(text: str, path: str, **data: Any) -> Shown:
     return Shown({"message": remark, "link": path, **data}, lambda paper: paper.line(path), remarks=[remark])
 
 
-def _password(from_stdin: bool) -> str:
+async def _password(from_stdin: bool) -> str:
     """The password, from the first line of standard input or asked for twice; raises Invalid where nobody can be asked."""
     from engine.errors import Invalid
 
@@ -203,4 +203,4 @@ def _password(from_stdin: bool) -> str:
             "nobody can be asked for a password here: give --password-stdin, or let them choose it by a link",
             "password",
         )
-    return asking.text("Password", hidden=True, twice=True)
+    return await asking.text("Password", hidden=True, twice=True)

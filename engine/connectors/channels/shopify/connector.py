@@ -163,6 +163,7 @@ class Connector:
         "read_merchant_managed_fulfillment_orders",
         "write_merchant_managed_fulfillment_orders",
     )
+    ways_in: ClassVar[tuple[tuple[str, ...], ...]] = (("client_id", "client_secret"), ("access_token",))
     authorise_needs: ClassVar[tuple[str, ...]] = ("shop", "client_id", "client_secret")
     authorise_gives: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token")
 
