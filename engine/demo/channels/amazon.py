@@ -12,10 +12,12 @@ import heapq
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from zlib import crc32
 
 import msgspec
 from aiohttp import web
 
+from engine.demo.catalogue import LISTINGS
 from engine.demo.channels.amazon_book import Book, Refusal, SimOrder, iso
 from engine.demo.channels.base import ChannelSim, Handler, Sale, SaleLine, SimParcel
 
@@ -45,6 +47,7 @@ class AmazonSim(ChannelSim):
     slug = "amazon"
     renews = True
     pays = True
+    lists = True
     currencies = ("USD", "JPY")
 
     def __init__(
@@ -55,7 +58,7 @@ class AmazonSim(ChannelSim):
         super().__init__(seed=seed, late=late, retry_after=retry_after)
         self.book = Book(self.rng, self.moment, shows_after)
         self.personal, self.lag = personal, lag
-        self.listings: list[SaleLine] = []
+        self.listings = [SaleLine(one.sku, 20, one.price, one.title) for one in LISTINGS]
         self.client_id, self.client_secret = "amzn1.application-oa2-client.demo", f"amzn1.oa2-cs.v1.{self.rng.random()}"
         self.refresh_token, self.seller_id = f"Atzr|{self.rng.random()}", "A1DEMOSELLER"
         self.consents: dict[str, str] = {}  # authorisation codes, and where each may be redeemed from
@@ -350,11 +353,11 @@ class AmazonSim(ChannelSim):
 
 def _listing(line: SaleLine, made: datetime) -> dict[str, Any]:
     summary = {
-        "marketplaceId": MARKETPLACE, "asin": f"B0{abs(hash(line.sku)) % 10**8:08d}", "productType": "KITCHEN",
+        "marketplaceId": MARKETPLACE, "asin": f"B0{crc32(line.sku.encode()) % 10**8:08d}", "productType": "KITCHEN",
         "conditionType": "new_new", "status": ["BUYABLE", "DISCOVERABLE"] if line.quantity else ["DISCOVERABLE"],
         "itemName": line.title, "createdDate": iso(made), "lastUpdatedDate": iso(made),
     }  # fmt: skip
-    number = {"type": "upc", "value": f"{made.toordinal():012d}", "marketplace_id": MARKETPLACE}
+    number = {"type": "upc", "value": f"{int(made.timestamp()) // 60:012d}", "marketplace_id": MARKETPLACE}
     return {"sku": line.sku, "summaries": [summary], "attributes": {"externally_assigned_product_identifier": [number]}}
 
 

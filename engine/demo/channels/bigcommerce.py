@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from engine.demo.catalogue import LISTINGS, DemoListing
 from engine.demo.channels.base import ChannelSim, Handler, Sale, SimParcel
 from engine.domain.addresses import Address
 from engine.domain.money import exponent
@@ -81,13 +82,14 @@ class BigCommerceSim(ChannelSim):
     slug = "bigcommerce"
     pays = True
     vanishes = True
+    lists = True
 
     def __init__(self, *, moves_by_itself: bool = False, quota: int = 100_000, **options: Any) -> None:
         super().__init__(**options)
         self.store_hash, self.token = "abc123", "demo-token"
         self.webhook_secret, self.client_secret = "demo-webhook-secret", "demo-client-secret"
         self.orders: dict[int, DemoOrder] = {}
-        self.products: list[dict[str, Any]] = []
+        self.products = [_product(111 + place, one) for place, one in enumerate(LISTINGS)]
         self._moves, self.quota = moves_by_itself, quota
         self._used, self._until = 0, datetime.min.replace(tzinfo=UTC)
         self._shipments = 0
@@ -398,6 +400,19 @@ class BigCommerceSim(ChannelSim):
 
 
 _PAGING = (("min_id", "0"), ("limit", "50"), ("page", "1"))
+
+
+def _product(number: int, one: DemoListing) -> dict[str, Any]:
+    """A product without options has one variant all the same, with the product's SKU."""
+    variant = {
+        "id": number + 1000, "product_id": number, "sku": one.sku, "price": one.price / 100, "upc": "", "mpn": "", "gtin": "",
+        "option_values": [], "inventory_level": 20, "purchasing_disabled": False,
+    }  # fmt: skip
+    return {
+        "id": number, "name": one.title, "type": "physical", "sku": one.sku, "weight": 1, "price": one.price / 100,
+        "is_visible": True, "upc": "", "gtin": "", "inventory_level": 20, "base_variant_id": number + 1000,
+        "variants": [variant],
+    }  # fmt: skip
 
 
 def _line(order: DemoOrder, line: DemoLine, address: int) -> dict[str, Any]:

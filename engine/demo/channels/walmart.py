@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlencode
 import msgspec
 from aiohttp import web
 
+from engine.demo.catalogue import LISTINGS
 from engine.demo.channels.base import ChannelSim, Handler, Sale, SimParcel
 from engine.demo.channels.walmart_rules import (
     ACKNOWLEDGED,
@@ -54,6 +55,7 @@ class WalmartSim(ChannelSim):
 
     slug = "walmart"
     renews = True
+    lists = True
     sells_unpaid = False  # an order is shown once Walmart answers for the money
 
     def __init__(
@@ -62,7 +64,7 @@ class WalmartSim(ChannelSim):
         super().__init__(**options)
         self.client_id, self.client_secret = "demo-client", "demo-client-secret"
         self.orders: dict[str, DemoOrder] = {}
-        self.items: list[Item] = []
+        self.items = [Item(one.sku, one.title) for one in LISTINGS]
         self.tokens: dict[str, datetime] = {}
         self.orders_scope = "full_access"
         self._empty_is_404, self._per_piece, self.most = empty_is_404, per_piece, most

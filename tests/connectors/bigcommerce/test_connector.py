@@ -11,6 +11,7 @@ import pytest
 
 from engine.connectors import registry
 from engine.connectors.channels.bigcommerce.connector import Connector
+from engine.demo.catalogue import LISTINGS
 from engine.demo.channels.base import SHIP_TO, ChannelFault, Exchange, SimParcel
 from engine.demo.channels.bigcommerce import BigCommerceSim, DemoLine
 from engine.errors import Invalid, Misconfigured, NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
@@ -308,6 +309,8 @@ async def test_the_quota_is_learned_and_kept_to(connect: Connect) -> None:
 
 
 async def test_every_variant_is_listed(sim: BigCommerceSim, connector: Connector) -> None:
+    assert [item.sku for item in (await connector.listed(None)).items] == [one.sku for one in LISTINGS]
+    sim.products = []
     assert (await connector.listed(None)).items == ()
     sim.products = [
         {"id": n, "name": f"Mug {n}", "sku": f"MUG-{n}", "is_visible": n != 3, "variants": [

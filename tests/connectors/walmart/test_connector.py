@@ -13,6 +13,7 @@ from engine import clock
 from engine.connectors import registry
 from engine.connectors.channels.walmart import connector as module
 from engine.connectors.channels.walmart.connector import Connector
+from engine.demo.catalogue import LISTINGS
 from engine.demo.channels.base import ChannelFault, Exchange, SimParcel
 from engine.demo.channels.walmart import Item, WalmartSim
 from engine.errors import Invalid, Misconfigured, NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
@@ -341,6 +342,8 @@ async def test_what_walmart_says_is_left_is_kept_to(sim: WalmartSim, connect: Co
 
 
 async def test_items_are_listed_page_by_page(sim: WalmartSim, connector: Connector) -> None:
+    assert [item.sku for item in (await connector.listed(None)).items] == [one.sku for one in LISTINGS]
+    sim.items = []
     assert (await connector.listed(None)).items == ()
     sim.items = [Item(f"SKU-{n}", f"Thing {n}", upc=f"{n:012d}", published=n != 3) for n in range(205)]
     first = await connector.listed(None)
