@@ -123,4 +123,4 @@ async def test_an_answer_is_taken_from_whoever_asked_and_may(tab: OpenTab, scene
     form = await filled(one, "shopify", name="Demo store", **about)
     await form.get_by_label("Ask its owner in the browser").check()
     await form.get_by_role("button", name="Test and add").click()
-    await expect(one.page.get_by_role("alert").first).to_contain_text("another name")
+    await expect(one.page.get_by_role("alert").first).to_contain_text("already a channel called Demo store")

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import typer
 
@@ -98,3 +99,15 @@ async def line() -> str:
     """The next line of the standard input; "" at its end."""
     async with _interruptible():
         return sys.stdin.readline()
+
+
+def typed(text: str) -> Any:
+    """Lists and objects are given as JSON; everything else stays text and is converted by the connector's own type."""
+    import msgspec
+
+    if text[:1] in "[{" and text:
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return text
+    return text

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from tui.cli import asking
 from tui.cli.output import Paper, Shown, said
 from tui.plain import ago, local, many
 
@@ -52,7 +53,7 @@ def values(kind: Any, given: Sequence[str] | None, secrets: Sequence[str] | None
     from engine.connectors import registry
     from engine.errors import Invalid, Misconfigured
 
-    found: dict[str, Any] = {name: typed(value) for name, value in pairs(given, "--set").items()}
+    found: dict[str, Any] = {name: asking.typed(value) for name, value in pairs(given, "--set").items()}
     open_secrets = sorted(kind.secret_fields & set(found))
     if open_secrets:
         name = open_secrets[0]
@@ -78,18 +79,6 @@ async def ask_missing(kind: Any, found: dict[str, Any], more: Sequence[str] = ()
     if missing and sys.stdin.isatty():
         letting_in.explain(kind, missing)
         await letting_in.ask_for(kind, found, missing, lambda: registry.configure(kind, dict(found)))
-
-
-def typed(text: str) -> Any:
-    """Lists and objects are given as JSON; everything else stays text and is converted by the connector's own type."""
-    import msgspec
-
-    if text[:1] in "[{" and text:
-        try:
-            return msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return text
-    return text
 
 
 def _needed(kind: Any) -> list[str]:

@@ -102,11 +102,10 @@ async def _asked(kind: Any, name: str) -> Any:
     """What was typed for the setting, as soon as it is something the setting can be."""
     from engine.errors import Misconfigured
     from engine.services import authorise
-    from tui.cli import connection
 
     while True:
         text = await asking.text(words(name), hidden=name in kind.secret_fields)
-        for value in (text, connection.typed(text)):
+        for value in (text, asking.typed(text)):
             try:
                 authorise.check_setting(kind, name, value)
             except Misconfigured as error:
