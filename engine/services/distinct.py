@@ -72,8 +72,9 @@ async def account(kind: Any, config: Any, *, but: int = 0) -> None:
             continue  # one that cannot even be opened reads no orders
         if same:
             there = f"the channel {row[1]}{'' if row[4] else ', which is disabled,'}"
+            instead = "Change" if row[4] else "Enable"
             raise Invalid(
                 f"{there} is connected to this {kind.name} account already, and each order would come twice and ship twice. "
-                "Change or enable that one; if two are meant, insist with --same-account on the command line",
+                f"{instead} that one; if two are meant, insist with --same-account on the command line",
                 "same_account",
             )

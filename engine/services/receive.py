@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from engine import clock, db
-from engine.errors import BluebookError, NotAuthorised, NotFound, Unreadable
+from engine.errors import BluebookError, NotAuthorised, NotFound, Unreachable, Unreadable
 from engine.ports import AsksAbout, NumbersDocuments, ReadsInParts, Supplier, SupplierUpdate, UpdateKind
 from engine.services import (
     asking,
@@ -294,6 +294,17 @@ async def replay(row_id: int, by: Actor) -> str:
     return f"payload {row_id}: {heard.applied} updates applied, {heard.known} heard before"
 
 
+async def now(supplier_id: int, by: Actor) -> Heard:
+    """The supplier is listened to because a person asks for it; raises what ``poll`` does, and the supplier shows it too."""
+    try:
+        return await poll(supplier_id, by)
+    except Unreachable:
+        raise  # our own database: there is nowhere to note it
+    except BluebookError as error:
+        await _failed(supplier_id, error, by)
+        raise
+
+
 async def run_poll_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     """Listen to the suppliers the jobs name."""
     results: dict[int, Outcome] = {}
@@ -304,12 +315,17 @@ async def run_poll_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
             continue
         try:
             await poll(job.subject_id, Actor(supplier.name, "supplier", job.key))
-        except NotAuthorised as error:
-            await connections.deny(job.subject_id, error.message, Actor("worker", "worker", job.key))
         except BluebookError as error:
-            # The schedule asks again by itself; the supplier shows what is wrong meanwhile.
-            await db.run("UPDATE suppliers SET last_error = ? WHERE id = ?", error.message, job.subject_id)
+            await _failed(job.subject_id, error, Actor("worker", "worker", job.key))
     return results
+
+
+async def _failed(supplier_id: int, error: BluebookError, by: Actor) -> None:
+    """The supplier shows what went wrong until it works again; one that lets us in no more is paused."""
+    if isinstance(error, NotAuthorised):
+        await connections.deny(supplier_id, error.message, by)
+    else:  # the schedule asks again by itself
+        await db.run("UPDATE suppliers SET last_error = ? WHERE id = ?", error.message, supplier_id)
 
 
 async def _who(source: str, source_id: int, cause: str) -> Actor:

@@ -194,6 +194,21 @@ def test_help_answers_at_once(home: Path, tmp_path: Path) -> None:
 # --- a shop from nothing ----------------------------------------------------------------------------------------------
 
 
+async def _nobody_lets_us_in(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not take our credentials any more is paused by the command that finds out, which says so."""
+    monkeypatch.setenv("WOO_SECRET", "cs_revoked")
+    await run("channels", "set", "Shop", "--secret-from-env", "consumer_secret=WOO_SECRET")
+    said = await asyncio.to_thread(CliRunner().invoke, app, ["sync"])
+    assert said.exit_code == 4
+    monkeypatch.setenv("ACME_KEY", "revoked")
+    await run("suppliers", "set", "ACME", "--secret-from-env", "api_key=ACME_KEY")
+    denied = await asyncio.to_thread(CliRunner().invoke, app, ["suppliers", "sync", "ACME"])
+    assert denied.exit_code == 4
+    assert (await run("suppliers", "show", "ACME"))["supplier"]["paused_reason"]
+    assert "Shop is paused from now on. Once that is put right: `bluebook channels resume 'Shop'`" in said.output
+    assert (await run("channels", "show", "Shop"))["paused_reason"]
+
+
 async def test_a_shop_is_set_up_and_its_orders_sent_with_commands_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,12 +256,7 @@ async def test_a_shop_is_set_up_and_its_orders_sent_with_commands_alone(
         await run("orders", "process", *[order["number"] for order in ready])
         assert (await run("sync", "Shop"))["channels"][0]["new"] == 0
         assert (await run("suppliers", "sync", "ACME"))["parked"] == 0
-        monkeypatch.setenv("WOO_SECRET", "cs_revoked")
-        await run("channels", "set", "Shop", "--secret-from-env", "consumer_secret=WOO_SECRET")
-        said = await asyncio.to_thread(CliRunner().invoke, app, ["sync"])
-        assert said.exit_code == 4
-        assert "Shop is paused from now on. Once that is put right: `bluebook channels resume 'Shop'`" in said.output
-        assert (await run("channels", "show", "Shop"))["paused_reason"]
+        await _nobody_lets_us_in(run, monkeypatch)
     finally:
         await supplier.stop()
         await store.stop()

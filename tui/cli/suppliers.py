@@ -196,10 +196,15 @@ async def resume(supplier: Name) -> Shown:
 @noun.command("sync", "bluebook suppliers sync ACME")
 async def sync(supplier: Name) -> Shown:
     """Listen to a supplier now: acknowledgements, shipments, stock."""
+    from engine.errors import NotAuthorised
     from engine.services import listings, receive
 
     view = await listings.supplier(supplier)
-    heard = await receive.poll(view.id, by())
+    try:
+        heard = await receive.now(view.id, by())
+    except NotAuthorised as error:
+        more = f"{view.code} is paused from now on. Once that is put right: `bluebook suppliers resume {view.code}`"
+        raise NotAuthorised(f"{error.message}. {more}") from error
     return said(
         f"{view.code}: {heard.applied} new, {heard.known} heard before, {heard.parked} parked",
         remarks=["parked payloads: `bluebook inbox ls`"] if heard.parked else [],

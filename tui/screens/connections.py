@@ -295,7 +295,7 @@ class SuppliersScreen(ConnectionScreen):
     async def act_sync(self) -> None:
         """Listen now."""
         view = self.rows.item[0] if self.tab else self.rows.item
-        heard = await self.app.attempt(receive.poll(view.id, self.app.by), f"listening to {view.name}")
+        heard = await self.app.attempt(receive.now(view.id, self.app.by), f"listening to {view.name}")
         if heard is not None:
             self.app.say(f"{view.name} was listened to", "good")
         await self.load()
