@@ -4,7 +4,7 @@
 
 - the connection was never made: ``TryLater``, whatever the method
 - a request that changes something (``effect=True``) left and no whole answer came, or a 5xx: ``OutcomeUnknown``
-- the same for a request that only reads: ``TryLater``
+- the same for a request that only reads, or JSON without its end (``CutShort``): ``TryLater``
 - a redirect or a 408 to a request that changes something: ``OutcomeUnknown``
 - 429: ``TryLater`` with the time the server asked for · 401, 403: ``NotAuthorised`` · any other: ``Refused``
 
@@ -29,12 +29,27 @@ from engine.errors import BluebookError, NotAuthorised, OutcomeUnknown, Refused,
 MAX_BODY = 64 * 1024 * 1024
 
 
+class CutShort(TryLater):
+    """The answer's end is missing. Who wrote something that may be written twice can look whether it is there."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """An answer, read to its end."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def cut_short(self) -> bool:
+        """Is it JSON whose end is missing? The connection broke before whoever passed the part on as if it were all."""
+        if "json" not in self.headers.get("Content-Type", "") or not self.body.strip():
+            return False
+        try:
+            msgspec.json.decode(self.body, type=msgspec.Raw)
+        except msgspec.DecodeError as error:
+            return "truncated" in str(error)
+        return False
 
     def json(self) -> Any:
         """The body as JSON; raises Unreadable when it is not."""
@@ -136,7 +151,7 @@ class HttpClient:
             async with self._open().request(
                 method, url, params=params, headers=headers, data=body, auth=auth, allow_redirects=False
             ) as response:
-                return Answer(response.status, response.headers.copy(), await _whole(response))
+                answer = Answer(response.status, response.headers.copy(), await _whole(response))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryLater(f"{self.peer} cannot be reached: {error}") from error
         except aiohttp.InvalidURL as error:
@@ -144,6 +159,10 @@ class HttpClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             what = "did not answer in time" if isinstance(error, TimeoutError) else f"broke off: {error}"
             raise self._lost(f"{self.peer} {what}", effect) from error
+        if not effect and 200 <= answer.status < 300 and answer.cut_short:
+            # Of a deed the status has been told, and it may be all there is to know: the caller reads what there is.
+            raise CutShort(f"{self.peer} broke off in the middle of its answer: the end of its JSON is missing")
+        return answer
 
     def _lost(self, message: str, effect: bool) -> TryLater | OutcomeUnknown:
         return OutcomeUnknown(message) if effect else TryLater(message)

@@ -315,7 +315,7 @@ async def test_a_cancellation_that_breaks_off_is_tried_again(
         (F.ERROR_AFTER, TryLater),
         (F.HANG_UP, TryLater),
         (F.LATE, TryLater),
-        (F.HALF_ANSWER, Unreadable),
+        (F.HALF_ANSWER, TryLater),
     ],
 )
 async def test_a_walk_that_is_broken_off_goes_on_from_the_same_place(

@@ -84,7 +84,7 @@ async def test_every_request_and_answer_is_as_described(
         (ChannelFault.ERROR_AFTER, TryLater, OutcomeUnknown),
         (ChannelFault.HANG_UP, TryLater, OutcomeUnknown),
         (ChannelFault.DENY, NotAuthorised, NotAuthorised),
-        (ChannelFault.HALF_ANSWER, Unreadable, Unreadable),
+        (ChannelFault.HALF_ANSWER, TryLater, Unreadable),
     ],
 )
 async def test_what_goes_wrong_is_handled(

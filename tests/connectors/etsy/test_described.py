@@ -12,7 +12,7 @@ from engine.connectors.channels.etsy import mapping
 from engine.connectors.channels.etsy.connector import Connector
 from engine.demo.channels.base import ChannelFault, Exchange
 from engine.demo.channels.etsy import DemoEtsy
-from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
+from engine.errors import NotAuthorised, OutcomeUnknown, Refused, TryLater
 from tests.connectors.etsy.conftest import SPEC, Connect, parcel, sale, walk
 from tests.support.operations import Operations, operations
 from tests.support.specs import spec
@@ -116,7 +116,7 @@ async def test_an_answer_cut_short_is_never_taken_for_all(operation: str, etsy: 
         await act(connect(), etsy)
         assert len(etsy.mails) == 1
         return
-    with pytest.raises(Unreadable):
+    with pytest.raises(TryLater):
         await act(connect(), etsy)
 
 

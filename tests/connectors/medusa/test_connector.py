@@ -14,7 +14,7 @@ from engine.connectors.channels.medusa.connector import Connector
 from engine.demo.channels import medusa as demo
 from engine.demo.channels.base import ChannelFault, Exchange
 from engine.demo.channels.medusa import MedusaSim
-from engine.errors import Invalid, Misconfigured, NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
+from engine.errors import Invalid, Misconfigured, NotAuthorised, OutcomeUnknown, Refused, TryLater
 from engine.ports import ChannelParcel, ChannelState, HasOrderPages, Payment
 from engine.ports_channels import CancelsOrders, HasListings
 from tests.connectors.medusa.conftest import LAMP, MUG, TEA, Connect, now_says, parcel, pieces, sale
@@ -328,7 +328,7 @@ async def test_everything_offered_is_listed(sim: MedusaSim, connector: Connector
         (ChannelFault.THROTTLE, TryLater),
         (ChannelFault.ERROR_BEFORE, TryLater),
         (ChannelFault.HANG_UP, TryLater),
-        (ChannelFault.HALF_ANSWER, Unreadable),
+        (ChannelFault.HALF_ANSWER, TryLater),
         (ChannelFault.DENY, NotAuthorised),
     ],
 )

@@ -171,7 +171,7 @@ async def test_the_channel_token_goes_with_every_call(store: FakeVendure) -> Non
         ({"errors": [{"message": "NOT NULL constraint failed"}]}, TryLater),
         ({"data": {"orders": {"items": None}}}, Unreadable),
         (b"<html>welcome</html>", Unreadable),
-        (b'{"data": {"orders": {"ite', Unreadable),
+        (b'{"data": {"orders": {"ite', TryLater),
         (503, TryLater),
         (404, Refused),
         (0, TryLater),

@@ -19,6 +19,7 @@ from engine.connectors.channels.woocommerce import mapping
 from engine.connectors.channels.woocommerce.client import Client
 from engine.errors import BluebookError, Invalid, Refused, TryLater, Unreadable
 from engine.ports import Parcel
+from engine.transports.http import CutShort
 
 MOST = 100  # the most that include, per_page and a batch take
 _TRIES = 3
@@ -121,7 +122,9 @@ class Pusher:
                     # The answer is the order as the store reads it back. Where an order has several parcels another
                     # process may have written since we read, so there we look once more, and stop when all is well.
                     push.stored = push.parcel.last and not before[order].items and saved.has(push.parcel.key)
-                elif not isinstance(saved, Unreadable):  # then it was written perhaps: looking again will tell
+                elif not isinstance(
+                    saved, Unreadable | CutShort
+                ):  # then it was written perhaps: looking again will tell
                     push.error = saved
 
     async def _read(self, orders: Sequence[str]) -> dict[str, Seen]:
@@ -132,7 +135,7 @@ class Pusher:
                     "orders", include=",".join(orders), orderby="include", per_page=str(MOST), _fields=_FIELDS
                 )
                 found.update(mapping.tracked_each(answer.body))
-            except (Refused, Unreadable):
+            except (Refused, Unreadable, CutShort):
                 pass  # that is no verdict on any one of them
             except BluebookError as error:
                 return dict.fromkeys(orders, error)
