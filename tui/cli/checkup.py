@@ -186,6 +186,20 @@ async def workers() -> list[Finding]:
     return found
 
 
+def _credentials(table: str, view: Any) -> str:
+    """How it is given new credentials, which is what most pauses wait for."""
+    from engine.connectors import registry
+    from engine.errors import Misconfigured
+    from engine.services import authorise
+
+    given = f"; new credentials: `bluebook {table} set {view.name!r} --secret-from-env …`"
+    try:
+        asks = table == "channels" and authorise.asks_owner(registry.channel_type(view.connector))
+    except Misconfigured:  # its package is gone
+        return ""
+    return f"{given}, or `bluebook channels authorise {view.name!r}`" if asks else given
+
+
 async def connections() -> list[Finding]:
     """Are the channels and suppliers in use?"""
     from engine.services import listings
@@ -195,7 +209,7 @@ async def connections() -> list[Finding]:
     views += [("suppliers", view) for view in await listings.suppliers()]
     for table, view in views:
         if view.paused_reason:
-            todo = f"put it right, then `bluebook {table} resume {view.name!r}`"
+            todo = f"put it right, then `bluebook {table} resume {view.name!r}`{_credentials(table, view)}"
             found.append(fail(table[:-1], f"{view.name} is paused: {view.paused_reason}", todo))
         elif view.last_error:
             found.append(warn(table[:-1], f"{view.name}: {view.last_error}", f"bluebook {table} test {view.name!r}"))

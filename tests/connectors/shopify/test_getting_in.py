@@ -41,7 +41,10 @@ async def test_a_token_that_was_revoked_is_asked_for_anew_once(sim: ShopifySim, 
     assert await walk(connector) == [order_id]
     assert sim.counts["token"] == 2
     sim.script("OrderHeads", ChannelFault.DENY, ChannelFault.DENY)
-    with pytest.raises(NotAuthorised, match="Dev Dashboard"):
+    with pytest.raises(
+        NotAuthorised,
+        match=r"scopes read_orders, .*channels set NAME --secret-from-env access_token",
+    ):
         await connector.pull(None, None)
 
 

@@ -28,7 +28,19 @@ TOO_DEAR = "MAX_COST_EXCEEDED"
 _DENIED = frozenset({"ACCESS_DENIED", "SHOP_INACTIVE", "UNAUTHORIZED", "FORBIDDEN"})
 _TRIES = 5  # so often a request that was throttled is sent again before its job waits
 _STANDARD = Bucket("shopify", 100.0, 2000.0)
-_ADVICE = ". Look at the app in Shopify's Dev Dashboard: is it installed in this store, with these scopes?"
+SCOPES = (
+    "read_orders",
+    "write_orders",
+    "read_products",
+    "read_locations",
+    "read_merchant_managed_fulfillment_orders",
+    "write_merchant_managed_fulfillment_orders",
+)
+_ADVICE = (
+    f". Look at the app in Shopify's Dev Dashboard: it has to be installed in this store with the scopes {', '.join(SCOPES)}. "
+    "Then ask its owner anew (`bluebook channels authorise NAME`), or give it new credentials "
+    "(`bluebook channels set NAME --secret-from-env access_token=…`)"
+)
 
 
 class Shape(msgspec.Struct, rename="camel", frozen=True):

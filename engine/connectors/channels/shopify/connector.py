@@ -155,14 +155,7 @@ class Connector:
     secret_fields: ClassVar[frozenset[str]] = frozenset(
         {"client_secret", "access_token", "refresh_token", "webhook_secret"}
     )
-    scopes: ClassVar[tuple[str, ...]] = (
-        "read_orders",
-        "write_orders",
-        "read_products",
-        "read_locations",
-        "read_merchant_managed_fulfillment_orders",
-        "write_merchant_managed_fulfillment_orders",
-    )
+    scopes: ClassVar[tuple[str, ...]] = client.SCOPES
     ways_in: ClassVar[tuple[tuple[str, ...], ...]] = (("client_id", "client_secret"), ("access_token",))
     authorise_needs: ClassVar[tuple[str, ...]] = ("shop", "client_id", "client_secret")
     authorise_gives: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token")
