@@ -272,3 +272,18 @@ async def test_what_is_asked_about_an_order_s_changes_is_seen_in_a_small_termina
         assert "Leave without saving 1 change? y drops what was typed Esc goes on editing" in desk.flat
         await desk.press("y")
         assert desk.page.pane is None
+
+
+async def test_a_channel_whose_owner_is_asked_says_what_asks_and_demands_no_token(scene: Scene) -> None:
+    async with at_desk(start="channels", size=(80, 24)) as desk:
+        await desk.press("A", *"ebay", "enter", *"Bay", "down", *"app", "enter")
+        shown = desk.flat
+        assert "Owner's yes: bluebook channels add NAME --connector ebay --authorise" in shown
+        assert (
+            "run `bluebook channels add Bay --connector ebay --authorise`, or write the refresh token you have" in shown
+        )
+        assert "authorised until" not in shown
+        assert "> refresh token (not set)" in shown
+        assert shown.count("(needed)") == 1
+        await desk.press("escape", "y", "A", *"woo", "enter")
+        assert "Owner's yes" not in desk.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import msgspec
 
 from engine.connectors import registry
 from engine.errors import BluebookError, Invalid, Misconfigured
-from engine.services import setup
+from engine.services import authorise, setup
 from engine.services.connections import Table
 from tui import options
 from tui.widgets.form import Field, FormPane
@@ -44,6 +45,11 @@ class Adding:
         self.app, self.table, self.slug = app, table, slug
         self.kind = kind_of(table, slug)
         self.tried: dict[str, str] = {}
+        self.asks = table == "channels" and authorise.asks_owner(self.kind)
+        required = {field.name for field in msgspec.structs.fields(self.kind.config_type) if field.required}
+        must = self.asks and authorise.must_ask(self.kind, {})
+        # What only the owner's yes brings is typed by nobody; a token that somebody has may be.
+        self.brought = set(self.kind.authorise_gives) - required if must else set()
 
     def form(self) -> FormPane:
         """Name first, then what the connector cannot do without, then what it has a value for."""
@@ -51,16 +57,23 @@ class Adding:
         if self.table == "suppliers":
             fields.append(Field("code", "code", about="a short word, such as ACME", needed=True))
             fields.append(Field("currency", "currency", "USD", about="of its costs"))
-        own = sorted(msgspec.structs.fields(self.kind.config_type), key=lambda field: not field.required)
+        own = [one for one in msgspec.structs.fields(self.kind.config_type) if one.name not in self.brought]
+        own.sort(key=lambda field: not field.required)
         fields += [self._field(field) for field in own]
         return FormPane(
-            f"Add a {WHAT[self.table]}: {self.kind.name}", fields, self.save, verb="tries it and adds it", as_is=True
-        )
+            f"Add a {WHAT[self.table]}: {self.kind.name}", fields, self.save, verb="tries it and adds it", as_is=True,
+            hint=f"Owner's yes: {self._command('NAME')}" if self.asks else "",
+        )  # fmt: skip
+
+    def _command(self, name: str) -> str:
+        """What asks the owner, which is done at a shell."""
+        return f"bluebook channels add {shlex.quote(name)} --connector {self.slug} --authorise"
 
     def _field(self, field: Any) -> Field:
         secret = field.name in self.kind.secret_fields
         default = "" if field.required else _shown(field)
-        return Field(f"set.{field.name}", field.name.replace("_", " "), default, secret, needed=field.required)
+        needed = field.required and not (self.asks and field.name in self.kind.authorise_gives)
+        return Field(f"set.{field.name}", field.name.replace("_", " "), default, secret, needed=needed)
 
     async def save(self, changed: Mapping[str, str]) -> str:
         """It is added; a sentence. Raises Invalid naming the field, or with what trying it said."""
@@ -68,6 +81,13 @@ class Adding:
             if (name == "name" or self.table == "suppliers") and not changed.get(name, "").strip():
                 raise Invalid(f"give it a {name}", name)
         values = options.settings(changed)
+        missing = [name for name in self.kind.authorise_gives if not values.get(name)] if self.asks else []
+        if self.asks and authorise.must_ask(self.kind, {name: text for name, text in values.items() if text}):
+            raise Invalid(
+                f"{self.kind.name} asks its owner in a browser: leave this and run "
+                f"`{self._command(changed['name'].strip())}`, or write the {missing[0].replace('_', ' ')} you have",
+                f"set.{missing[0]}",
+            )
         self._check(values)
         said = await self._try(values, dict(changed))
         name, by = changed["name"].strip(), self.app.by

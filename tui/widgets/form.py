@@ -33,18 +33,18 @@ class Field:
 class FormPane(UnsavedPane):
     """``save`` gets what was changed, by name, and says what came of it, or raises what is wrong with it.
 
-    ``as_is``: the values may be taken as they are, so that nothing need be changed.
+    ``as_is``: the values may be taken as they are, so that nothing need be changed. ``hint`` is a line below the title.
     """
 
     scope = "form"
 
     def __init__(
         self, title: str, fields: Sequence[Field], save: Callable[[Mapping[str, str]], Awaitable[str]],
-        *, verb: str = "Update", as_is: bool = False,
+        *, verb: str = "Update", as_is: bool = False, hint: str = "",
     ) -> None:  # fmt: skip
         super().__init__()
         self.heading, self.fields, self.save, self.verb = title, list(fields), save, verb
-        self.as_is = as_is
+        self.as_is, self.hint = as_is, hint
         self.place = 0
         self.typed: dict[str, str] = {}
         self.wrong = ""
@@ -93,6 +93,8 @@ class FormPane(UnsavedPane):
         """The pane tells the truth again."""
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f" {words.line(self.heading)}\n", "bold")
+        if self.hint:
+            text.append(f" {words.line(self.hint)}\n", "dim")
         width = max(len(field.label) for field in self.fields)
         shown = self._shown()
         first = max(0, min(self.place - shown // 2, len(self.fields) - shown))
@@ -125,7 +127,7 @@ class FormPane(UnsavedPane):
         width, height = self.app.size
         said = (words.plain(self.wrong), self.asking)
         lines = sum(len(Text(text).wrap(self.app.console, max(1, width - 2))) for text in said if text)
-        above_and_below = 4  # the border, the title, the field that is written, the keys
+        above_and_below = 5 if self.hint else 4  # the border, the title, the hint, the field that is written, the keys
         return max(1, min(SHOWN, min(int(height * ROOM), height - AROUND) - above_and_below - lines))
 
     def on_input_changed(self, event: Input.Changed) -> None:
