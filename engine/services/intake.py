@@ -269,7 +269,7 @@ async def _save_known(
     wants_word = isinstance(connector, Acknowledges)  # asked once, since Python takes its time for that
     ids = [known[item.order.external_id][0] for item in changed]
     async with lifecycle.change(ids, by=by) if ids else lifecycle.new(by=by) as work:
-        settings = await settings_book.head()
+        settings = 0 if ids else await settings_book.head()
         cases = {case.order.external_id: case for case in work.cases}
         # Another worker may have stored a newer state before we had the lock: what changed since is against that one.
         newer = [case.order.inbound_id or 0 for case in work.cases if case.order.inbound_id not in before]

@@ -94,17 +94,8 @@ class Adding(Book):
     @on(Permission.CHANNELS, background=True)
     async def take_answer(self, form: dict[str, Any]) -> Any:
         """The channel that its owner let us into is there; its settings open."""
-        async with self:
-            by, self.problem = self.by, ""
-        try:
-            found = await owner.take(form, by)
-        except BluebookError as error:
-            async with self:
-                self.problem = words.sentence(error.message)
-            return None
-        async with self:
-            self.say(*owner.told(found))
-        return rx.redirect(channel_href(found.channel_id))
+        found = await owner.taken(self, form)
+        return found and rx.redirect(channel_href(found.channel_id))
 
     async def _add(self, table: Table, form: dict[str, Any]) -> Any:
         given = connection.text_of(form)

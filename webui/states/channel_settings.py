@@ -216,17 +216,10 @@ class ChannelSettings(Book):
     @on(Permission.CHANNELS, background=True)
     async def take_answer(self, form: dict[str, Any]) -> None:
         """The channel has the access that its owner gave."""
-        async with self:
-            by, self.problem = self.by, ""
-        try:
-            found = await owner.take(form, by)
-        except BluebookError as error:
-            async with self:
-                self.problem = words.sentence(error.message)
+        if await owner.taken(self, form) is None:
             return
         async with self:
             self.question, self.tested = OwnerQuestion(), ""
-            self.say(*owner.told(found))
             self._show(await self._view())
 
     @on(Permission.CHANNELS)

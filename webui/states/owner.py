@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import BluebookError
 from engine.services import authorise
 from engine.services.authorise import Asked, LetIn
 from engine.services.lifecycle import Actor
@@ -32,12 +33,25 @@ async def ask(
     return OwnerQuestion(asked.url, asked.redirect_uri, asked.returns)
 
 
-async def take(form: Mapping[str, Any], by: Actor) -> LetIn:
-    """What came of an address that was pasted. Raises Invalid, NotAuthorised, and what the connector raises."""
-    return await authorise.answer(authorise.pasted(str(form.get("address", ""))), by)
+async def taken(page: Any, form: Mapping[str, Any]) -> LetIn | None:
+    """What came of an address that was pasted, which the page says; None where it was not the one, and what is wrong.
+
+    For background handlers of pages with a ``problem``.
+    """
+    async with page:
+        by, page.problem = page.by, ""
+    try:
+        found = await authorise.answer(authorise.pasted(str(form.get("address", ""))), by)
+    except BluebookError as error:
+        async with page:
+            page.problem = words.sentence(error.message)
+        return None
+    async with page:
+        page.say(*_told(found))
+    return found
 
 
-def told(found: LetIn) -> tuple[str, str]:
+def _told(found: LetIn) -> tuple[str, str]:
     """A sentence on it, and its tone."""
     if found.problem:
         return f"{found.name} is let in, but its test failed: {found.problem}", "bad"
