@@ -13,11 +13,9 @@ from tortoise.exceptions import IntegrityError
 from engine import db
 from engine.domain.barcodes import gtin
 from engine.errors import Invalid
-from engine.services import offered, setup
+from engine.services import distinct, offered, setup
 from engine.services.lifecycle import Actor
 from engine.services.offered import Unmapped
-
-LONGEST_SKU = 120
 
 
 class NewProduct(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +32,7 @@ class NewProduct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What would be made, by SKU, and the offered SKUs that can be none of ours: too long, or with blanks around them."""
+    """What would be made, by SKU, and the offered SKUs that can be none of ours: too long, with blanks around them …"""
 
     products: tuple[NewProduct, ...]
     unfit: tuple[str, ...]
@@ -63,11 +61,19 @@ async def plan(channel_id: int | None = None) -> Plan:
             for row in page:
                 if row.sku in known:
                     continue
-                if row.sku != row.sku.strip() or len(row.sku) > LONGEST_SKU:
-                    unfit.append(row.sku)
-                else:
+                if _fits(row.sku):
                     found.setdefault(row.sku.lower(), []).append(row)
+                else:
+                    unfit.append(row.sku)
     return Plan(tuple(_distinct(found, await _shared())), tuple(unfit))
+
+
+def _fits(sku: str) -> bool:
+    """Can a product of ours have it, as it is?"""
+    try:
+        return distinct.written(sku, "sku") == sku
+    except Invalid:
+        return False
 
 
 async def make(by: Actor, channel_id: int | None = None, *, most: int = 1_000_000) -> Made:
