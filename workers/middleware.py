@@ -14,7 +14,7 @@ from dramatiq.asyncio import EventLoopThread, get_event_loop_thread, set_event_l
 from dramatiq.middleware import Middleware, MiddlewareError
 from tortoise.context import TortoiseContext, _current_context
 
-from engine import db
+from engine import db, loops
 from engine.services import catalog, recall, schedule, schema, tasks
 from engine.services.outbox import Job
 from engine.services.webhook_lines import LINES
@@ -63,13 +63,9 @@ class EventLoop(Middleware):
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         thread = EventLoopThread(logging.getLogger(__name__))
         thread.daemon = True
-        try:
-            import uvloop
-        except ImportError:
-            pass
-        else:
+        if (make := loops.quickest()) is not None:
             thread.loop.close()
-            thread.loop = uvloop.new_event_loop()
+            thread.loop = make()
         thread.start(timeout=5.0)
         set_event_loop_thread(thread)
 

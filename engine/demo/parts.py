@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import random
 import signal
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from engine import loops
 from engine.demo import store_orders
 from engine.demo.store import DemoStore
 from engine.demo.supplier_desk import Behaviour
@@ -93,13 +93,8 @@ def main() -> int:
     given = parser.parse_args()
     # Ctrl-C in a terminal reaches everyone: whoever started this one decides when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    factory = None
-    with contextlib.suppress(ImportError):  # there is none for Windows
-        import uvloop
-
-        factory = uvloop.new_event_loop
     try:
-        with asyncio.Runner(loop_factory=factory) as runner:
+        with asyncio.Runner(loop_factory=loops.quickest()) as runner:
             runner.run(serve(given.root, given.ship_after))
     except OSError as error:
         print(f"the demo's store or suppliers cannot start: {error}", file=sys.stderr)

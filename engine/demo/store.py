@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from engine import clock
+from engine import clock, loops
 from engine.demo import store_orders
 from engine.demo.catalogue import BY_SKU, CURRENCY, LISTINGS
 from engine.demo.store_api import ROOT, Api, ApiError, error_body
@@ -286,10 +286,5 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        try:
-            import uvloop
-        except ImportError:  # there is none for Windows
-            asyncio.run(_main())
-        else:
-            uvloop.run(_main())
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=loops.quickest()) as runner:
+        runner.run(_main())

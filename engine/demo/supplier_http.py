@@ -13,15 +13,14 @@ import hmac
 import os
 import secrets
 import signal
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 import msgspec
 from aiohttp import web
 
+from engine import loops
 from engine.demo.supplier_desk import Behaviour, SupplierDesk, encode, error
 from engine.demo.supplier_faults import Fault, FaultPlan, Faults, Route, Work
 
@@ -253,12 +252,7 @@ async def _run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Runs until SIGTERM or ctrl-c, on uvloop where there is one."""
-    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-    if sys.platform != "win32":
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=loops.quickest()) as runner:
         runner.run(_run(_arguments()))
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from engine import loops
 from tui import logs
 from tui.cli import asking
 from tui.cli.output import Shown, show
@@ -144,7 +145,7 @@ def _perform(
         if logged:
             logs.set_up()
         if inspect.iscoroutinefunction(fn):
-            with asyncio.Runner(loop_factory=quick_loop() if serves else None) as runner:
+            with asyncio.Runner(loop_factory=loops.quickest() if serves else None) as runner:
                 work = fn(*args, **options)
                 result = runner.run(_with_database(work) if database else work)
         else:
@@ -166,15 +167,6 @@ def _perform(
         return report(error, path, as_json=as_json)
     finally:
         _running.reset(token)
-
-
-def quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the quickest event loop there is here; None for the usual one."""
-    try:
-        import uvloop
-    except ImportError:  # there is none for Windows
-        return None
-    return uvloop.new_event_loop
 
 
 async def _with_database(work: Coroutine[Any, Any, Any]) -> Any:

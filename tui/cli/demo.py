@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine import loops
 from tui.cli import demo_channel, demo_supplier
-from tui.cli.command import quick_loop
 from tui.cli.demo_web import DemoWeb
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def run(*, orders: int = 40, home: Path | None = None, fast: bool = False, as_js
         made = Demo(Options(home=folder, orders=orders, fast=fast or not live))
         with contextlib.ExitStack() as stack:
             stack.enter_context(_quiet())
-            runner = stack.enter_context(asyncio.Runner(loop_factory=quick_loop()))
+            runner = stack.enter_context(asyncio.Runner(loop_factory=loops.quickest()))
             return runner.run(_Show(made, live=live, as_json=as_json).run())
     except BluebookError as error:
         print(f"bluebook demo: {error.message}", file=sys.stderr)
