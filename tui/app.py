@@ -198,7 +198,8 @@ class BluebookApp(App[int]):
         done = asyncio.Event()
         focused.call_next(done.set)
         try:
-            await asyncio.wait_for(done.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await done.wait()
         except TimeoutError:  # the widget went away with the key
             return
 

@@ -55,7 +55,8 @@ class Live:
             wait = LOST_SECONDS if self.lost else LOOK_SECONDS
             self._look_now.clear()
             try:
-                await asyncio.wait_for(self._look_now.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._look_now.wait()
             except TimeoutError:
                 continue
 

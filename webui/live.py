@@ -93,7 +93,8 @@ class Follower:
         """What happened after ``seen``, at once or when it happens; nothing new within the time is News without orders."""
         if self.upto <= seen:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._more.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._more.wait()
         oldest = self._news[0][0] if self._news else self.upto
         found = News(self.upto, all=seen + 1 < oldest, lost=self.lost)
         for number, orders, settings in self._news:

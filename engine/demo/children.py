@@ -65,7 +65,8 @@ class Child:
             if request is not None:
                 self._process.stdin.write(msgspec.json.encode(request) + b"\n")
                 await self._process.stdin.drain()
-            line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                line = await self._process.stdout.readline()
         except (TimeoutError, ConnectionError) as error:
             raise Unreachable(f"the demo's {self.name} does not answer; its log is {self.log}") from error
         if not line:
@@ -87,7 +88,8 @@ class Child:
         else:
             self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.wait()
         except TimeoutError:
             self.kill()
             await self._process.wait()

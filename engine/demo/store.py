@@ -221,7 +221,8 @@ class DemoStore:
             request.transport.close()
         if fault is StoreFault.LATE:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._leaving.wait(), self.faults.plan.late)
+                async with asyncio.timeout(self.faults.plan.late):
+                    await self._leaving.wait()
         return _json(answer.status, _damaged(answer.body, fault), answer.headers)
 
     def _control(self, request: web.BaseRequest, body: bytes) -> Any:

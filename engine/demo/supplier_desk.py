@@ -264,7 +264,8 @@ class SupplierDesk:
             self._wake.clear()
             wait = self._plan[0][0] - loop.time() if self._plan else None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
 
     def _do(self, order: SupplierOrder, step: Step) -> None:
         if order.status in DONE:

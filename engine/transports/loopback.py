@@ -65,7 +65,8 @@ class Redirect:
         """The query that came. Raises TryLater when nobody came within so many seconds."""
         assert self._answer is not None
         try:
-            return await asyncio.wait_for(self._answer, seconds)
+            async with asyncio.timeout(seconds):
+                return await self._answer
         except TimeoutError as error:
             raise TryLater(
                 f"nobody came back from the browser within {seconds:g} s; begin again, with --paste where the browser is on "

@@ -92,7 +92,8 @@ class Script:
         process.stdin.write(msgspec.json.encode(given) + b"\n")
         line = b""
         with contextlib.suppress(TimeoutError):
-            line = await asyncio.wait_for(process.stdout.readline(), self._seconds)
+            async with asyncio.timeout(self._seconds):
+                line = await process.stdout.readline()
         if not line:
             late = process.returncode is None
             await self.kill()
@@ -105,7 +106,8 @@ class Script:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), 10)
+                async with asyncio.timeout(10):
+                    await self._process.wait()
         await self.kill()
 
     async def kill(self) -> None:

@@ -116,7 +116,8 @@ async def broker() -> Finding:
     if url.startswith("sql:"):
         return ok("broker", "sql://, the database itself carries the jobs")
     try:
-        await asyncio.wait_for(asyncio.to_thread(_ask_broker, url), PATIENCE_SECONDS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.to_thread(_ask_broker, url)
     except Exception as error:
         said = (str(error) or type(error).__name__).splitlines()[0]
         todo = "start it, or correct BLUEBOOK_BROKER_URL; jobs wait in the database meanwhile"

@@ -213,7 +213,9 @@ class _Show:
             self._draw(live, console, progress, lines)
             self.demo.check_children()
             with contextlib.suppress(TimeoutError):
-                match await asyncio.wait_for(self.keys.get(), LOOK_SECONDS * 2):
+                async with asyncio.timeout(LOOK_SECONDS * 2):
+                    key = await self.keys.get()
+                match key:
                     case "q" | "Q" | "\x03" | "\x04":
                         return False
                     case "\r" | "\n":

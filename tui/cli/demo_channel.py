@@ -122,7 +122,8 @@ async def _watch(customers: Any, every: float, pressed: asyncio.Event, over: asy
             else:
                 _line(one.text)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), LOOK_SECONDS)
+            async with asyncio.timeout(LOOK_SECONDS):
+                await over.wait()
 
 
 def _line(text: str) -> None:

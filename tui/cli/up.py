@@ -134,6 +134,7 @@ async def _keep(part: Part, stopped: asyncio.Event) -> int:
         wait = 1.0 if time.monotonic() - began > SETTLED else wait
         _say(part.name, f"has ended (exit code {code}); it is started again in {wait:.0f} s")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), wait)
+            async with asyncio.timeout(wait):
+                await stopped.wait()
             return 0
         wait = min(wait * 2, LONGEST_WAIT)

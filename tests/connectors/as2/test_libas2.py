@@ -72,7 +72,8 @@ async def node(pairs: dict[str, Pair]) -> AsyncIterator[Node]:
     try:
         line = b""
         while b'"ready"' not in line:  # Node warns of what it was told, on the same stream
-            line = await asyncio.wait_for(process.stdout.readline(), 60)
+            async with asyncio.timeout(60):
+                line = await process.stdout.readline()
             assert line, "it ended before it was ready"
         port = json.loads(line)["ready"]
         async with aiohttp.ClientSession() as session:
