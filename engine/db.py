@@ -127,9 +127,9 @@ def enter(context: TortoiseContext) -> None:
 
 async def spare_memory() -> None:
     """SQLite keeps little of the file in this process; for what runs for long and touches few pages, unlike those who search."""
-    if not is_postgres():
-        await rows("PRAGMA mmap_size = 0")
-        await rows("PRAGMA cache_size = -12000")
+    spare = getattr(connection(), "spare_memory", None)
+    if spare is not None:
+        await spare()
 
 
 def context() -> TortoiseContext:

@@ -16,31 +16,79 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+import aiosqlite
 from tortoise.backends.base.client import NestedTransactionContext
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import (
+    SqliteClient,
+    SqliteTransactionContext,
+    SqliteTransactionWrapper,
+    translate_exceptions,
+)
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError
 
 PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -32000,
            "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 268435456}  # fmt: skip
-ROWS_A_STATEMENT = 128
-SWITCH_SECONDS = 0.0005
+ROWS_A_STATEMENT = 1024
+READING = ("busy_timeout", "temp_store", "cache_size", "mmap_size")
+SWITCH_SECONDS = 0.00005
 SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.01
 """Seconds between two looks whether the write lock is free."""
 
 
 class Client(SqliteClient):
-    """One connection, WAL, foreign keys on, durable commits."""
+    """WAL, foreign keys on, durable commits; one connection that writes and one for what is read outside of transactions.
+
+    Who reads sees what is committed, and waits for no writer of this process, as those of other processes do.
+    """
 
     def __init__(self, file_path: str, **kwargs: Any) -> None:
         super().__init__(file_path, **kwargs)
         self.pragmas.update({name: value for name, value in PRAGMAS.items() if name not in kwargs})
+        self._reader: aiosqlite.Connection | None = None
+        self._opening = asyncio.Lock()
 
     async def create_connection(self, with_db: bool) -> None:
         await super().create_connection(with_db)
         # The connection's thread needs Python for microseconds between two statements. By default whoever is busy in
         # Python keeps it waiting for 5 ms each time.
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            await self._reader.close()
+            self._reader = None
+        await super().close()
+
+    @translate_exceptions
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+        if not query.startswith("SELECT"):
+            return await super().execute_query(query, values)  # type: ignore[no-any-return]
+        reader = self._reader or await self._open_reader()
+        rows = list(await reader.execute_fetchall(query, values))
+        return len(rows), rows
+
+    async def _open_reader(self) -> aiosqlite.Connection:
+        async with self._opening:
+            if self._connection is None:
+                async with self.acquire_connection():
+                    pass  # which makes the file what it is to be
+            if self._reader is None:
+                reader = await aiosqlite.connect(self.filename, isolation_level=None)
+                reader._conn.row_factory = sqlite3.Row
+                for name in READING:
+                    await reader.execute(f"PRAGMA {name} = {self.pragmas[name]}")
+                await reader.execute("PRAGMA query_only = ON")
+                self._reader = reader
+        return self._reader
+
+    async def spare_memory(self) -> None:
+        """Little of the file is kept in this process."""
+        reader = self._reader or await self._open_reader()
+        for connection in (self._connection, reader):
+            assert connection is not None  # made with the reader at the latest
+            for pragma in ("mmap_size = 0", "cache_size = -12000"):
+                await connection.execute(f"PRAGMA {pragma}")
 
     def _in_transaction(self) -> SqliteTransactionContext:
         return _Context(Immediate(self), self._lock)
@@ -124,8 +172,8 @@ def _begin(connection: sqlite3.Connection) -> None:
 
 @lru_cache(maxsize=256)
 def _parts(sql: str) -> tuple[str, str, str] | None:
-    """What is before, in and after the one row of an INSERT."""
-    found = re.fullmatch(r"(INSERT INTO .+ VALUES )(\([?, ]+\))(.*)", sql)
+    """What is before, in and after the one row of a statement's VALUES."""
+    found = re.fullmatch(r"(.+[ (]VALUES )(\([?, ]+\))(.*)", sql)
     return (found[1], found[2], found[3]) if found else None
 
 

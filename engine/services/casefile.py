@@ -61,8 +61,11 @@ class Record(msgspec.Struct, kw_only=True):
     def tracked(self) -> dict[str, Any]:
         """Every tracked value that is not null, by path."""
         path = self.path
-        names = [path + suffix for suffix in self._suffixes] if path else self.TRACKED
-        found = {name: value for name, value in zip(names, self._tracked(self), strict=False) if value is not None}
+        names = list(map(path.__add__, self._suffixes)) if path else self.TRACKED
+        values = self._tracked(self)
+        found: dict[str, Any] = dict(zip(names, values, strict=False))
+        if None in values:
+            found = {name: value for name, value in found.items() if value is not None}
         for flag in self._flags:
             name = f"{path}.{flag}" if path else flag
             found[name] = bool(found[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -153,27 +154,25 @@ async def suppliers() -> dict[int, SupplierRow]:
 
 async def load(skus: Iterable[tuple[int, str]], rates: Iterable[tuple[int, str]]) -> Catalog:
     """The catalog for these (channel, SKU) and (channel, shipping rate) pairs; ids not in it do not exist."""
-    known_suppliers = await suppliers()
-    listings = await _listings(sorted(set(skus)))
-    products = sorted({c.product_id for components in listings.values() for c in components})
-    offers, accepted = await _offers(products, known_suppliers)
-    methods = {
-        r[0]: Method(r[0], r[1], r[2], r[3], r[4], bool(r[5]), bool(r[6]))
-        for r in await db.rows(
-            "SELECT id, supplier_id, code, name, carrier, po_box_allowed, enabled FROM shipping_methods"
-        )
-    }
-    rules = await db.rows(
-        "SELECT name, condition, supplier_id FROM rules WHERE enabled = ? ORDER BY position, id", True
+    # Asked together: one after the other, most of the time goes by between two questions.
+    sold, known_suppliers, known_channels, methods, mappings, rules = await asyncio.gather(
+        _listings(sorted(set(skus))),
+        suppliers(),
+        channels(),
+        db.rows("SELECT id, supplier_id, code, name, carrier, po_box_allowed, enabled FROM shipping_methods"),
+        _mappings(sorted(set(rates))),
+        db.rows("SELECT name, condition, supplier_id FROM rules WHERE enabled = ? ORDER BY position, id", True),
     )
+    products = sorted({c.product_id for components in sold.values() for c in components})
+    offers, accepted = await _offers(products, known_suppliers)
     return Catalog(
-        channels=await channels(),
+        channels=known_channels,
         suppliers=known_suppliers,
-        methods=methods,
-        listings=listings,
+        methods={r[0]: Method(r[0], r[1], r[2], r[3], r[4], bool(r[5]), bool(r[6])) for r in methods},
+        listings=sold,
         offers=offers,
         accepted_costs=accepted,
-        mappings=await _mappings(sorted(set(rates))),
+        mappings=mappings,
         rules=[RuleRow(*r) for r in rules],
     )
 

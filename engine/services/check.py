@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,8 @@ from engine.services.catalog import channel as connector_of
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Job
 
+TURN = 10
+"""Orders that are made or checked before others of this process have their turn."""
 DUPLICATE_WINDOW = timedelta(hours=24)
 _MICROS_A_DAY = 86_400_000_000
 
@@ -70,14 +73,19 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
         for case in cases:
             _close_all_checked(work, case)
         return
-    catalog = catalog or await route.catalog_for(open_cases)
-    alike = await _alike(open_cases)
+    asked = _alike(open_cases)
+    if catalog:
+        known, alike = catalog, await asked
+    else:
+        known, alike = await asyncio.gather(route.catalog_for(open_cases), asked)
     waits = await _waits(open_cases)
     taken: dict[tuple[int, int], int] = {}
-    for case in cases:
+    for place, case in enumerate(cases, 1):
+        if place % TURN == 0:
+            await asyncio.sleep(0)  # others of this process are not kept waiting for the whole batch
         if id(case) in are_open:
             seen = Seen(alike.get(case.order.likeness, []), waits.get(case.order.inbound_id or 0, ""))
-            _check_one(work, case, catalog, seen, taken)
+            _check_one(work, case, known, seen, taken)
         else:
             _close_all_checked(work, case)
 

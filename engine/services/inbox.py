@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Literal, Self
 
 import msgspec
@@ -23,7 +24,7 @@ _COLUMNS = (
     "source", "source_id", "external_id", "content_type", "body", "digest", "received_at", "state", "reason", "field",
     "attempts",
 )  # fmt: skip
-_STATE = _COLUMNS.index("state")
+ROWS_A_STATEMENT = 1_000
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -75,34 +76,37 @@ async def _keep(kind: Kind, source_id: int, rows: Mapping[str, list[Any]]) -> tu
     """Ids and states of all the rows, which are in the inbox, by digest, and of those that were there before."""
     if not rows:
         return {}, {}
-    async with db.transaction():
-        known = await _known(kind, source_id, list(rows))
-        fresh = {key: row for key, row in rows.items() if key not in known}
-        return known | await _insert(kind, source_id, fresh), known
+    known = await _known(kind, source_id, list(rows))
+    fresh = {key: row for key, row in rows.items() if key not in known}
+    if fresh:
+        async with db.transaction():
+            made = await _insert(fresh)
+            # Another worker may have stored the same at the same moment.
+            known |= await _known(kind, source_id, [key for key in fresh if key not in made])
+        return known | made, known
+    return known, known
 
 
 def _row(kind: Kind, source_id: int, raw: Raw, key: str, now: int, state: str, reason: str, field: str) -> list[Any]:
     return [kind, source_id, raw.external_id[:300], raw.content_type, raw.body, key, now, state, reason, field[:200], 0]
 
 
-async def _insert(kind: Kind, source_id: int, fresh: Mapping[str, list[Any]]) -> _Places:
-    """The rows, by digest, are in the inbox; their ids and states."""
-    if not fresh:
-        return {}
-    if not db.is_postgres():
-        ids = (await db.reserve({"inbound_messages": len(fresh)}))["inbound_messages"]
-        rows = [(new, *row) for new, row in zip(ids, fresh.values(), strict=True)]
-        await db.insert("inbound_messages", ("id", *_COLUMNS), rows)
-        return {key: (new, str(row[_STATE])) for new, (key, row) in zip(ids, fresh.items(), strict=True)}
-    written = await db.rows(
-        f"INSERT INTO inbound_messages ({', '.join(_COLUMNS)}) "
-        f"SELECT * FROM {await db.unnested('inbound_messages', _COLUMNS)} "
-        "ON CONFLICT (source, source_id, digest) DO NOTHING RETURNING digest, id, state",
-        *zip(*fresh.values(), strict=True),
-    )
-    found = {r[0]: (int(r[1]), str(r[2])) for r in written}
-    # Another worker may have stored the same at the same moment.
-    return found | await _known(kind, source_id, [key for key in fresh if key not in found])
+async def _insert(rows: Mapping[str, list[Any]]) -> _Places:
+    """The rows, by digest, are in the inbox, but for those that were there; ids and states of the new ones."""
+    found: _Places = {}
+    into = f"INSERT INTO inbound_messages ({', '.join(_COLUMNS)})"
+    unless = "ON CONFLICT (source, source_id, digest) DO NOTHING RETURNING digest, id, state"
+    values = list(rows.values())
+    for start in range(0, len(values), ROWS_A_STATEMENT):
+        chunk = values[start : start + ROWS_A_STATEMENT]
+        if db.is_postgres():
+            source = f"SELECT * FROM {await db.unnested('inbound_messages', _COLUMNS)}"
+            written = await db.rows(f"{into} {source} {unless}", *zip(*chunk, strict=True))
+        else:
+            source = ", ".join([f"({db.marks(_COLUMNS)})"] * len(chunk))
+            written = await db.rows(f"{into} VALUES {source} {unless}", *chain.from_iterable(chunk))
+        found |= {r[0]: (int(r[1]), str(r[2])) for r in written}
+    return found
 
 
 async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> _Places:
@@ -115,12 +119,26 @@ async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> _Places:
 
 async def settle(rows: Sequence[tuple[int, str, str, str, int | None]]) -> None:
     """The payloads are done, parked or ignored: (id, state, reason, field, order id)."""
-    now = clock.micros(clock.now())
-    await db.many(
-        "UPDATE inbound_messages SET state = ?, reason = ?, field = ?, order_id = COALESCE(?, order_id), handled_at = ?, "
-        "attempts = attempts + 1 WHERE id = ?",
-        [(state, reason[:2000], field[:200], order_id, now, row_id) for row_id, state, reason, field, order_id in rows],
+    if not rows:
+        return
+    now, table = clock.micros(clock.now()), "inbound_messages"
+    said = [
+        (state, reason[:2000], field[:200], order_id, now, row_id) for row_id, state, reason, field, order_id in rows
+    ]
+    sets = (
+        "state = said.state, reason = said.reason, field = said.field, handled_at = said.handled_at, "
+        f"order_id = COALESCE(said.order_id, {table}.order_id), attempts = {table}.attempts + 1"
     )
+    names, where = ", ".join(_SAID), f"{table}.id = said.id"
+    if db.is_postgres():
+        source = f"{await db.unnested(table, _SAID)} AS said ({names})"
+        await db.run(f"UPDATE {table} SET {sets} FROM {source} WHERE {where}", *zip(*said, strict=True))
+    else:
+        source = f"said ({names}) AS (VALUES ({db.marks(_SAID)}))"
+        await db.many(f"WITH {source} UPDATE {table} SET {sets} FROM said WHERE {where}", said)
+
+
+_SAID = ("state", "reason", "field", "order_id", "handled_at", "id")
 
 
 async def outdated(kind: Kind, source_id: int, taken: Mapping[str, int]) -> list[tuple[int, str, str, str, int | None]]:

@@ -43,7 +43,7 @@ from engine.services.casefile import (
 from engine.services.derived import facts, quantities
 
 Source = Literal["person", "worker", "channel", "supplier", "rule"]
-PORTION = 25
+PORTION = 50
 _JOB_PREFIX = {
     "purchases.submit": "submit",
     "purchases.find": "find",
@@ -316,7 +316,7 @@ class Work:
     # -- saving ---------------------------------------------------------------------------------------------------
 
     async def save(self) -> None:
-        """Everything is written; called once, at the end of ``change`` or ``new``."""
+        """Everything is written; called once, in the transaction."""
         for action in self._first:
             await action()
         touched = [case for case in self.cases if _changed(case)]
@@ -483,14 +483,11 @@ async def rehearse(order_ids: Iterable[int], *, by: Actor) -> AsyncIterator[Work
             _settle(work, case)
 
 
-@asynccontextmanager
-async def new(*, by: Actor) -> AsyncIterator[Work]:
-    """As ``change``, for orders that are new: there is nothing to lock, so the transaction begins when they are saved.
+async def save(work: Work) -> None:
+    """What was done to new orders, in a ``Work`` of its own, is saved: there was nothing to lock before.
 
     SQLite has one write lock, and making an order takes longer than writing it.
     """
-    work = Work(by)
-    yield work
     async with db.transaction():
         await work.save()
     recall.put_back(work.cases, new_ones=False)

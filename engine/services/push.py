@@ -13,8 +13,8 @@ from engine.ports import Page, Rejected
 from engine.ports_channels import TakesFiles
 from engine.services import catalog, inbox, intake
 from engine.services.inbox import Stored
-from engine.services.intake import Pulled
 from engine.services.lifecycle import Actor
+from engine.services.making import Pulled
 
 TOGETHER = 200
 """Orders in one commit, so that the write lock is never held for long."""
@@ -68,7 +68,7 @@ async def take(channel_id: int, name: str, body: bytes, by: Actor) -> Pushed:
     pulled, stored = Pulled(), list[Stored]()
     for start in range(0, len(page.items), TOGETHER):
         some = await inbox.store("channel", channel_id, Page(page.items[start : start + TOGETHER]))
-        pulled.add((await intake.ingest(channel, connector, some, by))[0])
+        pulled.add(await intake.ingest(channel, connector, some, by))
         stored += some
     await inbox.store("channel", channel_id, Page((), rejected=page.rejected))
     wrong = [*(await _parked(stored) if pulled.parked else ()), *await _rejected(channel_id, page.rejected)]

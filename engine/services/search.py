@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -56,13 +58,8 @@ def terms_of(*texts: str) -> set[str]:
     Words of two to 40 characters; what is written with punctuation inside (numbers, e-mail) is a term without it too.
     At most 150 terms; the first texts win, so give numbers first.
     """
-    found: dict[str, None] = {}
-    for text in texts:
-        for term in _terms(text):
-            found[term] = None
-            if len(found) == MOST_TERMS:
-                return set(found)
-    return set(found)
+    found = dict.fromkeys(chain.from_iterable(map(_terms, texts)))
+    return set(islice(found, MOST_TERMS))
 
 
 def searchable(text: str) -> bool:
@@ -77,11 +74,9 @@ def city_term(city: str) -> str:
 
 async def index(pairs: Iterable[tuple[str, int]]) -> None:
     """The orders are found by these terms: (term of ``terms_of``, order id); pairs already there are fine."""
-    orders: dict[str, list[int]] = {}
-    for term, order_id in pairs:
-        orders.setdefault(term, []).append(order_id)
     # Sorted, so that two transactions never wait for one another in opposite orders.
-    rows = [(term, order_id) for term in sorted(orders) for order_id in sorted(orders[term])]
+    rows = sorted(pairs, key=itemgetter(1))
+    rows.sort(key=itemgetter(0))  # one after the other: pairs compared as wholes take thrice as long
     await db.insert("terms", ("term", "order_id"), rows, "ON CONFLICT DO NOTHING")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine import clock, db
 from engine.errors import BluebookError, Unreachable
 from engine.services import intake, outbox
-from engine.services.intake import Pulled
 from engine.services.lifecycle import Actor
+from engine.services.making import Pulled
 
 # What a channel's jobs are about: itself, an order of it, or a parcel of one of its orders.
 _WAITING = (

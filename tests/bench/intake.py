@@ -114,8 +114,13 @@ def _taken_in(url: str, channels: Sequence[int], file: Path) -> float:
             assert child.stdin is not None
             child.stdin.write(b"\n")
             child.stdin.flush()
-        codes = [child.wait() for child in children]
+        for child in children:
+            assert child.stdout is not None
+            if child.stdout.readline() != b"done\n":
+                raise RuntimeError("a process did not come to its end")
+        # As with the floor, what follows is not counted: closing the database, and Python's own end.
         took = time.perf_counter() - started
+        codes = [child.wait() for child in children]
         if any(codes):
             raise RuntimeError(f"the processes ended with {codes}")
         return took
@@ -136,8 +141,10 @@ async def take_in(url: str, channel_id: int, file: Path) -> None:
         calm_collector()
         print("ready", flush=True)
         sys.stdin.readline()
-        for page in pages:
-            await intake.take_page(channel, connector, page, BY)
+        async with intake.taking(channel, connector, BY) as taking:
+            for page in pages:
+                await taking.take(page)
+        print("done", flush=True)
         await catalog.close_connectors()
 
 

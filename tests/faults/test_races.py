@@ -98,7 +98,7 @@ async def _orders(url: str) -> None:
             )
             for n in range(ORDERS)
         ]  # fmt: skip
-        pulled, _ = await intake.take_page(channel, ScriptedChannel(), scripted.page(*said), BY)  # type: ignore[arg-type]
+        pulled = await intake.take_page(channel, ScriptedChannel(), scripted.page(*said), BY)  # type: ignore[arg-type]
         assert (pulled.new, pulled.parked) == (ORDERS, 0)
 
 

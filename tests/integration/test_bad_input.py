@@ -12,7 +12,7 @@ import pytest
 
 from engine import db
 from engine.ports import Page, Raw
-from engine.services import catalog, inbox, intake, loading, receive
+from engine.services import casefile, catalog, inbox, intake, loading, making, receive
 from tests.support.world import PERSON, World, world
 
 Order = dict[str, Any]
@@ -38,11 +38,10 @@ def _changed(raw: Raw, change: Callable[[Order], None]) -> Raw:
     return Raw(raw.external_id, msgspec.json.encode(envelope), raw.content_type)
 
 
-async def _take(w: World, raws: list[Raw]) -> intake.Pulled:
+async def _take(w: World, raws: list[Raw]) -> making.Pulled:
     channel = (await catalog.channels())[w.shop.channel_id]
     connector = await catalog.channel(w.shop.channel_id)
-    pulled, _ = await intake.take_page(channel, connector, Page(tuple(raws)), PERSON)
-    return pulled
+    return await intake.take_page(channel, connector, Page(tuple(raws)), PERSON)
 
 
 def _set(**values: Any) -> Callable[[Order], None]:
@@ -155,7 +154,8 @@ async def test_orders_that_are_only_odd_go_in(database: str, tmp_path: Path) -> 
         assert any(code == "unmapped_sku" and "no SKU" in message for code, message in issues)
         assert await db.value("SELECT COUNT(*) FROM order_lines WHERE order_id = ?", ids[huge.external_id]) == 10_000
         assert (
-            await db.value("SELECT LENGTH(note) FROM orders WHERE id = ?", ids[noted.external_id]) == intake.NOTE_LIMIT
+            await db.value("SELECT LENGTH(note) FROM orders WHERE id = ?", ids[noted.external_id])
+            == casefile.NOTE_LIMIT
         )
         kept = await db.row("SELECT body FROM inbound_messages WHERE order_id = ?", ids[noted.external_id])
         assert "ü" * 2_500_000 in bytes(kept[0]).decode()  # type: ignore[index]

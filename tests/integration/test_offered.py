@@ -91,7 +91,7 @@ async def order(channel_id: int, number: str, *skus: str) -> None:
     lines = [ChannelLine(f"{number}.{sku}", sku, f"Thing {sku}", 1, 500) for sku in skus]
     channel, connector = (await catalog.channels())[channel_id], await catalog.channel(channel_id)
     page = scripted.page(scripted.order(number, lines, clock.now()))
-    assert (await intake.take_page(channel, connector, page, BY))[0].new == 1
+    assert (await intake.take_page(channel, connector, page, BY)).new == 1
 
 
 async def test_all_pages_are_imported_and_what_is_gone_goes(stalls: Sequence[int]) -> None:

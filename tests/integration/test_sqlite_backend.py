@@ -75,6 +75,30 @@ async def test_a_cancelled_beginning_keeps_no_lock_when_the_file_is_free_again(s
         assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
 
 
+async def test_who_reads_waits_for_no_writer_of_this_process_and_sees_what_is_committed(sqlite_url: str) -> None:
+    count = "SELECT COUNT(*) FROM order_counts"
+    async with db.database(sqlite_url):
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        holder = asyncio.create_task(_hold(begun, go_on))
+        await begun.wait()
+        async with asyncio.timeout(5):
+            assert await db.value(count) == 0
+        go_on.set()
+        await holder
+        assert await db.value(count) == 1
+        async with db.transaction():
+            await db.insert("order_counts", ("channel_id", "status", "n"), [(7, "ready", 1)])
+            assert await db.value(count) == 2, "a transaction reads what it has written"
+
+
+async def test_whoever_reads_cannot_write(sqlite_url: str) -> None:
+    async with db.database(sqlite_url):
+        assert await db.value("SELECT 1") == 1
+        reader = db.connection()._reader  # type: ignore[attr-defined]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            await reader.execute("DELETE FROM order_counts")
+
+
 async def _hold(begun: asyncio.Event, go_on: asyncio.Event) -> None:
     async with db.transaction():
         begun.set()

@@ -155,7 +155,7 @@ class Life(RuleBasedStateMachine):
             self.processed_and_sent(head_start)
 
     async def _tell(self) -> None:
-        pulled, _ = await intake.take_page(self.channel_row, self.channel, scripted.page(self.said), BY)
+        pulled = await intake.take_page(self.channel_row, self.channel, scripted.page(self.said), BY)
         assert pulled.parked == 0
 
     def _changed(self, **values: Any) -> None:

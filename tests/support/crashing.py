@@ -34,7 +34,7 @@ MOST_SECONDS = 1.5  # after the first passage; then the next point kills, so tha
 AIMED = 0.6  # the share of children that wait for a point that killed seldom
 _QUIET_FILES = ("/engine/db.py", "/tests/support/crashing.py", "/engine/transports/", "/client.py",
                 "/services/loading.py", "/services/writing.py")  # fmt: skip
-_QUIET_FUNCTIONS = frozenset({"change", "new", "save"})  # of lifecycle: the one who changes is meant
+_QUIET_FUNCTIONS = frozenset({"change", "save"})  # of lifecycle: the one who changes is meant
 
 
 class Fate:

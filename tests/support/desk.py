@@ -166,7 +166,7 @@ class Desk:
         """The channel tells of the order as it is."""
         channel = (await catalog.channels())[self.shop.channel_id]
         page = Page(items=(Raw(order.external_id, msgspec.json.encode(order)),))
-        return (await intake.take_page(channel, self.channel, page, PERSON))[0]  # type: ignore[arg-type]
+        return await intake.take_page(channel, self.channel, page, PERSON)  # type: ignore[arg-type]
 
     async def send(self, *numbers: str) -> None:
         """The orders are processed and sent."""

@@ -20,8 +20,8 @@ from engine.demo.supplier_desk import Behaviour, SupplierOrder
 from engine.demo.supplier_http import DemoHttpSupplier
 from engine.errors import TryLater, Unreadable
 from engine.services import catalog, intake, listings, offered, process, receive, schema, setup, tasks
-from engine.services.intake import Pulled
 from engine.services.lifecycle import Actor
+from engine.services.making import Pulled
 
 BY = Actor("contract", "worker", "contract")
 MINUTE = timedelta(minutes=1)

@@ -84,7 +84,7 @@ async def test_orders_that_amazon_ships_never_come_near_a_supplier(live: Live) -
         body = msgspec.json.encode(sim.book.find(fba).shown(frozenset({"FULFILLMENT"}), MARKETPLACE, personal=True))
         row, connector = (await catalog.channels())[engine.channel_id], engine.bench.connect()
         assert (await connector.pull_ids([fba])).items == ()
-        pulled, _ = await intake.take_page(row, connector, Page((Raw(fba, body),)), BY)
+        pulled = await intake.take_page(row, connector, Page((Raw(fba, body),)), BY)
         assert (pulled.new, pulled.parked) == (0, 1)
         assert "ships it from its own warehouse" in await db.value(
             "SELECT reason FROM inbound_messages WHERE state = 'parked'"

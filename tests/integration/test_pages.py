@@ -1,0 +1,202 @@
+"""Pages that follow one another closely: while the orders of one are being written, those of the next are made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from engine import db
+from engine.errors import TryLater
+from engine.ports import ChannelOrder, Page
+from engine.services import catalog, intake, lifecycle, making
+from tests.support.desk import PERSON, Desk, desk
+from tests.support.scripted import page
+
+MUG = ("BB-MUG-01", 1)
+
+
+class Walk:
+    """A channel of these pages; what is handed back of them is in ``done``. A page that is an error is raised."""
+
+    def __init__(self, plain: Any, pages: Sequence[Page | Exception]) -> None:
+        self._plain, self._pages = plain, pages
+        self.done: list[str] = []
+        self.orders_then: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+    async def pull(self, _: Any, cursor: str | None) -> Page:
+        place = int(cursor or 0)
+        found = self._pages[place]
+        if isinstance(found, Exception):
+            raise found
+        after = str(place + 1) if place + 1 < len(self._pages) else None
+        return Page(found.items, after, done=(f"page {place}",))
+
+    async def finish(self, done: Sequence[str]) -> None:
+        self.done += done
+        self.orders_then.append(await db.value("SELECT COUNT(*) FROM orders"))
+
+
+@pytest.fixture
+async def shop(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    async with desk(monkeypatch) as found:
+        yield found
+
+
+async def walked(shop: Desk, monkeypatch: pytest.MonkeyPatch, *pages: Page | Exception, tokens: bool = False) -> Walk:
+    """The channel has these pages, and is polled."""
+    walk = Walk(shop.channel, pages)
+    if not tokens:
+        plain = walk.pull
+        walk.pull = lambda since, cursor: _without_tokens(plain(since, cursor))  # type: ignore[method-assign]
+
+    async def channel(_: int) -> Any:
+        return walk
+
+    monkeypatch.setattr(catalog, "channel", channel)
+    await intake.poll(shop.shop.channel_id, PERSON)
+    return walk
+
+
+async def _without_tokens(pulling: Any) -> Page:
+    found = await pulling
+    return Page(found.items, found.next)
+
+
+async def numbers() -> list[str]:
+    return [r[0] for r in await db.rows("SELECT number FROM orders ORDER BY id")]
+
+
+async def states() -> dict[str, int]:
+    return {r[0]: r[1] for r in await db.rows("SELECT state, COUNT(*) FROM inbound_messages GROUP BY state")}
+
+
+async def test_what_follows_is_made_while_the_page_before_it_is_written(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = asyncio.Event()
+    plain_made, plain_save = making.made, lifecycle.save
+    begun: list[str] = []
+
+    async def noted(channel: Any, connector: Any, items: Sequence[Any], by: Any) -> Any:
+        write = await plain_made(channel, connector, items, by)
+        begun.append(f"made {items[0].order.number}")
+        if items[0].order.number == "2":
+            made.set()
+        return write
+
+    async def slow(work: Any) -> None:
+        async with asyncio.timeout(5):
+            await made.wait()
+        begun.append(f"written {work.cases[0].order.number}")
+        await plain_save(work)
+
+    monkeypatch.setattr(making, "made", noted)
+    monkeypatch.setattr(lifecycle, "save", slow)
+    await walked(shop, monkeypatch, page(shop.order("1", MUG)), page(shop.order("2", MUG)))
+    assert begun == ["made 1", "made 2", "written 1", "written 2"]
+    assert await numbers() == ["1", "2"]
+
+
+async def test_an_order_that_comes_in_two_pages_is_one_with_its_newest_state(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = shop.order("1", MUG), shop.order("1", MUG, minutes=5, note="ring twice")
+    with capture_logs() as logs:
+        await walked(shop, monkeypatch, page(older), page(newer), page(older))
+    assert [tuple(r) for r in await db.rows("SELECT number, note FROM orders")] == [("1", "ring twice")]
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
+
+
+async def test_twins_in_neighbouring_pages_are_seen(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def order(number: str, minutes: int) -> ChannelOrder:
+        placed = shop.order("1", MUG).placed_at
+        return shop.order(number, MUG, email="kim@example.com", placed_at=placed.replace(minute=minutes))
+
+    await walked(shop, monkeypatch, page(order("1", 1)), page(order("2", 2)))
+    found = await db.rows("SELECT o.number, i.code FROM issues i JOIN orders o ON o.id = i.order_id")
+    assert [tuple(r) for r in found] == [("2", "possible_duplicate")]
+
+
+async def test_orders_of_one_number_in_neighbouring_pages_both_stay(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as logs:
+        await walked(
+            shop,
+            monkeypatch,
+            page(shop.order("1", MUG)),
+            page(shop.order("1", MUG, external_id="other", email="a@b.c")),
+        )
+    assert await numbers() == ["1", f"1.{shop.shop.channel_id}"]
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
+
+
+async def test_one_order_that_breaks_us_is_parked_and_the_pages_around_it_are_written(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = lifecycle.save
+
+    async def broken(work: Any) -> None:
+        if any(case.order.number == "2" for case in work.cases):
+            raise RuntimeError("no way")
+        await plain(work)
+
+    monkeypatch.setattr(lifecycle, "save", broken)
+    pages = [page(shop.order("1", MUG)), page(shop.order("2", MUG), shop.order("3", MUG)), page(shop.order("4", MUG))]
+    await walked(shop, monkeypatch, *pages)
+    assert sorted(await numbers()) == ["1", "3", "4"]
+    assert await states() == {"done": 3, "parked": 1}
+
+
+async def test_a_walk_that_breaks_off_has_written_what_came_and_begins_again(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = page(shop.order("1", MUG)), page(shop.order("2", MUG))
+    with pytest.raises(TryLater):
+        await walked(shop, monkeypatch, first, second, TryLater("busy", 5.0))
+    assert await numbers() == ["1", "2"]
+    assert await db.value("SELECT cursor_at FROM channels WHERE id = ?", shop.shop.channel_id) is None
+    await walked(shop, monkeypatch, first, second, page(shop.order("3", MUG)))
+    assert await numbers() == ["1", "2", "3"]
+    assert await states() == {"done": 3}
+
+
+async def test_tokens_are_handed_back_once_their_page_is_written(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [page(shop.order(str(n), MUG)) for n in range(1, 4)]
+    walk = await walked(shop, monkeypatch, *pages, tokens=True)
+    assert walk.done == ["page 0", "page 1", "page 2"]
+    assert walk.orders_then == [1, 2, 3]
+
+
+async def test_a_poll_that_is_cancelled_leaves_nothing_running_and_loses_nothing(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = asyncio.Event()
+    plain = lifecycle.save
+
+    async def stuck(work: Any) -> None:
+        writing.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(lifecycle, "save", stuck)
+    pages = [page(shop.order(str(n), MUG)) for n in range(1, 4)]
+    before = asyncio.all_tasks()
+    poll = asyncio.create_task(walked(shop, monkeypatch, *pages))
+    async with asyncio.timeout(5):
+        await writing.wait()
+        poll.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await poll
+        while asyncio.all_tasks() != before:  # what was being asked of the database is called off
+            await asyncio.sleep(0.01)
+    assert await numbers() == []
+    monkeypatch.setattr(lifecycle, "save", plain)
+    await walked(shop, monkeypatch, *pages)
+    assert await numbers() == ["1", "2", "3"]
