@@ -24,7 +24,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from engine import db, settings, vault
+from engine import db, loops, settings, vault
 from engine.demo import catalogue
 from engine.demo.shop import Connection, Shop, furnish
 from engine.demo.store import DemoStore
@@ -229,4 +229,5 @@ async def _floor_postgres(url: str, first: dict[str, Any], dumped: dict[str, Any
 
 
 if __name__ == "__main__":
-    asyncio.run(take_in(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
+    with asyncio.Runner(loop_factory=loops.quickest()) as runner:  # as workers have it
+        runner.run(take_in(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
