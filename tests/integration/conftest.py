@@ -1,6 +1,10 @@
-"""The scene of ``tests.support.scene`` and the home folder of ``tests.support.office`` for every test here that asks for them."""
+"""The scene of ``tests.support.scene``, the home folder of ``tests.support.office`` and the server of ``tests.support.receiver``
+for every test here that asks for them."""
 
 from tests.support.office import home, office_home, run
+from tests.support.receiver import ear, receiver, receiver_beside
 from tests.support.scene import scene, scene_of_module, url_of_module
 
-__all__ = ["home", "office_home", "run", "scene", "scene_of_module", "url_of_module"]
+__all__ = [
+    "ear", "home", "office_home", "receiver", "receiver_beside", "run", "scene", "scene_of_module", "url_of_module"
+]  # fmt: skip

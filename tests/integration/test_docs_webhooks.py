@@ -6,21 +6,18 @@ import asyncio
 import json
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 from engine import db
 from engine.services import outbox, tasks, webhook_lines, webhooks
-from tests.integration.test_webhooks import MUG, Ear, collected, ear, shop
+from tests.integration.test_webhooks import MUG, collected, shop
 from tests.integration.test_webhooks_many import messages
 from tests.support.desk import PERSON, Desk
 from tests.support.office import Run
+from tests.support.receiver import Ear, Receiver
 
-__all__ = ["ear", "shop"]
+__all__ = ["shop"]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text("utf-8")
 PROSE = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
@@ -28,50 +25,27 @@ STARTS_SOMETHING = {"bluebook worker"}
 ASKS = "bluebook webhooks rm"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    status = 200
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(type(self).status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@contextmanager
-def answering(status: int) -> Iterator[str]:
-    """The address of a server that answers so."""
-    kind = type("Answering", (_Handler,), {"status": status})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
-def test_its_commands_work_one_after_the_other(run: Run) -> None:
+def test_its_commands_work_one_after_the_other(run: Run, receiver_beside: Receiver) -> None:
     commands = [found for found in re.findall(r"`(bluebook [^`]+)`", PROSE) if found not in STARTS_SOMETHING]
-    assert {words.split()[2] for words in commands} == {"add", "test", "ls", "pause", "resume", "replay", "rm"}
-    with answering(200) as url:
-        # What a person says yes to needs nobody here; it comes last, as the others need what it takes away.
-        for command in sorted(commands, key=lambda words: words.startswith(ASKS)):
-            words = shlex.split(re.sub(r"https://\w+\.example", url, command))[1:]
-            run(*words, *(["--yes"] if command.startswith(ASKS) else []))
+    verbs = {"add", "test", "ls", "pause", "resume", "replay", "rm"}
+    assert {words.split()[2] for words in commands} == verbs
+    receiver_beside.ear("hook")
+    # What a person says yes to needs nobody here; it comes last, as the others need what it takes away.
+    for command in sorted(commands, key=lambda words: words.startswith(ASKS)):
+        words = shlex.split(re.sub(r"https://\w+\.example", receiver_beside.url, command))[1:]
+        run(*words, *(["--yes"] if command.startswith(ASKS) else []))
 
 
-def test_the_list_says_what_the_last_answer_was(run: Run) -> None:
-    with answering(200) as good, answering(500) as bad:
-        run("webhooks", "add", "Good", f"{good}/hook")
-        run("webhooks", "add", "Bad", f"{bad}/hook")
-        asyncio.run(told_something())
-        bad_row, good_row = run("webhooks", "ls").stdout.splitlines()[-2:]
-        assert "never" not in good_row
-        assert good_row.endswith(" ok")
-        assert bad_row.endswith("failing: the webhook Bad answered 500")
-        run("webhooks", "pause", "Good")
-        assert run("webhooks", "ls").stdout.splitlines()[-1].endswith(" paused")
+def test_the_list_says_what_the_last_answer_was(run: Run, receiver_beside: Receiver) -> None:
+    run("webhooks", "add", "Good", receiver_beside.ear("good").url)
+    run("webhooks", "add", "Bad", receiver_beside.ear("bad", status=500).url)
+    asyncio.run(told_something())
+    bad_row, good_row = run("webhooks", "ls").stdout.splitlines()[-2:]
+    assert "never" not in good_row
+    assert good_row.endswith(" ok")
+    assert bad_row.endswith("failing: the webhook Bad answered 500")
+    run("webhooks", "pause", "Good")
+    assert run("webhooks", "ls").stdout.splitlines()[-1].endswith(" paused")
 
 
 async def told_something() -> None:

@@ -5,55 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-import standardwebhooks
-from aiohttp import web
 
 from engine import clock, db
 from engine.errors import Invalid, NotFound, Refused, TryLater
 from engine.models import Webhook
 from engine.services import cancel, feed, outbox, tasks, webhooks
 from tests.support.desk import PERSON, Desk, desk
+from tests.support.receiver import Ear
 
 MUG = "BB-MUG-01"
-
-
-class Ear:
-    """``heard`` are (id, message) that were verified; ``answers`` are the statuses to answer first, 200 after them."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.answers: list[int] = []
-        self.secret = ""
-        self.asked = 0
-        self.url = ""
-
-    async def hear(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        self.asked += 1
-        said = standardwebhooks.Webhook(self.secret).verify(body, dict(request.headers))
-        status = self.answers.pop(0) if self.answers else 200
-        if status == 200:
-            self.heard.append((request.headers["webhook-id"], said))
-        return web.Response(status=status, headers={"Retry-After": "7000"} if status == 429 else {})
-
-    def types(self) -> list[str]:
-        return [said["type"] for _, said in self.heard]
-
-
-@pytest.fixture
-async def ear() -> AsyncIterator[Ear]:
-    ear = Ear()
-    app = web.Application()
-    app.router.add_post("/hook", ear.hear)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    ear.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield ear
-    await runner.cleanup()
 
 
 @pytest.fixture

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from engine import clock, db, settings
 from engine.services import outbox, tasks, webhooks
@@ -18,49 +15,10 @@ from engine.services.outbox import NewJob
 from engine.services.webhook_lines import AT_ONCE, SPARE, TOGETHER, Lines
 from tests.integration.test_workers import BOTH, Workers, _workers, over, until
 from tests.support.desk import PERSON
+from tests.support.receiver import Ear, Receiver
 
 SOME = 300
 LATE = 0.3
-
-
-class Receiver:
-    """Answers at /fast at once and at any other path after ``LATE`` seconds; counts by path."""
-
-    def __init__(self) -> None:
-        self.heard: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self.at: defaultdict[str, list[float]] = defaultdict(list)
-        self.busy: Counter[str] = Counter()
-        self.most: Counter[str] = Counter()
-        self.connections: defaultdict[str, set[Any]] = defaultdict(set)
-        self.url = ""
-
-    async def hear(self, request: web.Request) -> web.Response:
-        path = request.path
-        await request.read()
-        self.connections[path].add(request.transport)
-        for name in (path, "all"):
-            self.busy[name] += 1
-            self.most[name] = max(self.most[name], self.busy[name])
-        if path != "/fast":
-            await asyncio.sleep(LATE)
-        self.heard[path][request.headers["webhook-id"]] += 1
-        self.at[path].append(time.monotonic())
-        for name in (path, "all"):
-            self.busy[name] -= 1
-        return web.Response()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    made = Receiver()
-    app = web.Application()
-    app.router.add_post("/{name}", made.hear)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
 
 
 @pytest.fixture(params=[BOTH[0], BOTH[2]], ids="-".join)
@@ -72,10 +30,11 @@ def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     yield from _workers(broker, url, tmp_path)
 
 
-async def added(name: str, receiver: Receiver) -> int:
-    """A webhook for this path of the receiver."""
-    await webhooks.add(name, f"{receiver.url}/{name}", [], PERSON)
-    return (await webhooks.webhook(name)).id
+async def added(name: str, receiver: Receiver, late: float) -> tuple[int, Ear]:
+    """A webhook, and the ear it tells, which answers so late."""
+    ear = receiver.ear(name, late=late)
+    ear.secret = await webhooks.add(name, ear.url, [], PERSON)
+    return (await webhooks.webhook(name)).id, ear
 
 
 def messages(webhook_id: int, count: int) -> list[NewJob]:
@@ -95,20 +54,20 @@ async def few_claimed() -> bool:
 
 async def test_a_slow_receiver_is_called_within_bounds_and_delays_nobody(workers: Workers, receiver: Receiver) -> None:
     async with db.database():
-        slow, fast = await added("slow", receiver), await added("fast", receiver)
+        (slow, slow_ear), (fast, fast_ear) = await added("slow", receiver, LATE), await added("fast", receiver, 0)
         await db.run("UPDATE schedules SET enabled = ?", False)
         await outbox.put(messages(slow, SOME))
         process = workers.start(BLUEBOOK_LEASE_SECONDS="1.5")
-        await until(lambda: receiver.busy["/slow"] == AT_ONCE)
+        await until(lambda: slow_ear.busy == AT_ONCE)
         await outbox.put([*messages(fast, 1), NewJob("quick", "test.note", 50)])
-        await until(lambda: workers.done()[50] and receiver.heard["/fast"])
-        assert receiver.heard["/slow"].total() < SOME / 2
+        await until(lambda: workers.done()[50] and fast_ear.heard)
+        assert len(slow_ear.heard) < SOME / 2
         await until(few_claimed, 1.0)  # what is put back was claimed for a moment
         await until(lambda: over("webhooks.send", SOME + 1))
-        taken = receiver.at["/slow"][-1] - receiver.at["/slow"][0]
-        assert receiver.heard["/slow"] == Counter({f"msg_{n}": 1 for n in range(SOME)})
-        assert receiver.most["/slow"] == AT_ONCE
-        assert len(receiver.connections["/slow"]) <= 2 * AT_ONCE, "connections were not kept"
+        taken = slow_ear.took[-1] - slow_ear.took[0]
+        assert slow_ear.ids() == Counter({f"msg_{n}": 1 for n in range(SOME)})
+        assert slow_ear.most == AT_ONCE
+        assert len(slow_ear.connections) <= 2 * AT_ONCE, "connections were not kept"
         assert taken < 2 * SOME * LATE / AT_ONCE, "it was idle while messages waited"
         assert await db.value("SELECT SUM(attempts) FROM outbox") == 0
         assert process.poll() is None
@@ -119,13 +78,13 @@ async def test_a_slow_receiver_is_called_within_bounds_and_delays_nobody(workers
 @pytest.mark.parametrize("workers", [BOTH[0]], ids="-".join, indirect=True)
 async def test_told_to_stop_a_worker_gives_back_what_waits_for_its_turn(workers: Workers, receiver: Receiver) -> None:
     async with db.database():
-        slow = await added("slow", receiver)
+        slow, slow_ear = await added("slow", receiver, LATE)
         await outbox.put(messages(slow, SOME))
         workers.start()
-        await until(lambda: receiver.busy["/slow"] == AT_ONCE)
+        await until(lambda: slow_ear.busy == AT_ONCE)
         assert await asyncio.to_thread(workers.stop) == [0]
-        heard = receiver.heard["/slow"].total()
-        assert receiver.heard["/slow"].most_common(1)[0][1] == 1
+        heard = len(slow_ear.heard)
+        assert slow_ear.ids().most_common(1)[0][1] == 1
         found = dict(await db.rows("SELECT state, COUNT(*) FROM outbox WHERE subject_id = ? GROUP BY state", slow))
         assert found == {"done": heard, "ready": SOME - heard}
         assert heard < SOME / 2
@@ -133,20 +92,20 @@ async def test_told_to_stop_a_worker_gives_back_what_waits_for_its_turn(workers:
 
 async def test_many_slow_receivers_leave_room_for_another(sqlite_database: str, receiver: Receiver) -> None:
     count = TOGETHER // AT_ONCE + 2
-    slow = [await added(f"slow{n}", receiver) for n in range(count)]
-    fast = await added("fast", receiver)
+    slow = [await added(f"slow{n}", receiver, LATE) for n in range(count)]
+    fast, fast_ear = await added("fast", receiver, 0)
     await db.run("UPDATE schedules SET enabled = ?", False)
-    await outbox.put([job for webhook_id in slow for job in messages(webhook_id, 48)])
+    await outbox.put([job for webhook_id, _ in slow for job in messages(webhook_id, 48)])
     first = asyncio.create_task(tasks.run(await outbox.claim(limit=1000, token="a")))
-    await until(lambda: receiver.busy["all"] >= TOGETHER - SPARE)
+    await until(lambda: receiver.busy >= TOGETHER - SPARE)
     await outbox.put(messages(fast, 1))
     await tasks.run(await outbox.claim(limit=1, token="b"))
-    assert receiver.heard["/fast"].total() == 1
+    assert len(fast_ear.heard) == 1
     assert not first.done()
     await first
-    assert all(receiver.heard[f"/slow{n}"].total() == 48 for n in range(count))
-    assert receiver.most["all"] <= TOGETHER
-    assert max(receiver.most[f"/slow{n}"] for n in range(count)) <= AT_ONCE
+    assert [len(ear.heard) for _, ear in slow] == [48] * count
+    assert receiver.most <= TOGETHER
+    assert max(ear.most for _, ear in slow) <= AT_ONCE
 
 
 async def test_who_gives_up_waiting_takes_no_turn() -> None:
