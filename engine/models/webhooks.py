@@ -11,13 +11,15 @@ from engine.models.fields import JsonField, UtcField
 class Webhook(Model):
     """An address of somebody else's that is called when something happens to an order. ``secret`` is sealed.
 
-    ``cursor`` is how far in the blue book it has been told (``services.feed``).
+    ``cursor`` is how far in the blue book it has been told (``services.feed``). ``former_secrets`` are those before it that
+    are still signed with, the oldest first: each as [sealed, until when in microseconds].
     """
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=80, unique=True)
     url = fields.CharField(max_length=500)
     secret = fields.TextField(default="")
+    former_secrets = JsonField(default=list, db_default=[])
     events = JsonField(default=list)
     enabled = fields.BooleanField(default=True)
     cursor = fields.BigIntField()

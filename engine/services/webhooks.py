@@ -8,7 +8,6 @@ two is the later one. The same event has the same ``webhook-id`` however often i
 from __future__ import annotations
 
 import asyncio
-import base64
 import ipaddress
 import re
 import secrets
@@ -18,15 +17,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-import standardwebhooks
 import structlog
 from tortoise.exceptions import IntegrityError
 
-from engine import clock, db, vault
+from engine import clock, db
 from engine.domain.states import OrderStatus
 from engine.errors import BluebookError, Invalid, NotFound, Refused, TryLater
 from engine.models import Webhook
-from engine.services import feed, outbox, schedule, settings_book
+from engine.services import distinct, feed, outbox, schedule, settings_book, webhook_secrets
 from engine.services.feed import Event
 from engine.services.lifecycle import Actor
 from engine.services.outbox import Dead, Done, Job, NewJob, Outcome, Retry
@@ -36,16 +34,21 @@ from engine.transports.http import Answer, HttpClient
 RECEIVED, PARCEL, TEST = "order.received", "shipment.announced", "webhook.test"
 EVENTS = (RECEIVED, *(f"order.{status.value}" for status in OrderStatus), PARCEL)
 """What can be told: an order's arrival, each status it comes into, and each parcel."""
+ALL = "all"
 AGAIN = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds to wait after each attempt that failed; after the last a person is left to replay it."""
 _TOGETHER = 500
+_LONGEST_URL = 500
 _PARCEL = re.compile(r"shipment\.(.+)\.tracking_number")
 
 log = structlog.get_logger(__name__)
 
 
 class WebhookView(msgspec.Struct, frozen=True):
-    """A webhook as people see it. ``waiting`` and ``given_up`` count its deliveries."""
+    """A webhook as people see it. ``waiting`` and ``given_up`` count its deliveries.
+
+    ``former_until``: when the last of its former secrets ends, None where only the present one counts.
+    """
 
     id: int
     name: str
@@ -56,6 +59,7 @@ class WebhookView(msgspec.Struct, frozen=True):
     last_error: str
     waiting: int
     given_up: int
+    former_until: datetime | None
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -87,6 +91,7 @@ async def webhooks() -> list[WebhookView]:
         WebhookView(
             row.id, row.name, row.url, list(row.events), row.enabled, row.answered_at, row.last_error,
             counted.get((row.id, "ready"), 0) + counted.get((row.id, "claimed"), 0), counted.get((row.id, "dead"), 0),
+            webhook_secrets.until(row),
         )
         for row in await Webhook.all().order_by("name")
     ]  # fmt: skip
@@ -107,27 +112,26 @@ async def add(name: str, url: str, events: Sequence[str], by: Actor) -> str:
 
     Raises Invalid for a name that is taken, an address that cannot be called, and an event there is not.
     """
-    name, url = name.strip(), url.strip()
-    if not name:
-        raise Invalid("a webhook has a name", "name")
-    _callable(url)
-    wanted = _known(events)
-    secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    name, url, wanted = distinct.written(name, "name"), _callable(url), _known(events)
     try:
         async with db.transaction():
             row = await Webhook.create(
                 name=name, url=url, events=wanted, cursor=await feed.latest(), created_at=clock.now()
             )
-            row.secret = vault.seal(secret, table="webhooks", row=str(row.id), field="secret")
-            await row.save(update_fields=["secret"])
+            secret = await webhook_secrets.put(row)
             await _note(by, "add", row, {}, {"url": url, "events": wanted, "secret": "***"})
     except IntegrityError as error:
-        raise Invalid(f"there is already a webhook {name}", "name") from error
+        raise _taken(name) from error
     await schedule.ensure()
     return secret
 
 
-def _callable(url: str) -> None:
+def _taken(name: str) -> Invalid:
+    return Invalid(f"there is already a webhook {name}", "name")
+
+
+def _callable(text: str) -> str:
+    url = text.strip()
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Invalid(f"{url!r} is no address to call; write it as https://…", "url")
@@ -137,6 +141,9 @@ def _callable(url: str) -> None:
         raise Invalid(
             f"{parts.hostname} is another machine, and customers' orders go over networks by https only", "url"
         )
+    if len(url) > _LONGEST_URL:
+        raise Invalid(f"an address has at most {_LONGEST_URL} characters, not {len(url)}", "url")
+    return url
 
 
 def _is_here(host: str) -> bool:
@@ -147,11 +154,67 @@ def _is_here(host: str) -> bool:
 
 
 def _known(events: Sequence[str]) -> list[str]:
-    wanted = list(dict.fromkeys(events)) or list(EVENTS)
+    if not events or ALL in events:
+        return list(EVENTS)
+    wanted = list(dict.fromkeys(events))
     for name in wanted:
         if name not in EVENTS:
-            raise Invalid(f"there is no event {name!r}; there are: {', '.join(EVENTS)}", "events")
+            raise Invalid(
+                f"there is no event {name!r}; there are: {', '.join(EVENTS)}, and {ALL} for every one", "events"
+            )
     return wanted
+
+
+async def change(
+    name: str, by: Actor, *, url: str | None = None, events: Sequence[str] | None = None, called: str | None = None
+) -> list[str]:
+    """What is given is so from now on, and the rest as it was: also how far it has been told, and what waits; what changed.
+
+    What waits goes to a new address, at once. Raises NotFound, and Invalid as ``add`` does.
+    """
+    wanted: dict[str, Any] = {}
+    if called is not None:
+        wanted["name"] = distinct.written(called, "name")
+    if url is not None:
+        wanted["url"] = _callable(url)
+    if events is not None:
+        wanted["events"] = _known(events)
+    try:
+        async with db.transaction():
+            row = await _held(name)
+            before = {key: getattr(row, key) for key, value in wanted.items() if getattr(row, key) != value}
+            if not before:
+                return []
+            after = {key: wanted[key] for key in before}
+            await _note(by, "change", row, before, after)
+            new = after | ({"last_error": ""} if "url" in after else {})  # that was the former address's
+            await row.update_from_dict(new).save(update_fields=list(new))
+            if "url" in after and row.enabled:
+                await _due_now(row.id)
+    except IntegrityError as error:
+        raise _taken(wanted.get("name", name)) from error
+    return list(after)
+
+
+async def rotate(name: str, by: Actor, *, hours: int = webhook_secrets.HOURS) -> tuple[str, datetime | None]:
+    """Messages are signed with a new secret, shown this once, and for so many hours with the former one too (0: not).
+
+    The secret, and until when the former one counts. Raises NotFound, and what ``webhook_secrets.change`` raises.
+    """
+    async with db.transaction():
+        row = await _held(name)
+        was = webhook_secrets.until(row)
+        secret, until = await webhook_secrets.change(row, hours)
+        before = {"secret": "***", "former_until": was.isoformat() if was else None}
+        after = {"secret": "***", "former_until": until.isoformat() if until else "at once"}
+        await _note(by, "rotate", row, before, after)
+    return secret, until
+
+
+async def _held(name: str) -> Webhook:
+    """The webhook, which nobody else changes before the present transaction ends; raises NotFound."""
+    await settings_book.alone()
+    return await Webhook.get(id=(await webhook(name)).id)
 
 
 async def remove(name: str, by: Actor) -> None:
@@ -169,22 +232,29 @@ async def remove(name: str, by: Actor) -> None:
 
 async def switch(name: str, on: bool, by: Actor) -> None:
     """It is told again, from where it was, or no more until it is switched on. Raises NotFound."""
-    view = await webhook(name)
+    await _switch((await webhook(name)).id, on, by)
+
+
+async def _switch(webhook_id: int, on: bool, by: Actor) -> None:
     async with db.transaction():
         # Several calls may be answered 410 at once: one of them pauses it.
         moved = await db.run(
-            "UPDATE webhooks SET enabled = ?, last_error = '' WHERE id = ? AND enabled <> ?", on, view.id, on
+            "UPDATE webhooks SET enabled = ?, last_error = '' WHERE id = ? AND enabled <> ?", on, webhook_id, on
         )
         if moved:
             if on:
-                await db.run(
-                    "UPDATE outbox SET run_at = ?, attempts = 0, relayed_at = NULL WHERE task = 'webhooks.send' "
-                    "AND subject_id = ? AND state = 'ready'",
-                    clock.micros(clock.now()), view.id,
-                )  # fmt: skip
-            row = await Webhook.get(id=view.id)
+                await _due_now(webhook_id)
+            row = await Webhook.get(id=webhook_id)
             await _note(by, "resume" if on else "pause", row, {"enabled": not on}, {"enabled": on})
     await schedule.ensure()
+
+
+async def _due_now(webhook_id: int) -> None:
+    await db.run(
+        "UPDATE outbox SET run_at = ?, attempts = 0, relayed_at = NULL WHERE task = 'webhooks.send' "
+        "AND subject_id = ? AND state = 'ready'",
+        clock.micros(clock.now()), webhook_id,
+    )  # fmt: skip
 
 
 async def _note(by: Actor, action: str, row: Webhook, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -208,8 +278,10 @@ async def test(name: str) -> str:
 
 async def run_collect_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     """What happened since has its deliveries."""
-    for row in await Webhook.filter(enabled=True):
-        await collect(row)
+    for row in await Webhook.all():
+        await webhook_secrets.forget(row)
+        if row.enabled:
+            await collect(row)
     return None
 
 
@@ -220,11 +292,13 @@ async def collect(row: Webhook) -> int:
         found, following, more = await feed.events(cursor, _TOGETHER)
         jobs = await _deliveries(row.id, row.events, found)
         async with db.transaction():
+            # The events too: what happened since they were changed is not to be passed over as not wanted.
             moved = await db.run(
-                "UPDATE webhooks SET cursor = ? WHERE id = ? AND cursor = ?", following, row.id, cursor
-            )
+                "UPDATE webhooks SET cursor = ? WHERE id = ? AND cursor = ? AND events = ?",
+                following, row.id, cursor, msgspec.json.encode(row.events).decode(),
+            )  # fmt: skip
             if not moved:
-                return count  # another worker was here
+                return count  # another worker was here, or whoever changed the events
             await outbox.put(jobs)
         count, cursor = count + len(jobs), following
         if not more:
@@ -340,12 +414,11 @@ async def _orders(ids: set[int]) -> dict[int, dict[str, Any]]:
 
 
 async def _post(client: HttpClient, row: Webhook, said: Message) -> Answer:
-    secret = vault.open_sealed(row.secret, table="webhooks", row=str(row.id), field="secret")
     body, now = said.body(), clock.now()
     headers = {
         "Content-Type": "application/json", "User-Agent": "Bluebook", "webhook-id": said.id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": standardwebhooks.Webhook(secret).sign(said.id, now, body.decode()),
+        "webhook-signature": webhook_secrets.signatures(row, said.id, now, body),
     }  # fmt: skip
     # To be told twice changes nothing at the other side, which knows the id: an answer that is lost is asked for again.
     return await client.call("POST", row.url, effect=False, headers=headers, body=body)
@@ -384,12 +457,14 @@ async def _deliver(job: Job) -> Outcome:
 
 async def _failed(row: Webhook, job: Job, error: BluebookError) -> Outcome:
     log.warning("a webhook was not delivered", webhook=row.name, message=job.args.get("id"), error=error.message)
+    if not await Webhook.exists(id=row.id, url=row.url):
+        return Retry(0.0, error.message)  # it has another address by now, or is gone
     await db.run("UPDATE webhooks SET last_error = ? WHERE id = ? AND enabled = ?", error.message, row.id, True)
     if isinstance(error, Refused) and error.code == "410":
         # Gone, says whoever answers there: the standard's way to be left alone.
-        await switch(row.name, False, Actor("worker", "worker", "webhooks.send"))
+        await _switch(row.id, False, Actor("worker", "worker", "webhooks.send"))
         await db.run("UPDATE webhooks SET last_error = ? WHERE id = ?", error.message, row.id)
-        return Retry(AGAIN[-1], error.message)  # ``switch`` makes it due, as it does what came later
+        return Retry(AGAIN[-1], error.message)  # ``_switch`` makes it due, as it does what came later
     if job.attempts >= len(AGAIN):
         return Dead(f"{error.message}; `bluebook webhooks replay` tells it again")
     wait = float(AGAIN[job.attempts])

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine import db
-from engine.services import outbox, tasks, webhook_lines, webhooks
+from engine.services import outbox, tasks, webhook_lines, webhook_secrets, webhooks
 from tests.integration.test_webhooks import MUG, collected, shop
 from tests.integration.test_webhooks_many import messages
 from tests.support.desk import PERSON, Desk
@@ -27,9 +27,10 @@ ASKS = "bluebook webhooks rm"
 
 def test_its_commands_work_one_after_the_other(run: Run, receiver_beside: Receiver) -> None:
     commands = [found for found in re.findall(r"`(bluebook [^`]+)`", PROSE) if found not in STARTS_SOMETHING]
-    verbs = {"add", "test", "ls", "pause", "resume", "replay", "rm"}
+    verbs = {"add", "test", "ls", "pause", "resume", "replay", "rm", "set", "rotate"}
     assert {words.split()[2] for words in commands} == verbs
-    receiver_beside.ear("hook")
+    for name in ("hook", "new"):
+        receiver_beside.ear(name)
     # What a person says yes to needs nobody here; it comes last, as the others need what it takes away.
     for command in sorted(commands, key=lambda words: words.startswith(ASKS)):
         words = shlex.split(re.sub(r"https://\w+\.example", receiver_beside.url, command))[1:]
@@ -71,6 +72,8 @@ def test_its_times_are_those_that_are_kept(run: Run) -> None:
     assert timedelta(seconds=sum(waits)).days == 3
     assert "three days" in " ".join(run("webhooks", "add", "--help").stdout.split())
     assert f"within {webhook_lines.TIMEOUT:.0f} seconds" in PROSE
+    assert f"for {webhook_secrets.HOURS} hours" in PROSE
+    assert f"Default: {webhook_secrets.HOURS}." in run("webhooks", "rotate", "--help").stdout
     assert f"At most {webhook_lines.AT_ONCE} calls at once" in PROSE
 
 

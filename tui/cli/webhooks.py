@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from tui.cli.command import Noun, by, confirm
+from tui.cli.connection import NewName
 from tui.cli.output import Column, Shown, listing, said
-from tui.plain import ago, many
+from tui.plain import ago, local, many
 
 noun = Noun("webhooks", "Whom we tell of what happens to orders.")
 Name = Annotated[str, typer.Argument(help="Its name.")]
+ADDRESS = "The address to call: https, or http on this machine."
 
 WEBHOOKS = [
     Column("WEBHOOK", lambda w: w.name, give=True),
@@ -21,6 +23,7 @@ WEBHOOKS = [
     Column("ANSWERED", lambda w: ago(w.answered_at) if w.answered_at else "never"),
     Column("WAIT", lambda w: w.waiting, right=True),
     Column("GIVEN UP", lambda w: w.given_up, right=True),
+    Column("OLD SECRET ENDS", lambda w: ago(w.former_until) if w.former_until else "", right=True),
     Column("STATE", lambda w: _state(w), give=True),
 ]
 
@@ -54,7 +57,7 @@ async def ls() -> Shown:
 )
 async def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
-    url: Annotated[str, typer.Argument(help="The address to call: https, or http on this machine.")],
+    url: Annotated[str, typer.Argument(help=ADDRESS)],
     event: Annotated[list[str] | None, typer.Option("--event", help="Only this; again for more. Default: all.")] = None,
 ) -> Shown:
     """Tell an address of what happens to orders from now on; its secret is shown this once.
@@ -70,6 +73,79 @@ async def add(
         f"{name} is told from now on. Its secret, which is not shown again: {secret}\n"
         f"`bluebook webhooks test {name}` sends a message that says nothing",
         name=name, secret=secret,
+    )  # fmt: skip
+
+
+@noun.command(
+    "set",
+    "bluebook webhooks set ERP --url https://erp.example/new",
+    "bluebook webhooks set Desk --event order.failed --event order.canceled",
+    "bluebook webhooks set Desk --event all",
+)
+async def set_(
+    name: Name,
+    url: Annotated[str | None, typer.Option("--url", help=ADDRESS)] = None,
+    event: Annotated[
+        list[str] | None, typer.Option("--event", help="Only this from now on; again for more; all: every one.")
+    ] = None,
+    called: NewName = None,
+) -> Shown:
+    """Change a webhook: what is given is changed, the rest stays, and nothing that was to be told is lost.
+
+    What waits goes to a new address, at once; also what waits of events that are no longer wanted. Its secret stays.
+    """
+    from engine.errors import Invalid
+    from engine.services import webhooks
+
+    if url is None and not event and called is None:
+        raise Invalid("say what to change: --url, --event or --name")
+    changed = await webhooks.change(name, by(), url=url, events=event or None, called=called)
+    view = await webhooks.webhook(called.strip() if called is not None else name)
+    if not changed:
+        return said(f"{view.name} is so already", name=view.name, changed=changed)
+    more = ""
+    if "url" in changed:
+        when = "are told there now" if view.enabled else "are told there once it is resumed"
+        more = f"; {many(view.waiting, 'message')} that wait {when}" if view.waiting else ""
+        if view.given_up:
+            more += (
+                f"; {many(view.given_up, 'message')} that were given up: `bluebook webhooks replay` tells them again"
+            )
+    return said(f"{name}: changed {', '.join(changed)}{more}", name=view.name, changed=changed)
+
+
+@noun.command(
+    "rotate",
+    "bluebook webhooks rotate ERP",
+    "bluebook webhooks rotate ERP --hours 72",
+    "bluebook webhooks rotate ERP --at-once",
+)
+async def rotate(
+    name: Name,
+    hours: Annotated[
+        int | None, typer.Option("--hours", min=1, help="How long the former secret counts too. Default: 24.")
+    ] = None,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="The former secret counts no more: it has leaked.")
+    ] = False,
+) -> Shown:
+    """Sign its messages with a new secret, which is shown this once.
+
+    Until the former one ends messages carry a signature by each, so whoever verifies them has time to take the new one over.
+    With --at-once those that come before it has are refused there, and tried again as ever.
+    """
+    from engine.errors import Invalid
+    from engine.services import webhook_secrets, webhooks
+
+    if at_once and hours is not None:
+        raise Invalid("--at-once ends the former secret now, --hours later: say one of them", "--hours")
+    secret, until = await webhooks.rotate(
+        name, by(), hours=0 if at_once else webhook_secrets.HOURS if hours is None else hours
+    )
+    former = f"The former one counts until {local(until)}" if until else "No former one counts any more"
+    return said(
+        f"{name} has a new secret, which is not shown again: {secret}\n{former}",
+        name=name, secret=secret, former_until=until,
     )  # fmt: skip
 
 
