@@ -85,10 +85,10 @@ class Client(SqliteClient):
     async def spare_memory(self) -> None:
         """Little of the file is kept in this process."""
         reader = self._reader or await self._open_reader()
-        for connection in (self._connection, reader):
-            assert connection is not None  # made with the reader at the latest
-            for pragma in ("mmap_size = 0", "cache_size = -12000"):
-                await connection.execute(f"PRAGMA {pragma}")
+        assert self._connection is not None  # made with the reader at the latest
+        for connection, kilobytes in ((self._connection, 8000), (reader, 4000)):
+            await connection.execute("PRAGMA mmap_size = 0")
+            await connection.execute(f"PRAGMA cache_size = -{kilobytes}")
 
     def _in_transaction(self) -> SqliteTransactionContext:
         return _Context(Immediate(self), self._lock)
