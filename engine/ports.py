@@ -19,6 +19,7 @@ import msgspec
 
 from engine.domain.addresses import Address as Address  # lives in the domain; part of this contract
 from engine.errors import BluebookError
+from engine.ports_channels import CancelWish as CancelWish
 from engine.ports_people import (
     SAID as SAID,  # what suppliers offer whose people read what we send; part of this contract
 )
@@ -128,7 +129,7 @@ class ChannelLine(msgspec.Struct, frozen=True):
 class ChannelOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the channel tells it. ``number`` is what the customer sees, ``external_id`` what the API wants.
 
-    ``waits_for`` is why it is PENDING, where the channel says it (a hold, a date …).
+    ``waits_for`` is why it is PENDING, where the channel says it (a hold, a date …). ``cancel_wish`` leaves it OPEN.
     """
 
     external_id: str
@@ -150,6 +151,7 @@ class ChannelOrder(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     fraud: str | None = None
     waits_for: str = ""
+    cancel_wish: CancelWish | None = None
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):

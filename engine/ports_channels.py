@@ -20,6 +20,16 @@ class Acknowledges(Protocol):
         """The channel knows that we work on the order. Idempotent. Raises as ``push_tracking`` does."""
 
 
+class CancelWish(msgspec.Struct, frozen=True):
+    """The customer asks not to be sent what was ordered, and nobody has answered yet: a wish, and no cancellation.
+
+    ``reason`` is theirs, "" where it is not told. ``lines`` are the ids of the lines it is about; none: all of the order.
+    """
+
+    reason: str = ""
+    lines: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class CancelsOrders(Protocol):
     """A channel where the seller can cancel what will not be shipped."""

@@ -21,6 +21,7 @@ class IssueCode(StrEnum):
     STALE_ORDER = "stale_order"
     ALREADY_FULFILLED = "already_fulfilled"
     FRAUD_RISK = "fraud_risk"
+    CANCEL_WISHED = "cancel_wished"
     UNPAID = "unpaid"
     COST_CHANGED = "cost_changed"
     MARGIN_BELOW_FLOOR = "margin_below_floor"
@@ -62,6 +63,7 @@ class Resolution(StrEnum):
 @dataclass(frozen=True, slots=True)
 class IssueKind:
     """``checked``: found by the checks of the unsent part and closed by them when gone; it keeps the order from being sent.
+    A customer's wish to cancel is found in what was sent as well, as long as it has not shipped.
 
     ``short`` is the word in the queue's last column.
     """
@@ -104,6 +106,9 @@ _ALL = (
           R.WAIVE, R.CANCEL),
     _kind(C.FRAUD_RISK, "Risk of fraud", "FRAUD?", "The channel warns: look at the order, then say it is fine or cancel.",
           True, R.WAIVE, R.CANCEL),
+    _kind(C.CANCEL_WISHED, "Customer asks to cancel", "WISH?",
+          "Cancel it here, which tells the channel where it can; or say that it is sent all the same.", True,
+          R.CANCEL, R.WAIVE),
     _kind(C.UNPAID, "Not paid", "UNPAID", "Wait for the payment, or say that it ships unpaid.", True, R.WAIVE, R.CANCEL),
     _kind(C.COST_CHANGED, "Cost has changed", "COST?", "The supplier's cost is not what it was: say that it is fine.", True,
           R.WAIVE, R.CHOOSE_SUPPLIER),

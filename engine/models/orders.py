@@ -51,6 +51,7 @@ class Order(Model):
     inbound_id = fields.BigIntField(null=True, description="the payload it was last read from")
     issue_at = UtcField(null=True, description="since when it has an open Issue, for lists")
     late_at = UtcField(null=True, description="since when it has one that the supplier is late, for lists")
+    cancel_wish = JsonField(null=True, description="what its customer asks to cancel, and why")
 
     class Meta:
         table = "orders"

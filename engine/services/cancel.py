@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from engine import clock, db
+from engine.connectors import registry
 from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, DEAD, OrderStatus, PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, Refused, TryLater
@@ -144,6 +145,20 @@ def _tell_channel(work: Work, case: Case, lines: Sequence[LineRecord], reason: s
     """The channel is told of what is canceled of these lines, once this is stored and suppliers have agreed."""
     positions = [] if len(lines) == len(case.lines) else [line.position for line in lines]
     work.job(case, "channels.cancel", case.order, args={"reason": reason, "lines": positions})
+
+
+async def answer_wish(work: Work, case: Case, lines: Sequence[LineRecord]) -> str:
+    """The channel where the customer asked for it hears that these lines are canceled, if it can; a clause for people."""
+    connector = (await catalog.channels())[case.order.channel_id].connector
+    kind = registry.channel_type(connector)
+    if not issubclass(kind, CancelsOrders):
+        return f"{kind.name} cannot be told: grant the customer's wish there by hand"
+    _tell_channel(work, case, lines, "the customer asked for it")
+    return _will_tell(later=any(_is_out(po) for line in lines for po, _ in case.serving(line)))
+
+
+def _is_out(po: PurchaseRecord) -> bool:
+    return po.state in (PurchaseState.CANCEL_REQUESTED, PurchaseState.SUBMITTING, PurchaseState.OUTCOME_UNKNOWN)
 
 
 async def cancel_lines(work: Work, case: Case, lines: Sequence[LineRecord], reason: str) -> None:

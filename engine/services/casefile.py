@@ -323,6 +323,7 @@ class OrderRecord(Record):
     inbound_id: int | None
     issue_at: int | None = None
     late_at: int | None = None
+    cancel_wish: str | None = None
 
     TABLE = "orders"
     COLUMNS = (
@@ -330,12 +331,12 @@ class OrderRecord(Record):
         "channel_updated_at", "received_at", "changed_at", "channel_state", "payment", "fraud", "currency", "total",
         "shipping_total", "tax_total", "discount_total", "customer", "email", "country", "ship_to", "bill_to",
         "shipping_rate", "note", "fingerprint", "likeness", "waived", "held", "snoozed_until", "auto", "inbound_id",
-        "issue_at", "late_at",
+        "issue_at", "late_at", "cancel_wish",
     )  # fmt: skip
     TRACKED = (
         "channel_id", "external_id", "number", "status", "placed_at", "channel_state", "payment", "fraud", "currency",
         "total", "shipping_total", "tax_total", "discount_total", "customer", "email", "country", "ship_to", "bill_to",
-        "shipping_rate", "note", "waived", "held", "snoozed_until", "auto",
+        "shipping_rate", "note", "waived", "held", "snoozed_until", "auto", "cancel_wish",
     )  # fmt: skip
 
     @property

@@ -15,7 +15,7 @@ from engine.domain.issues import ISSUES, NO_LINES, IssueCode
 from engine.domain.states import COMMITTED, DEAD, OrderStatus
 from engine.errors import BluebookError
 from engine.ports import ChannelState, Payment
-from engine.services import inbox, lifecycle, process, route
+from engine.services import inbox, lifecycle, process, route, wishes
 from engine.services.casefile import Case, LineRecord, OrderRecord, PurchaseRecord
 from engine.services.catalog import Catalog
 from engine.services.catalog import channel as connector_of
@@ -71,7 +71,7 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
     are_open = {id(case) for case in open_cases}
     if not open_cases:
         for case in cases:
-            _close_all_checked(work, case)
+            _nothing_to_send(work, case)
         return
     asked = _alike(open_cases)
     if catalog:
@@ -87,7 +87,7 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
             seen = Seen(alike.get(case.order.likeness, []), waits.get(case.order.inbound_id or 0, ""))
             _check_one(work, case, known, seen, taken)
         else:
-            _close_all_checked(work, case)
+            _nothing_to_send(work, case)
 
 
 def unsent_part(case: Case) -> bool:
@@ -116,9 +116,7 @@ def _check_one(work: Work, case: Case, catalog: Catalog, seen: Seen, taken: dict
             *_order_issues(work, case, catalog, seen),
             *_money_issues(case, catalog),
         ]
-    waived = case.waived()
-    wanted = {f.same: f for f in found if f"{f.code}:{f.cause}" not in waived}
-    _sync_issues(work, case, wanted)
+    _sync_issues(work, case, [*found, *_wish(case)], "cleared")
     if not event.after and len(case.events) == count:
         case.events.pop()
         process.auto(work, case, catalog)
@@ -130,13 +128,16 @@ def _check_one(work: Work, case: Case, catalog: Catalog, seen: Seen, taken: dict
     process.auto(work, case, catalog)
 
 
-def _sync_issues(work: Work, case: Case, wanted: dict[tuple[str, str, int, str], Found]) -> None:
+def _sync_issues(work: Work, case: Case, there: Sequence[Found], gone: str) -> None:
+    """Open are the Issues that are there, but for those a person let pass; of others it is noted why they are ``gone``."""
+    waived = case.waived()
+    wanted = {f.same: f for f in there if f"{f.code}:{f.cause}" not in waived}
     for issue in list(case.issues):
         if not ISSUES[IssueCode(issue.code)].checked:
             continue
         found = wanted.pop(issue.same, None)
         if found is None:
-            work.close_issue(case, issue, "cleared")
+            work.close_issue(case, issue, gone)
         else:
             work.put(case, issue, message=found.message[:2000], field=found.field)
     for new in wanted.values():
@@ -145,9 +146,9 @@ def _sync_issues(work: Work, case: Case, wanted: dict[tuple[str, str, int, str],
         )  # fmt: skip
 
 
-def _close_all_checked(work: Work, case: Case) -> None:
-    for issue in [issue for issue in case.issues if ISSUES[IssueCode(issue.code)].checked]:
-        work.close_issue(case, issue, "nothing left to send")
+def _nothing_to_send(work: Work, case: Case) -> None:
+    """Only what suppliers have can still be asked back."""
+    _sync_issues(work, case, _wish(case), "nothing left to send")
 
 
 def _summary(case: Case) -> str:
@@ -251,6 +252,13 @@ def _order_issues(work: Work, case: Case, catalog: Catalog, seen: Seen) -> list[
         message = f"same customer, address and items as {twin.number}"
         found.append(Found(IssueCode.POSSIBLE_DUPLICATE, message, cause))
     return found
+
+
+def _wish(case: Case) -> list[Found]:
+    """The customer's wish to cancel; also of what was sent, since a supplier may still be quick enough."""
+    said = wishes.words(case)
+    cause = f"wish:{case.order.channel_id}:{case.order.external_id}"
+    return [Found(IssueCode.CANCEL_WISHED, said, cause, "cancel_wish")] if said else []
 
 
 def no_lines(order: OrderRecord) -> str:

@@ -30,6 +30,11 @@ AGAIN = {
     IssueCode.CONNECTION_AUTH: "Use the connection again: its credentials were put right",
 }
 """What trying again is, by what it is about."""
+WISHED = {
+    R.CANCEL: "Cancel it, and tell the channel where it can be told: what was sent is asked back",
+    R.WAIVE: "Send it all the same",
+}
+"""What answers a customer's wish to cancel."""
 ASKED = (R.DROP_LINE, R.MARK_REFUSED, R.CANCEL)
 """These end something that cannot be taken back, so they are asked for."""
 NEEDS: dict[Resolution, Permission] = {
@@ -55,6 +60,8 @@ def choices_of(told: Suggestions) -> list[Choice]:
     """Every choice there is for an Issue: the likeliest way first, as its kind has them, and in each the best first."""
     found = [_suggested(told, one) for one in told.choices]
     again = {R.RETRY: AGAIN.get(IssueCode(told.code), WAYS[R.RETRY])}
+    if told.code == IssueCode.CANCEL_WISHED:
+        again |= WISHED
     found += [
         Choice(way, again.get(way, WAYS[way]), needs=("note",) if way in NOTED else ())
         for way in told.resolutions

@@ -15,7 +15,7 @@ from engine.domain import addresses
 from engine.errors import BluebookError
 from engine.ports import Channel, ChannelOrder, ChannelState
 from engine.ports_channels import Acknowledges
-from engine.services import check, inbox, lifecycle, merge, settings_book
+from engine.services import check, inbox, lifecycle, merge, settings_book, wishes
 from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, OrderRecord
 from engine.services.catalog import ChannelRow
 from engine.services.inbox import Stored
@@ -266,7 +266,7 @@ def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> 
         email=said.email[:254], country=ship_to.country[:2], ship_to=_json(ship_to).decode(),
         bill_to=bill_to, shipping_rate=said.shipping_rate[:200], note=said.note[:NOTE_LIMIT],
         fingerprint=item.fingerprint, likeness=item.likeness, waived="[]", held="", snoozed_until=None, auto=False,
-        inbound_id=item.stored.id,
+        inbound_id=item.stored.id, cancel_wish=wishes.stored(said.cancel_wish),
     )  # fmt: skip
     lines = [merge.new_line(line, position) for position, line in enumerate(said.lines, 1)]
     case = work.new_order(order, lines, f"pulled from {channel.name}", item.stored.id)

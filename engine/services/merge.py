@@ -16,7 +16,7 @@ from engine.domain.addresses import Address
 from engine.domain.issues import IssueCode
 from engine.domain.states import COMMITTED, PurchaseState
 from engine.ports import ChannelLine, ChannelOrder, ChannelState
-from engine.services import cancel
+from engine.services import cancel, wishes
 from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, PurchaseRecord
 from engine.services.lifecycle import Work
 from engine.services.search import terms_of
@@ -82,6 +82,9 @@ def apply(
         # What a person wrote here is theirs; the blue book says that the channel's changed.
         mine = "note" in corrections if old is None else order.note != old.note[:NOTE_LIMIT]
         values["note"] = order.note if mine else new.note[:NOTE_LIMIT]
+    wish = wishes.stored(new.cancel_wish)
+    if wish != order.cancel_wish:
+        values |= {"cancel_wish": wish, "waived": _without(case, IssueCode.CANCEL_WISHED)}
     work.put(case, order, **values)
     if new.state in (ChannelState.SHIPPED, ChannelState.CANCELED):
         pass  # nothing more goes to the address, and some channels take personal data back by then
@@ -113,14 +116,14 @@ def _wanted(order: ChannelOrder) -> tuple[Any, ...]:
     """What a purchase order that waits to be sent was checked and made for."""
     stopped = order.state in (ChannelState.PENDING, ChannelState.CANCELED)
     lines = [(line.external_id, line.sku, line.quantity, line.canceled) for line in order.lines]
-    return stopped, order.payment, order.fraud, order.ship_to, order.shipping_rate, lines
+    return stopped, order.payment, order.fraud, order.cancel_wish, order.ship_to, order.shipping_rate, lines
 
 
 def _what(old: ChannelOrder | None, new: ChannelOrder) -> str:
     if old is None:
         return "changed at the channel"
     changed = [
-        name for name in ("state", "payment", "lines", "ship_to", "shipping_rate", "total", "note", "email")
+        name for name in ("state", "payment", "cancel_wish", "lines", "ship_to", "shipping_rate", "total", "note", "email")
         if getattr(old, name) != getattr(new, name)
     ]  # fmt: skip
     return "changed at the channel: " + ", ".join(name.replace("_", " ") for name in changed or ["details"])
@@ -165,7 +168,7 @@ def _shipped_by_others(work: Work, case: Case, was: str, new: ChannelOrder) -> N
 
 
 def _stopped_by_others(work: Work, case: Case, was: str, new: ChannelOrder) -> None:
-    """What a supplier has and the channel no longer releases: a customer asks there to cancel it, or the payment is doubted."""
+    """What a supplier has and the channel no longer releases: it is being canceled there, or the payment is doubted."""
     cause = f"changed:{case.order.channel_id}:{case.order.external_id}:stopped"
     if new.state != ChannelState.PENDING:
         for issue in [issue for issue in case.issues if issue.cause == cause]:
@@ -175,19 +178,24 @@ def _stopped_by_others(work: Work, case: Case, was: str, new: ChannelOrder) -> N
     if open_ and was != ChannelState.PENDING:
         _compare(
             work, case, "stopped",
-            f"the channel does not release it any more, and {', '.join(open_)} was sent: see there whether the customer wants "
-            "to cancel it",
+            f"the channel does not release it any more, and {', '.join(open_)} was sent: see there whether it is to be "
+            "canceled",
             "channel_state",
         )  # fmt: skip
 
 
 def readdress(work: Work, case: Case, ship_to: Address) -> None:
     """What is not sent yet ships to this (normalised) address; what was waived of the old one is no longer waived."""
-    kept = [waived for waived in sorted(case.waived()) if not waived.startswith(f"{IssueCode.INVALID_ADDRESS}:")]
     work.put(
         case, case.order, ship_to=msgspec.json.encode(ship_to).decode(), country=ship_to.country[:2],
-        customer=(ship_to.name or ship_to.company)[:200], waived=msgspec.json.encode(kept).decode(),
+        customer=(ship_to.name or ship_to.company)[:200], waived=_without(case, IssueCode.INVALID_ADDRESS),
     )  # fmt: skip
+
+
+def _without(case: Case, code: IssueCode) -> str:
+    """What a person has let pass, but for Issues of this code: they were of what is not so any more."""
+    kept = [waived for waived in sorted(case.waived()) if not waived.startswith(f"{code}:")]
+    return msgspec.json.encode(kept).decode()
 
 
 def _lines(work: Work, case: Case, old: ChannelOrder | None, new: ChannelOrder, corrections: Collection[str]) -> None:

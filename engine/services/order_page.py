@@ -13,9 +13,9 @@ from engine.connectors import registry
 from engine.domain.issues import kind_of
 from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, OrderStatus, allowed
 from engine.errors import Misconfigured, NotFound
-from engine.ports import HasOrderPages
+from engine.ports import CancelWish, HasOrderPages
 from engine.ports_channels import CancelsOrders
-from engine.services import search
+from engine.services import search, wishes
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +159,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     ``items_total`` is what the lines still wanted come to, less discounts; ``cost`` of the live purchase orders and
     ``margin_percent`` are None while lines have no supplier or a supplier's currency is another. ``store_url`` is its page
     in the store's back office, "" where the channel has none. ``channel_cancels``: the channel can be told to cancel.
+    ``cancel_wish`` is what its customer asks there to cancel, also after it was decided here.
     """
 
     id: int
@@ -201,6 +202,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[HoldNote, ...]
     store_url: str
     channel_cancels: bool
+    cancel_wish: CancelWish | None = None
 
     @property
     def live(self) -> tuple[Purchase, ...]:
@@ -300,6 +302,7 @@ async def order_page(which: int | str) -> OrderPage:
         "waived": msgspec.json.decode(order["waived"]),
         "ship_to": msgspec.json.decode(order["ship_to"]),
         "bill_to": msgspec.json.decode(order["bill_to"]) if order["bill_to"] else None,
+        "cancel_wish": wishes.read(order["cancel_wish"]),
     }
     return OrderPage(
         **order,

@@ -39,6 +39,7 @@ from engine.services import (
     supplier_says,
     track,
     unmap,
+    wishes,
 )
 from engine.services.casefile import Case, LineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.lifecycle import Actor
@@ -321,14 +322,20 @@ def _shipment(scene: Scene) -> ShipmentRecord:
 
 
 async def cancel(issue_id: int, by: Actor, reason: str = "") -> Resolved:
-    """The lines of the Issue's purchase order are canceled, or the whole order where it is about no purchase order."""
+    """The lines of the Issue's purchase order are canceled, or the whole order where it is about no purchase order.
+
+    Of a customer's wish, the lines that it is about; the channel is told, where it can be.
+    """
     async with resolving(issue_id, Resolution.CANCEL, by) as scene:
         case, po = scene.case, scene.issue.purchase
-        lines = case.lines if po is None else concerned(case, scene.issue)
+        wished = wishes.about(case) if scene.issue.code == IssueCode.CANCEL_WISHED else []
+        lines = wished or (case.lines if po is None else concerned(case, scene.issue))
         if po is not None and case.order.held == supplier_says.rest_of(po):
             scene.work.lift(case)
         scene.message = reason.strip() or ("canceled" if po is None else f"what {po.po_number} was to ship is canceled")
         await canceling.cancel_lines(scene.work, case, lines, scene.message)
+        if wished:
+            scene.message += f"; {await canceling.answer_wish(scene.work, case, wished)}"
         scene.checked = True
     return resolved(scene)
 

@@ -195,14 +195,14 @@ def _still_due(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow
         # Also after an attempt: queued again means that nothing left, or a definite no was heard.
         work.move(case, po, "drop", "canceled before the supplier had it", release_at=None)
         return False
-    if case.order.held:
-        if po.attempt == 0:
-            work.move(case, po, "undo", "the order is on hold", release_at=None)
-        else:
-            work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
-            work.put(case, po, message="the order is on hold")
-        return False
-    return True
+    wished = any(issue.code == IssueCode.CANCEL_WISHED for issue in case.issues)
+    why_not = "the order is on hold" if case.order.held else "the customer asks to cancel it" if wished else ""
+    if why_not and po.attempt == 0:
+        work.move(case, po, "undo", why_not, release_at=None)
+    elif why_not:
+        work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
+        work.put(case, po, message=why_not)
+    return not why_not
 
 
 def _begin_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt) -> None:

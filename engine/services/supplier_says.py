@@ -10,7 +10,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, TRANSITIONS, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Accepted, SupplierUpdate, UpdateKind
-from engine.services import bounces, cancel, check, invoices, receipts, submissions, submit
+from engine.services import bounces, cancel, check, invoices, receipts, submissions, submit, wishes
 from engine.services.casefile import Case, PurchaseLineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.catalog import SupplierRow
 from engine.services.lifecycle import Actor, Work
@@ -213,6 +213,9 @@ def _shipped(work: Work, case: Case, po: PurchaseRecord, update: SupplierUpdate,
         if issue.code == IssueCode.SUPPLIER_BACKORDERED and any(line.backordered for line in po.lines):
             continue
         work.close_issue(case, issue, "shipped")
+    if not wishes.about(case):
+        for issue in [i for i in case.issues if i.code == IssueCode.CANCEL_WISHED]:
+            work.close_issue(case, issue, "shipped")
     if asked_back:
         work.open_issue(
             case, IssueCode.SHIPPED_AFTER_CANCEL,

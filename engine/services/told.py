@@ -14,7 +14,7 @@ from engine import clock
 from engine.services.blue_book import Event
 from engine.services.edit import Diff
 
-DOCUMENTS = ("ship_to", "bill_to", "waived")
+DOCUMENTS = ("ship_to", "bill_to", "waived", "cancel_wish")
 """Values that are JSON inside of a text."""
 
 

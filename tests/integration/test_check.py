@@ -8,7 +8,8 @@ import pytest
 
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
-from engine.services import check, hold, lifecycle, process, setup, tasks
+from engine.ports import CancelWish
+from engine.services import check, hold, lifecycle, process, setup, tasks, wishes
 from engine.services.casefile import PurchaseRecord
 from engine.services.resolve import OpenIssue
 from tests.support.scene import DANA, WORKER, Scene
@@ -185,6 +186,21 @@ async def test_a_warning_of_fraud_stops_the_order(scene: Scene) -> None:
         work.put(work.cases[0], work.cases[0].order, fraud="card and address are of different countries")
         await check.check(work, work.cases)
     says(await scene.issue(order_id, C.FRAUD_RISK), "card and address are of different countries", "fraud")
+
+
+async def test_a_customer_who_asks_to_cancel_stops_the_order(scene: Scene) -> None:
+    order_id = await scene.order(("BB-MUG-01", 1), ("BB-TEA-01", 1))
+    mug = (await scene.case(order_id)).lines[0].external_id
+    for wish, message in (
+        (CancelWish("Too late"), "the customer asks to cancel the order: Too late"),
+        (CancelWish(lines=(mug,)), "the customer asks to cancel BB-MUG-01"),
+    ):
+        # The demo's store lets nobody ask, so the wish is written where a connector's would be.
+        async with lifecycle.change([order_id], by=WORKER) as work:
+            work.event(work.cases[0], "order:change", "asked")
+            work.put(work.cases[0], work.cases[0].order, cancel_wish=wishes.stored(wish))
+            await check.check(work, work.cases)
+        says(await scene.issue(order_id, C.CANCEL_WISHED), message, "cancel_wish")
 
 
 async def test_a_cost_that_rose_stops_new_orders_and_those_that_wait(scene: Scene) -> None:

@@ -14,8 +14,8 @@ from engine import clock, db
 from engine.demo.supplier_desk import Behaviour
 from engine.demo.supplier_faults import Fault, Route
 from engine.domain.issues import IssueCode
-from engine.ports import Invoice, InvoiceLine
-from engine.services import cancel, catalog, check, invoices, lifecycle, overdue, process, setup, tasks
+from engine.ports import CancelWish, Invoice, InvoiceLine
+from engine.services import cancel, catalog, check, invoices, lifecycle, overdue, process, setup, tasks, wishes
 from tests.support.scene import DANA, WORKER, Scene
 from tests.support.terminal import Desk, at_desk
 
@@ -72,6 +72,17 @@ async def fraud(scene: Scene) -> int:
     async with lifecycle.change([order], by=WORKER) as work:
         work.event(work.cases[0], "order:change", "warned")
         work.put(work.cases[0], work.cases[0].order, fraud="card and address are of different countries")
+        await check.check(work, work.cases)
+    return order
+
+
+async def wished(scene: Scene) -> int:
+    order = await scene.order(MUG)
+    # The demo's store lets nobody ask, so the wish is written where a connector's would be.
+    async with lifecycle.change([order], by=WORKER) as work:
+        work.event(work.cases[0], "order:change", "asked")
+        wish = CancelWish("found it cheaper")
+        work.put(work.cases[0], work.cases[0].order, cancel_wish=wishes.stored(wish))
         await check.check(work, work.cases)
     return order
 
@@ -205,6 +216,7 @@ TROUBLES: dict[IssueCode, Trouble] = {
     C.STALE_ORDER: Trouble(old, ("enter",), "waive", "placed 90 days ago"),
     C.ALREADY_FULFILLED: Trouble(lambda s: s.order(MUG, status="completed"), ("2", "y"), "cancel", "it is shipped"),
     C.FRAUD_RISK: Trouble(fraud, ("enter",), "waive", "different countries"),
+    C.CANCEL_WISHED: Trouble(wished, ("1", "y"), "cancel", "the customer asks to cancel the order: found it cheaper"),
     C.UNPAID: Trouble(lambda s: s.order(MUG, status="on-hold"), ("enter",), "waive", "not paid yet"),
     C.COST_CHANGED: Trouble(dearer, ("enter",), "waive", "[x] m remember"),
     C.MARGIN_BELOW_FLOOR: Trouble(thin, ("enter",), "waive", "the floor is 30%"),
@@ -275,6 +287,15 @@ async def test_the_harmless_answer_is_first_and_enter_chooses_no_supplier(scene:
             await desk.press("enter")
         assert await scene.status(order) == "ready"
         assert (await scene.po(order)).supplier_id == po.supplier_id
+
+
+async def test_a_customers_wish_is_let_be_by_keys(scene: Scene) -> None:
+    order = await wished(scene)
+    async with at_desk(start="history") as desk:
+        await open_resolve(desk, order)
+        assert "2  Send it all the same" in desk.text()
+        await desk.press("2")
+    assert (await scene.status(order), await scene.codes(order)) == ("ready", [])
 
 
 async def test_where_there_is_nothing_to_remember_m_says_so(scene: Scene) -> None:

@@ -33,6 +33,11 @@ def _issues(paper: Paper, issues: list[Any]) -> None:
         paper.line(f"         → {issue.todo}")
 
 
+def _wish(order: Any) -> str:
+    wish = order.cancel_wish
+    return f"cancellation{f': {wish.reason}' if wish.reason else ''}" if wish is not None else ""
+
+
 def _who(paper: Paper, order: Any) -> None:
     a = order.ship_to
     street = [a.get(name, "") for name in ("name", "company", "line1", "line2")]
@@ -41,7 +46,8 @@ def _who(paper: Paper, order: Any) -> None:
         [
             ("placed", f"{local(order.placed_at)} ({ago(order.placed_at)} ago)"),
             ("channel", f"{order.channel} ({order.channel_connector}), its id {order.external_id}, {words(order.channel_state)}"),
-            ("payment", words(order.payment)), ("risk", order.fraud), ("customer", order.customer),
+            ("payment", words(order.payment)), ("risk", order.fraud),
+            ("asked for", _wish(order)), ("customer", order.customer),
             ("ship to", ", ".join(part for part in (*street, place) if part)),
             ("contact", " · ".join(part for part in (order.email, a.get("phone", "")) if part)),
             ("shipping", order.shipping_rate or "no rate"), ("note", order.note),

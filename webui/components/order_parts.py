@@ -256,6 +256,7 @@ def aside() -> rx.Component:
                 definition("There", order.store_state),
                 definition("Payment", order.payment),
                 rx.cond(order.fraud != "", definition("Fraud check", order.fraud)),
+                rx.cond(order.wish != "", definition("Customer asks", order.wish)),
                 definition("Rate chosen", rx.cond(order.rate != "", order.rate, "none")),
                 rx.cond(order.email != "", definition("E-mail", order.email)),
                 rx.cond(order.snoozed != "", definition("Snoozed until", order.snoozed)),

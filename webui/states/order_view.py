@@ -143,6 +143,7 @@ class OrderView:
     placed_iso: str = ""
     payment: str = ""
     fraud: str = ""
+    wish: str = ""
     note: str = ""
     rate: str = ""
     store_state: str = ""
@@ -168,12 +169,19 @@ def order_view(order: OrderPage, zone: str) -> OrderView:
         tone=words.tone_of(order.status), held=words.plain(order.held),
         snoozed=_until(order.snoozed_until, zone), placed=words.day_and_time(order.placed_at, zone),
         placed_iso=words.iso(order.placed_at), payment=words.name_of(order.payment), fraud=words.name_of(order.fraud),
+        wish=_wish(order),
         note=words.plain(order.note), rate=words.plain(order.shipping_rate), store_state=words.name_of(order.channel_state),
         ship_to=address(order.ship_to), bill_to=address(order.bill_to or {}), until=until,
         audit=links.audit(order.number), can={name: name in order.acts for name in ACTS},
         store=order.store_url if order.store_url.startswith(("https://", "http://")) else "",
         slip=links.slip_pdf(order.number) if order.status != "canceled" else "",
     )  # fmt: skip
+
+
+def _wish(order: OrderPage) -> str:
+    if order.cancel_wish is None:
+        return ""
+    return words.plain(f"to cancel: {order.cancel_wish.reason}" if order.cancel_wish.reason else "to cancel")
 
 
 def _until(moment: datetime | None, zone: str) -> str:
