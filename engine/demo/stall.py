@@ -84,9 +84,19 @@ class Stall:
         self._rng = random.Random(seed)  # noqa: S311  what people buy is no secret
         self._known: dict[str, tuple[str, int]] = {}
 
-    def place(self, count: int = 1) -> list[str]:
-        """So many customers buy something; the ids of their orders."""
+    def place(self, count: int = 1, *, wishes: int = 0) -> list[str]:
+        """So many customers buy something, the last ``wishes`` of whom ask to cancel it; the ids of their orders.
+
+        Raises Invalid where nobody can ask.
+        """
+        if wishes > count:
+            raise Invalid(f"{wishes} customers cannot ask to cancel {count} orders", "wishes")
+        if wishes and not self.sim.wishes:
+            able = ", ".join(kind for kind in kinds() if sim_of(kind).wishes)
+            raise Invalid(f"{self.sim.slug} tells of no customer who asks to cancel; these do: {able}", "wishes")
         placed = [self.sim.place(self._sale()) for _ in range(count)]
+        for order in placed[count - wishes :]:
+            self.sim.ask_to_cancel(order)
         self._known |= {order: (self.sim.state(order), 0) for order in placed}
         return placed
 

@@ -48,6 +48,7 @@ class AmazonSim(ChannelSim):
     renews = True
     pays = True
     lists = True
+    wishes = True
     currencies = ("USD", "JPY")
 
     def __init__(
@@ -84,9 +85,9 @@ class AmazonSim(ChannelSim):
         """So many pieces of a line are canceled before they ship."""
         self.book.cancel_pieces(external_id, sku, quantity)
 
-    def ask_to_cancel(self, external_id: str, reason: str) -> None:
-        """The buyer asks the seller to cancel."""
-        self.book.ask_to_cancel(external_id, reason)
+    def ask_to_cancel(self, external_id: str, reason: str = "", *, sku: str = "") -> None:
+        """The buyer asks the seller to cancel all of it, or the lines of this SKU."""
+        self.book.ask_to_cancel(external_id, reason or "Ordered by mistake", sku)
 
     def touch(self, external_id: str, *, note: str) -> None:
         """The buyer changes the instructions for the delivery."""

@@ -261,10 +261,11 @@ class Book:
         line.canceled = min(line.ordered - order.shipped(line), line.canceled + quantity)
         order.canceled = all(line.canceled == line.ordered for line in order.lines)
 
-    def ask_to_cancel(self, order_id: str, reason: str) -> None:
-        """The buyer asks for it on every line."""
+    def ask_to_cancel(self, order_id: str, reason: str, sku: str) -> None:
+        """The buyer asks for it on every line, or on those of this SKU."""
         for line in self._changed(order_id).lines:
-            line.asked = reason
+            if sku in ("", line.sku):
+                line.asked = reason
 
     def instruct(self, order_id: str, text: str) -> None:
         """What the buyer says about the delivery."""

@@ -102,6 +102,7 @@ class ChannelSim(ABC):
     pays = False  # and ``pay`` pays them
     renews = False  # tokens end there, and others are given
     lists = False  # tells what is offered, which is the demo's catalogue
+    wishes = False  # customers can ask there to cancel, by ``ask_to_cancel``
     vanishes = False  # orders can be removed by ``vanish``
     currencies: tuple[str, ...] = ("USD", "JPY", "KWD")
     small_pages: Mapping[str, object] = {"page_size": 2}
@@ -153,6 +154,10 @@ class ChannelSim(ABC):
 
     def pay(self, external_id: str) -> None:
         """An order that was placed unpaid is paid; where ``pays``."""
+        raise NotImplementedError
+
+    def ask_to_cancel(self, external_id: str, reason: str = "") -> None:
+        """The customer asks not to be sent what has not shipped; where ``wishes``. ``reason`` in the channel's words."""
         raise NotImplementedError
 
     def vanish(self, external_id: str) -> None:

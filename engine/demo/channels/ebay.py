@@ -52,6 +52,7 @@ class DemoEbay(ChannelSim):
     renews = True
     refunds = False  # of money: eBay does not say for which pieces
     pays = True
+    wishes = True
 
     def __init__(self, *, seed: int = 0, late: float = 60.0, retry_after: int = 1) -> None:
         super().__init__(seed=seed, late=late, retry_after=retry_after)
@@ -79,11 +80,12 @@ class DemoEbay(ChannelSim):
         self.ask_to_cancel(external_id, by="SELLER")
         self.answer_cancel(external_id, accept=True)
 
-    def ask_to_cancel(self, external_id: str, *, by: str = "BUYER") -> None:
+    def ask_to_cancel(self, external_id: str, reason: str = "", *, by: str = "BUYER") -> None:
         """Somebody wants to cancel the order; the seller has to answer."""
         order = self._changed(external_id)
         request = {
-            "cancelInitiator": by, "cancelReason": "ORDER_PLACED_BY_MISTAKE", "cancelRequestedDate": stamp(self.moment()),
+            "cancelInitiator": by, "cancelReason": reason or "ORDER_PLACED_BY_MISTAKE",
+            "cancelRequestedDate": stamp(self.moment()),
             "cancelRequestId": str(5_000_000_000 + self.rng.randrange(10**9)), "cancelRequestState": "REQUESTED",
         }  # fmt: skip
         order["cancelStatus"]["cancelState"] = "IN_PROGRESS"
@@ -138,8 +140,7 @@ class DemoEbay(ChannelSim):
         if order["cancelStatus"]["cancelState"] == "CANCELED":
             return "canceled"
         shipped = {"FULFILLED": "shipped", "IN_PROGRESS": "partially_shipped"}.get(order["orderFulfillmentStatus"])
-        waits = order["orderPaymentStatus"] == "PENDING" or order["cancelStatus"]["cancelState"] == "IN_PROGRESS"
-        return shipped or ("pending" if waits else "open")
+        return shipped or ("pending" if order["orderPaymentStatus"] == "PENDING" else "open")
 
     def _changed(self, external_id: str) -> Json:
         order = self.orders[external_id]

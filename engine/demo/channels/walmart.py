@@ -56,6 +56,7 @@ class WalmartSim(ChannelSim):
     slug = "walmart"
     renews = True
     lists = True
+    wishes = True
     sells_unpaid = False  # an order is shown once Walmart answers for the money
 
     def __init__(
@@ -110,8 +111,8 @@ class WalmartSim(ChannelSim):
         next(line for line in order.lines if line.sku == sku).refunded += amount
         order.modified = self.moment()
 
-    def ask_to_cancel(self, external_id: str) -> None:
-        """The customer asks for what has not shipped to be canceled."""
+    def ask_to_cancel(self, external_id: str, reason: str = "") -> None:
+        """See ``ChannelSim``; nobody is asked for a reason."""
         order = self.orders[external_id]
         for line in order.lines:
             line.asked_to_cancel = bool(line.count(CREATED, ACKNOWLEDGED))

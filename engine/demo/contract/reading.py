@@ -332,6 +332,20 @@ async def a_canceled_order_is_canceled(bench: Bench) -> None:
     assert (await bench.read(order_id)).state is ChannelState.CANCELED
 
 
+@case("wishes", "rereads")
+async def a_wish_to_cancel_is_no_cancellation(bench: Bench) -> None:
+    """Whose customer asks to cancel it says so, and stays open and whole."""
+    order_id = bench.sell((MUG, 2), (TEA, 1))
+    assert (await bench.read(order_id)).cancel_wish is None, "nobody has asked yet"
+    bench.sim.ask_to_cancel(order_id)
+    order = await bench.read(order_id)
+    assert order.cancel_wish is not None, "the wish is not told"
+    assert order.cancel_wish.lines == (), "all of it is not wanted any more"
+    assert open_and_paid(order), f"the order is {order.state} and {order.payment}"
+    assert [line.canceled for line in order.lines] == [0, 0]
+    assert order.fraud is None, f"a wish is no warning: {order.fraud}"
+
+
 @case("refunds")
 async def pieces_paid_back_are_canceled(bench: Bench) -> None:
     """One of three will not be wanted: the line had three and one of them is canceled; the order stays open."""

@@ -13,7 +13,7 @@ from engine import clock
 from engine.demo.channels.amazon import AmazonSim
 from engine.demo.channels.base import ChannelFault, SaleLine
 from engine.errors import Misconfigured, OutcomeUnknown, Refused, TryLater, Unreadable
-from engine.ports import Address, ChannelState
+from engine.ports import Address, CancelWish, ChannelState
 from tests.connectors.amazon.conftest import Connect, parcel, reread, sale, walk
 
 Start = Callable[..., Any]
@@ -130,10 +130,12 @@ async def test_an_order_from_pending_to_canceled(sim: AmazonSim, connect: Connec
     sim.refund(order, "MUG", 2)
     assert [(line.quantity, line.canceled) for line in (await reread(connector, order)).lines] == [(3, 2), (1, 0)]
     sim.ask_to_cancel(order, "Found it cheaper")
-    assert "Found it cheaper" in ((await reread(connector, order)).fraud or "")
+    assert (await reread(connector, order)).cancel_wish == CancelWish("Found it cheaper")
+    sim.ask_to_cancel(order, "", sku="MUG")
+    assert (await reread(connector, order)).cancel_wish == CancelWish("Ordered by mistake; Found it cheaper")
     sim.cancel(order)
     canceled = await reread(connector, order)
-    assert (canceled.state, canceled.fraud) == (ChannelState.CANCELED, None)
+    assert (canceled.state, canceled.cancel_wish) == (ChannelState.CANCELED, None)
     assert [line.canceled for line in canceled.lines] == [3, 1]
 
 

@@ -10,7 +10,7 @@ import pytest
 from engine.connectors import registry
 from engine.connectors.channels.amazon import mapping, marketplaces
 from engine.errors import Misconfigured, Unreadable
-from engine.ports import Address, ChannelState, Payment, Raw
+from engine.ports import Address, CancelWish, ChannelState, Payment, Raw
 
 
 def order(**changes: Any) -> dict[str, Any]:
@@ -147,15 +147,26 @@ def test_an_order_of_amazons_own_can_never_be_read() -> None:
 
 
 def test_what_a_person_must_look_at_stops_the_order() -> None:
-    asked = {"cancellation": {"cancellationRequest": {"requester": "BUYER", "cancelReason": "Ordered twice"}}}
-    found = read(item(order(programs=["FBM_SHIP_PLUS"]), **asked))
+    found = read(order(programs=["FBM_SHIP_PLUS"]))
     assert found.fraud is not None
     assert "Ship+" in found.fraud
-    assert "the buyer asks to cancel MUG (Ordered twice)" in found.fraud
-    asked["cancellation"]["cancellationExecution"] = {"cancelledBy": "MERCHANT"}
-    assert read(item(order(), **asked)).fraud is None
+
+
+def test_a_buyer_who_asks_to_cancel_is_heard_until_it_is_done_or_shipped() -> None:
+    asked = {"cancellation": {"cancellationRequest": {"requester": "BUYER", "cancelReason": "Ordered twice"}}}
+    found = read(item(order(), **asked))
+    assert (found.cancel_wish, found.fraud, found.state) == (CancelWish("Ordered twice"), None, ChannelState.OPEN)
     shipped = item(order(**status("SHIPPED")), fulfillment={"quantityFulfilled": 3, "quantityUnfulfilled": 0}, **asked)
-    assert read(shipped).fraud is None
+    assert read(shipped).cancel_wish is None
+    assert read(item(order(**status("CANCELLED")), **asked)).cancel_wish is None
+    two = item(order(), **asked)
+    two["orderItems"].append({**order()["orderItems"][0], "orderItemId": "another"})
+    (mug, _) = read(two).lines
+    assert read(two).cancel_wish == CancelWish("Ordered twice", (mug.external_id,))
+    asked["cancellation"]["cancellationExecution"] = {"cancelledBy": "MERCHANT"}
+    some, none = ({"quantityFulfilled": 0, "quantityUnfulfilled": rest} for rest in (1, 0))
+    assert read(item(order(), fulfillment=some, **asked)).cancel_wish == CancelWish("Ordered twice")
+    assert read(item(order(), fulfillment=none, **asked)).cancel_wish is None
 
 
 def test_gifts_and_made_to_order_are_in_the_note() -> None:

@@ -15,7 +15,7 @@ from engine.connectors.channels.ebay.connector import Config, Connector
 from engine.demo.channels.base import ChannelFault, Exchange
 from engine.demo.channels.ebay import DemoEbay
 from engine.errors import Misconfigured, NotAuthorised, OutcomeUnknown, Refused, TryLater
-from engine.ports import ChannelParcel, ChannelState, HasOrderPages, TakesHooks
+from engine.ports import CancelWish, ChannelParcel, ChannelState, HasOrderPages, TakesHooks
 from engine.ports_channels import Authorises, FetchesKeys, ProvesAddress, Scoped
 from engine.transports.throttle import PATIENCE, Bucket
 from tests.connectors.ebay.conftest import Connect, parcel, sale
@@ -137,9 +137,10 @@ async def test_who_asked_to_cancel_is_fetched_with_the_order(
     ebay.answer_cancel(over, accept=True)
     made = connect()
     page = await made.pull(None, None)
-    states = {raw.external_id: made.read(raw).state for raw in page.items}
-    assert states == {
-        quiet: ChannelState.OPEN, asks: ChannelState.PENDING, rejected: ChannelState.OPEN, over: ChannelState.CANCELED,
+    found = {raw.external_id: made.read(raw) for raw in page.items}
+    assert {one: (order.state, order.cancel_wish) for one, order in found.items()} == {
+        quiet: (ChannelState.OPEN, None), asks: (ChannelState.OPEN, CancelWish("order placed by mistake")),
+        rejected: (ChannelState.OPEN, None), over: (ChannelState.CANCELED, None),
     }  # fmt: skip
     assert ebay.counts["orders.get"] == 3
     listed = next(one for one in said if one.url.endswith("offset=0"))

@@ -47,12 +47,14 @@ async def pull(engine: Shop) -> None:
 
 
 @pytest.mark.parametrize("accept", [True, False])
-async def test_who_asks_to_cancel_before_sending_stops_it_until_the_seller_answers(engine: Shop, accept: bool) -> None:
+async def test_who_asks_to_cancel_before_sending_stops_it_until_the_seller_answers_there(
+    engine: Shop, accept: bool
+) -> None:
     ebay, order_id = seller(engine), engine.bench.sell((MUG, 2))
     await pull(engine)
     ebay.ask_to_cancel(order_id)
     await pull(engine)
-    assert await issues() == ["unpaid"]  # which waits for the channel to release it
+    assert await issues() == ["cancel_wished"]
     await engine.send(order_id)
     assert engine.sent() == {}
     ebay.answer_cancel(order_id, accept=accept)
@@ -64,13 +66,15 @@ async def test_who_asks_to_cancel_before_sending_stops_it_until_the_seller_answe
 
 
 @pytest.mark.parametrize("accept", [True, False])
-async def test_who_asks_to_cancel_after_sending_is_for_a_person_to_answer(engine: Shop, accept: bool) -> None:
+async def test_who_asks_to_cancel_after_sending_is_heard_until_the_seller_answers_there(
+    engine: Shop, accept: bool
+) -> None:
     ebay, order_id = seller(engine), engine.bench.sell((MUG, 2))
     await pull(engine)
     await engine.send(order_id)
     ebay.ask_to_cancel(order_id)
     await pull(engine)
-    assert await issues() == ["channel_order_changed"]
+    assert await issues() == ["cancel_wished"]
     ebay.answer_cancel(order_id, accept=accept)
     await pull(engine)
     if accept:

@@ -13,7 +13,7 @@ from engine import clock
 from engine.connectors.channels.ebay import mapping
 from engine.demo.channels.ebay import DemoEbay
 from engine.errors import Refused, Unreadable
-from engine.ports import Address, ChannelOrder, ChannelState, Payment, Raw
+from engine.ports import Address, CancelWish, ChannelOrder, ChannelState, Payment, Raw
 from tests.connectors.ebay.conftest import parcel, sale
 
 Json = dict[str, Any]
@@ -141,24 +141,33 @@ def test_a_hold_on_the_money_keeps_nothing_from_being_shipped(hold: str) -> None
     assert (order.payment, order.state) == (Payment.PAID, ChannelState.OPEN)
 
 
-def asked(state: str, *requests: str) -> Change:
-    return at("cancelStatus", {"cancelState": state, "cancelRequests": [{"cancelRequestState": r} for r in requests]})
+def asked(state: str, *requests: str, by: str = "Buyer") -> Change:
+    said = [{"cancelRequestState": r, "cancelInitiator": by, "cancelReason": "WONT_ARRIVE_IN_TIME"} for r in requests]
+    return at("cancelStatus", {"cancelState": state, "cancelRequests": said})
 
 
 @pytest.mark.parametrize(
-    ("change", "state"),
+    ("change", "state", "wished"),
     [
-        (asked("NONE_REQUESTED"), ChannelState.OPEN),
-        (asked("IN_PROGRESS"), ChannelState.PENDING),
-        (asked("IN_PROGRESS", "REQUESTED"), ChannelState.PENDING),
-        (asked("IN_PROGRESS", "REJECTED", "REQUESTED"), ChannelState.PENDING),
-        (asked("IN_PROGRESS", "REJECTED"), ChannelState.OPEN),
-        (asked("CANCELED", "COMPLETED"), ChannelState.CANCELED),
+        (asked("NONE_REQUESTED"), ChannelState.OPEN, False),
+        (asked("IN_PROGRESS", "REQUESTED"), ChannelState.OPEN, True),
+        (asked("IN_PROGRESS", "REJECTED", "REQUESTED"), ChannelState.OPEN, True),
+        (asked("IN_PROGRESS", "REJECTED"), ChannelState.OPEN, False),
+        (asked("IN_PROGRESS", "COMPLETED"), ChannelState.PENDING, False),
+        (asked("CANCELED", "COMPLETED"), ChannelState.CANCELED, False),
+        (asked("CANCELED", "REQUESTED"), ChannelState.CANCELED, False),
+        # A seller who cancels has decided already; and of whom nothing is known nobody can be asked.
+        (asked("IN_PROGRESS", "REQUESTED", by="Seller"), ChannelState.PENDING, False),
+        (asked("IN_PROGRESS"), ChannelState.PENDING, False),
     ],
 )
-def test_who_asks_to_cancel_waits_for_the_seller(change: Change, state: ChannelState) -> None:
+def test_a_buyer_who_asks_to_cancel_is_heard_and_nothing_is_decided(
+    change: Change, state: ChannelState, wished: bool
+) -> None:
     order = read(change)
     assert order.state is state
+    assert order.cancel_wish == (CancelWish("wont arrive in time") if wished else None)
+    assert order.waits_for == ("it is being canceled there" if state is ChannelState.PENDING else "")
     assert [line.canceled for line in order.lines] == ([2, 1] if state is ChannelState.CANCELED else [0, 0])
 
 

@@ -17,7 +17,7 @@ from engine.demo.catalogue import LISTINGS
 from engine.demo.channels.base import ChannelFault, Exchange, SimParcel
 from engine.demo.channels.walmart import Item, WalmartSim
 from engine.errors import Invalid, Misconfigured, NotAuthorised, OutcomeUnknown, Refused, TryLater, Unreadable
-from engine.ports import ChannelParcel, ChannelState
+from engine.ports import CancelWish, ChannelParcel, ChannelState
 from engine.ports_channels import Acknowledges, CancelsOrders, HasListings, ListedItem
 from tests.connectors.walmart.conftest import SHIPPED, now, parcel, sale
 
@@ -265,7 +265,7 @@ async def test_what_is_in_the_post_ships_though_the_customer_asked_to_cancel(
 ) -> None:
     order = sim.place(sale(("BB-MUG-01", 1)))
     sim.ask_to_cancel(order)
-    assert "asked Walmart to cancel line 1" in (await now(connector, order)).note
+    assert (await now(connector, order)).cancel_wish == CancelWish()
     await connector.push_tracking(parcel(order, ("1", 1), last=True))
     assert sim.state(order) == "shipped"
 

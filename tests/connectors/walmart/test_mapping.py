@@ -11,7 +11,7 @@ import pytest
 
 from engine.connectors.channels.walmart.mapping import read
 from engine.errors import Unreadable
-from engine.ports import Address, ChannelState, Payment, Raw
+from engine.ports import Address, CancelWish, ChannelState, Payment, Raw
 
 
 def status(name: str, pieces: int, **more: Any) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def test_money_that_went_back_is_seen(amounts: list[float], payment: Payment) ->
 
 def test_a_customer_who_asks_to_cancel_is_noted() -> None:
     found = said(line("1", 1, intentToCancel="true"), line("2", 1, intentToCancel="false"), line("3", 1))
-    assert found.note == "The customer has asked Walmart to cancel line 1."
+    assert (found.cancel_wish, found.note, found.state) == (CancelWish(lines=("1",)), "", ChannelState.OPEN)
 
 
 def _other_country(value: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from engine.connectors.channels.amazon.marketplaces import BY_ID
 from engine.domain.money import minor
 from engine.errors import Unreadable
-from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Payment, Raw
+from engine.ports import Address, CancelWish, ChannelLine, ChannelOrder, ChannelState, Payment, Raw
 
 STATES: dict[str, ChannelState] = {
     "PENDING_AVAILABILITY": ChannelState.PENDING,
@@ -123,9 +123,9 @@ class Item(msgspec.Struct, rename="camel"):
 
     @property
     def asked(self) -> _Request | None:
-        """The buyer's wish to cancel it, as long as it was not done."""
+        """The buyer's wish to cancel it, as long as something is open: what was done may have been of other pieces."""
         known = self.cancellation
-        return known.cancellation_request if known and known.cancellation_execution is None else None
+        return known.cancellation_request if known and (known.cancellation_execution is None or self.open) else None
 
     @property
     def open(self) -> int:
@@ -309,6 +309,7 @@ class _Reading:
             discount_total=abs(self._sum("DISCOUNT")),
             note="\n".join(self._notes()),
             fraud="; ".join(self._warnings()) or None,
+            cancel_wish=self._wish(),
         )
 
     def _payment(self) -> Payment:
@@ -449,7 +450,11 @@ class _Reading:
         for program in self._order.programs:
             if program in AMAZON_LABELS:
                 yield f"it is for {AMAZON_LABELS[program]}, which ships with Amazon's own label and not a supplier's"
-        for item in self._order.order_items:
-            if item.asked:
-                said = f" ({item.asked.cancel_reason})" if item.asked.cancel_reason else ""
-                yield f"the buyer asks to cancel {item.product.seller_sku}{said}: cancel it in Seller Central, or ship it"
+
+    def _wish(self) -> CancelWish | None:
+        if self._state in (ChannelState.CANCELED, ChannelState.SHIPPED):
+            return None
+        items = [item for item in self._order.order_items if item.quantity_ordered]
+        asked = {item.order_item_id: item.asked.cancel_reason for item in items if item.asked}
+        reason = "; ".join(dict.fromkeys(filter(None, asked.values())))
+        return CancelWish(reason, () if len(asked) == len(items) else tuple(asked)) if asked else None

@@ -19,7 +19,17 @@ from engine import clock
 from engine.connectors import payload
 from engine.domain.tracking import spelling
 from engine.errors import Refused, Unreadable
-from engine.ports import Address, ChannelLine, ChannelOrder, ChannelParcel, ChannelState, Parcel, Payment, Raw
+from engine.ports import (
+    Address,
+    CancelWish,
+    ChannelLine,
+    ChannelOrder,
+    ChannelParcel,
+    ChannelState,
+    Parcel,
+    Payment,
+    Raw,
+)
 
 FULFILLED = {
     "NOT_STARTED": ChannelState.OPEN,
@@ -49,11 +59,21 @@ class _Amount(_Model, frozen=True):
 
 class _CancelRequest(_Model, frozen=True):
     cancel_request_state: str
+    cancel_initiator: str = ""
+    cancel_reason: str = ""
 
 
 class _CancelStatus(_Model, frozen=True):
     cancel_state: str
     cancel_requests: tuple[_CancelRequest, ...] = ()
+
+    @property
+    def asked(self) -> _CancelRequest | None:
+        """The buyer's request that waits for the seller's answer."""
+        if self.cancel_state != CANCELING:
+            return None
+        waiting = [one for one in self.cancel_requests if one.cancel_request_state == "REQUESTED"]
+        return next((one for one in waiting if one.cancel_initiator.casefold() != "seller"), None)
 
 
 class _LineRefund(_Model, frozen=True):
@@ -254,6 +274,10 @@ def _order(envelope: _Envelope) -> ChannelOrder:
         tax_total=sums["tax"],
         discount_total=-sums["priceDiscount"],
         note=order.buyer_checkout_notes,
+        waits_for="it is being canceled there"
+        if state is ChannelState.PENDING and _canceling(order.cancel_status)
+        else "",
+        cancel_wish=_wish(order.cancel_status) if state not in (ChannelState.SHIPPED, ChannelState.CANCELED) else None,
     )
 
 
@@ -322,21 +346,28 @@ def _state(order: _Order, payment: Payment, on_its_way_back: bool) -> ChannelSta
     state = FULFILLED[_known(order.order_fulfillment_status, FULFILLED, "order.orderFulfillmentStatus")]
     field = "order.cancelStatus"
     _known(cancel.cancel_state, (NO_CANCEL, CANCELING, CANCELED), f"{field}.cancelState")
-    asked = [
+    for i, one in enumerate(cancel.cancel_requests):
         _known(one.cancel_request_state, REQUESTS, f"{field}.cancelRequests[{i}].cancelRequestState")
-        for i, one in enumerate(cancel.cancel_requests)
-    ]
     if cancel.cancel_state == CANCELED:
         return ChannelState.CANCELED
     if state is not ChannelState.OPEN:
         return state
     if payment is Payment.REFUNDED:
         return ChannelState.CANCELED
-    # A request waits for the seller's answer at eBay; one that was rejected leaves the order as it was.
-    undecided = cancel.cancel_state == CANCELING and not (asked and set(asked) == {"REJECTED"})
-    if undecided or on_its_way_back or payment is Payment.UNPAID:
+    if _canceling(cancel) or on_its_way_back or payment is Payment.UNPAID:
         return ChannelState.PENDING
     return state
+
+
+def _canceling(cancel: _CancelStatus) -> bool:
+    """Is it being canceled for another reason than the buyer's wish? A request that was rejected leaves the order as it was."""
+    rejected = cancel.cancel_requests and {one.cancel_request_state for one in cancel.cancel_requests} == {"REJECTED"}
+    return cancel.cancel_state == CANCELING and not rejected and cancel.asked is None
+
+
+def _wish(cancel: _CancelStatus) -> CancelWish | None:
+    # eBay names the reasons in capitals: ORDER_PLACED_BY_MISTAKE.
+    return CancelWish(cancel.asked.cancel_reason.replace("_", " ").lower()) if cancel.asked is not None else None
 
 
 def _lines(envelope: _Envelope, state: ChannelState, payment: Payment, currency: str) -> tuple[ChannelLine, ...]:

@@ -18,7 +18,7 @@ from engine.connectors.channels.walmart.payload import (
 )
 from engine.domain.money import minor
 from engine.errors import Unreadable
-from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Payment, Raw
+from engine.ports import Address, CancelWish, ChannelLine, ChannelOrder, ChannelState, Payment, Raw
 
 # Walmart writes ISO 3166-1 alpha-3; its US site also ships to these.
 _COUNTRIES = {
@@ -40,7 +40,6 @@ def _read(order: Order) -> ChannelOrder:
     placed = moment(order.order_date, "orderDate")
     sums = _Sums(order)
     programs = dict.fromkeys(line.fulfillment.shipping_program_type or "" for line in order.lines if line.fulfillment)
-    asked = ", ".join(line.line_number for line in order.lines if line.asked_to_cancel)
     state = _state(order.lines)
     return ChannelOrder(
         external_id=order.purchase_order_id,
@@ -58,8 +57,14 @@ def _read(order: Order) -> ChannelOrder:
         shipping_total=sums.of("SHIPPING"),
         tax_total=sums.tax,
         discount_total=sums.discount,
-        note=f"The customer has asked Walmart to cancel line {asked}." if asked else "",
+        cancel_wish=_wish(order) if state not in (ChannelState.SHIPPED, ChannelState.CANCELED) else None,
     )
+
+
+def _wish(order: Order) -> CancelWish | None:
+    """The lines its customer has asked Walmart to cancel. Walmart does not tell why."""
+    asked = tuple(line.line_number for line in order.lines if line.asked_to_cancel)
+    return CancelWish(lines=() if len(asked) == len(order.lines) else asked) if asked else None
 
 
 def _state(lines: Sequence[Line]) -> ChannelState:
