@@ -18,6 +18,7 @@ import typer
 EXAMPLES = (
     "bluebook demo channel shopify",
     "bluebook demo channel amazon --orders 20 --every 10",
+    "bluebook demo channel ebay --wishes 2",
     "bluebook demo channel walmart --fault throttle --fault error-after=0.1",
 )
 LOOK_SECONDS = 0.5
@@ -37,6 +38,7 @@ def register(group: typer.Typer) -> None:
 def channel(
     kind: Annotated[str, typer.Argument(help="Which kind: shopify, amazon, ebay, walmart …")],
     orders: Annotated[int, typer.Option("--orders", min=0, help="Orders that are there at once.")] = 5,
+    wishes: Annotated[int, typer.Option("--wishes", min=0, help="How many of their customers ask to cancel.")] = 0,
     every: Annotated[float, typer.Option("--every", min=0, help="Another order every so many seconds; 0: none.")] = 0,
     fault: Annotated[
         list[str] | None,
@@ -52,7 +54,7 @@ def channel(
     from engine.errors import BluebookError
 
     try:
-        asyncio.run(_serve(kind, orders, every, fault or [], port, as_json))
+        asyncio.run(_serve(kind, (orders, wishes), every, fault or [], port, as_json))
     except BluebookError as error:
         print(f"Error: {error.message}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
@@ -60,7 +62,7 @@ def channel(
         return
 
 
-async def _serve(kind: str, orders: int, every: float, faults: list[str], port: int, as_json: bool) -> None:
+async def _serve(kind: str, orders: tuple[int, int], every: float, faults: list[str], port: int, as_json: bool) -> None:
     from engine.demo import stall
     from engine.errors import Misconfigured
 
@@ -75,7 +77,7 @@ async def _serve(kind: str, orders: int, every: float, faults: list[str], port: 
         raise Misconfigured(f"port {port} cannot be listened at: {error.strerror or error}") from error
     try:
         customers = stall.Stall(made)
-        placed = customers.place(orders)
+        placed = customers.place(orders[0], wishes=orders[1])
         _say_how(kind, made, placed, as_json)
         made.always(wrong)
         with _enter() as pressed:

@@ -16,7 +16,7 @@ CHECKS = {
     "ship map": ("missing_shipping_mapping",),
     "price": ("cost_changed", "margin_below_floor"),
     "paid": ("unpaid", "fraud_risk"),
-    "not a duplicate": ("possible_duplicate", "already_fulfilled", "stale_order"),
+    "wanted": ("cancel_wished", "possible_duplicate", "already_fulfilled", "stale_order"),
 }
 
 
