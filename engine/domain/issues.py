@@ -153,6 +153,11 @@ def kind_of(code: str, field: str = "") -> IssueKind:
     return ISSUES[C(code)]
 
 
+def rank(code: str) -> int:
+    """Which Issues of an order are shown first: who does not want it needs no product and no method, then what stops it."""
+    return 0 if code == C.CANCEL_WISHED else 1 if ISSUES[C(code)].checked else 2
+
+
 def remembers(code: str, resolution: str, cause: str = "") -> bool:
     """Can the answer be kept for next time? A line without SKU has nothing by which it would be known again."""
     if resolution == R.WAIVE:

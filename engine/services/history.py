@@ -321,7 +321,7 @@ def _row(
     order: Any, lines: list[Any], purchases: list[Any], issues: list[Any], parcels: list[Any], shown: int | None
 ) -> OrderRow:
     live = [p for p in purchases if p[1] not in DEAD and not p[2]]
-    codes = tuple(dict.fromkeys(str(i[1]) for i in issues))
+    codes = tuple(sorted(dict.fromkeys(str(i[1]) for i in issues), key=lambda code: code != IssueCode.CANCEL_WISHED))
     queued = [p[3] for p in live if p[1] == PurchaseState.QUEUED and p[3] is not None]
     numbers = tuple(dict.fromkeys(str(p[1]) for p in parcels))
     return OrderRow(

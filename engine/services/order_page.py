@@ -10,7 +10,7 @@ import msgspec
 
 from engine import clock, db
 from engine.connectors import registry
-from engine.domain.issues import kind_of
+from engine.domain.issues import IssueCode, kind_of
 from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, OrderStatus, allowed
 from engine.errors import Misconfigured, NotFound
 from engine.ports import CancelWish, HasOrderPages
@@ -419,7 +419,7 @@ async def _parcels(order_id: int) -> tuple[Parcel, ...]:
 
 
 async def _issues(order_id: int) -> tuple[IssueNote, ...]:
-    """Open ones first, then the last closed first."""
+    """Open ones first, among them a customer's wish, then the last closed first."""
     rows = await db.rows(f"SELECT {', '.join(_ISSUE)} FROM issues WHERE order_id = ? ORDER BY id DESC", order_id)
     found = []
     for row in rows:
@@ -429,7 +429,7 @@ async def _issues(order_id: int) -> tuple[IssueNote, ...]:
                 **_read(row, _ISSUE), title=kind.title, short=kind.short, todo=kind.todo, resolutions=kind.resolutions
             )
         )
-    return tuple(sorted(found, key=lambda issue: issue.closed_at is not None))
+    return tuple(sorted(found, key=lambda issue: (issue.closed_at is not None, issue.code != IssueCode.CANCEL_WISHED)))
 
 
 async def _holds(order_id: int) -> tuple[HoldNote, ...]:

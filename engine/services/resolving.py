@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from engine import db
-from engine.domain.issues import ISSUES, IssueCode, Resolution, kind_of
+from engine.domain.issues import ISSUES, IssueCode, Resolution, kind_of, rank
 from engine.errors import Invalid, NotFound, Refused
 from engine.services import check, lifecycle, loading
 from engine.services.casefile import Case, EventRecord, IssueRecord, PurchaseRecord
@@ -75,9 +75,9 @@ async def order_issues(order_id: int) -> list[OpenIssue]:
 
 
 def shown(case: Case) -> list[OpenIssue]:
-    """The open Issues of a loaded order, those that keep it from being sent first."""
+    """The open Issues of a loaded order, those that keep it from being sent first, and before them its customer's wish."""
     found = []
-    for issue in sorted(case.issues, key=lambda i: (not ISSUES[IssueCode(i.code)].checked, i.id)):
+    for issue in sorted(case.issues, key=lambda i: (rank(i.code), i.id)):
         kind = kind_of(issue.code, issue.field)
         found.append(
             OpenIssue(

@@ -34,16 +34,16 @@ def _wanted(case: Case, line: LineRecord) -> bool:
 
 
 def words(case: Case) -> str:
-    """The wish in a sentence, with the purchase orders that suppliers have of it; "" where there is nothing to be decided."""
+    """What is wished and why, and the purchase orders that suppliers have of it; "" where there is nothing to be decided."""
     wish, lines = read(case.order.cancel_wish), about(case)
     if wish is None or not lines:
         return ""
     rest = [line for line in case.lines if _wanted(case, line)]
-    what = "the order" if len(lines) == len(rest) else ", ".join(line.sku or line.title for line in lines)
-    said = f"the customer asks to cancel {what}" + (f": {wish.reason}" if wish.reason else "")
+    said = "all of it" if len(lines) == len(rest) else ", ".join(line.sku or line.title for line in lines)
+    said += f", “{wish.reason}”" if wish.reason else ""
     sent = [po.po_number for po in case.purchases if po.open and _has(po.state) and _serves(case, po.po_number, lines)]
     if sent:
-        said += f" ({', '.join(sent)} was sent: to cancel it, its supplier is asked)"
+        said += f"; {', '.join(sent)} was sent, so that canceling asks the supplier"
     return said
 
 

@@ -9,7 +9,7 @@ import pytest
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.ports import CancelWish
-from engine.services import check, hold, lifecycle, process, setup, tasks, wishes
+from engine.services import check, hold, lifecycle, process, setup, tasks
 from engine.services.casefile import PurchaseRecord
 from engine.services.resolve import OpenIssue
 from tests.support.scene import DANA, WORKER, Scene
@@ -192,14 +192,10 @@ async def test_a_customer_who_asks_to_cancel_stops_the_order(scene: Scene) -> No
     order_id = await scene.order(("BB-MUG-01", 1), ("BB-TEA-01", 1))
     mug = (await scene.case(order_id)).lines[0].external_id
     for wish, message in (
-        (CancelWish("Too late"), "the customer asks to cancel the order: Too late"),
-        (CancelWish(lines=(mug,)), "the customer asks to cancel BB-MUG-01"),
+        (CancelWish("Too late"), "all of it, “Too late”"),
+        (CancelWish(lines=(mug,)), "BB-MUG-01"),
     ):
-        # The demo's store lets nobody ask, so the wish is written where a connector's would be.
-        async with lifecycle.change([order_id], by=WORKER) as work:
-            work.event(work.cases[0], "order:change", "asked")
-            work.put(work.cases[0], work.cases[0].order, cancel_wish=wishes.stored(wish))
-            await check.check(work, work.cases)
+        await scene.wish(order_id, wish)
         says(await scene.issue(order_id, C.CANCEL_WISHED), message, "cancel_wish")
 
 

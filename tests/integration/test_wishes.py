@@ -17,7 +17,7 @@ from engine.connectors.channels.woocommerce.connector import Connector as Woo
 from engine.demo.supplier_faults import Fault, Route
 from engine.domain.issues import IssueCode
 from engine.ports import CancelWish, ChannelOrder, Raw
-from engine.services import catalog, check, order_page, process, resolve, setup, suggest, tasks
+from engine.services import catalog, check, history, order_page, process, resolve, setup, suggest, tasks
 from engine.services.choices import choices_of
 from tests.support.scene import DANA, WORKER, Scene
 
@@ -107,7 +107,7 @@ async def test_it_stops_the_order_and_says_why(scene: Scene) -> None:
     issue = await scene.issue(order_id, C.CANCEL_WISHED)
     assert (issue.title, issue.message) == (
         "Customer asks to cancel",
-        "the customer asks to cancel the order: Ordered twice",
+        "all of it, “Ordered twice”",
     )
     assert await scene.codes(order_id) == [C.CANCEL_WISHED]
     assert await scene.status(order_id) == "unresolved"
@@ -195,7 +195,7 @@ async def test_canceled_here_the_channel_is_told(scene: Scene, obliging: type[As
 
 async def test_a_wish_about_a_line_cancels_that_line_alone(scene: Scene, obliging: type[Asked]) -> None:
     order_id = await wished(scene, ("BB-MUG-01", 2), TEA, note="cancel BB-MUG-01: Too large")
-    assert (await scene.issue(order_id, C.CANCEL_WISHED)).message == "the customer asks to cancel BB-MUG-01: Too large"
+    assert (await scene.issue(order_id, C.CANCEL_WISHED)).message == "BB-MUG-01, “Too large”"
     await scene.resolve(order_id, C.CANCEL_WISHED, "cancel")
     await tasks.drain()
     case = await scene.case(order_id)
@@ -225,7 +225,7 @@ async def test_what_was_sent_is_asked_back(scene: Scene, obliging: type[Asked]) 
     await ask(scene, order_id)
     assert await scene.codes(order_id) == [C.CANCEL_WISHED]
     assert (
-        f"({po_number} was sent: to cancel it, its supplier is asked)"
+        f"; {po_number} was sent, so that canceling asks the supplier"
         in (await scene.issue(order_id, C.CANCEL_WISHED)).message
     )
     assert await scene.states(order_id) == ["submitted"], "a wish alone asks no supplier"
@@ -262,6 +262,18 @@ async def test_let_be_after_sending_it_is_shipped_and_asked_about_no_more(scene:
     assert await scene.codes(order_id) == []
     await scene.say(po_number, "shipped", (1, "AC-2001", 1))
     assert await scene.status(order_id) in ("shipped", "completed")
+
+
+@pytest.mark.usefixtures("asked")
+async def test_it_is_shown_before_what_else_is_wrong(scene: Scene) -> None:
+    order_id = await scene.order((f"WISH-{scene.place(MUG)}", 1))
+    await ask(scene, order_id)
+    wanted = [C.CANCEL_WISHED, C.UNMAPPED_SKU]
+    assert [issue.code for issue in await resolve.order_issues(order_id)] == wanted
+    page = await order_page.order_page(order_id)
+    assert [issue.code for issue in page.issues] == wanted
+    (row,) = await history.rows_of([order_id])
+    assert row.issue_codes == tuple(wanted)
 
 
 @pytest.mark.usefixtures("asked")

@@ -25,7 +25,21 @@ from engine.demo.store import DemoStore
 from engine.demo.supplier_desk import Behaviour
 from engine.demo.supplier_faults import Fault, FaultPlan, Route
 from engine.demo.supplier_http import DemoHttpSupplier
-from engine.services import catalog, edit, intake, loading, process, receive, resolve, setup, tasks
+from engine.ports import CancelWish
+from engine.services import (
+    catalog,
+    check,
+    edit,
+    intake,
+    lifecycle,
+    loading,
+    process,
+    receive,
+    resolve,
+    setup,
+    tasks,
+    wishes,
+)
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.lifecycle import Actor
 from engine.services.resolve import OpenIssue, Resolved
@@ -176,6 +190,13 @@ class Scene:
     async def po(self, order_id: int, which: int = -1) -> PurchaseRecord:
         """One of its purchase orders, the last if not said."""
         return (await self.case(order_id)).purchases[which]
+
+    async def wish(self, order_id: int, wish: CancelWish) -> None:
+        """Its customer asks to cancel: the demo's store lets nobody ask, so it is written where a connector's would be."""
+        async with lifecycle.change([order_id], by=WORKER) as work:
+            work.event(work.cases[0], "order:change", "asked")
+            work.put(work.cases[0], work.cases[0].order, cancel_wish=wishes.stored(wish))
+            await check.check(work, work.cases)
 
     # --- issues ------------------------------------------------------------------------------------------------------
 

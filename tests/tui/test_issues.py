@@ -15,7 +15,7 @@ from engine.demo.supplier_desk import Behaviour
 from engine.demo.supplier_faults import Fault, Route
 from engine.domain.issues import IssueCode
 from engine.ports import CancelWish, Invoice, InvoiceLine
-from engine.services import cancel, catalog, check, invoices, lifecycle, overdue, process, setup, tasks, wishes
+from engine.services import cancel, catalog, check, invoices, lifecycle, overdue, process, setup, tasks
 from tests.support.scene import DANA, WORKER, Scene
 from tests.support.terminal import Desk, at_desk
 
@@ -78,12 +78,7 @@ async def fraud(scene: Scene) -> int:
 
 async def wished(scene: Scene) -> int:
     order = await scene.order(MUG)
-    # The demo's store lets nobody ask, so the wish is written where a connector's would be.
-    async with lifecycle.change([order], by=WORKER) as work:
-        work.event(work.cases[0], "order:change", "asked")
-        wish = CancelWish("found it cheaper")
-        work.put(work.cases[0], work.cases[0].order, cancel_wish=wishes.stored(wish))
-        await check.check(work, work.cases)
+    await scene.wish(order, CancelWish("found it cheaper"))
     return order
 
 
@@ -216,7 +211,7 @@ TROUBLES: dict[IssueCode, Trouble] = {
     C.STALE_ORDER: Trouble(old, ("enter",), "waive", "placed 90 days ago"),
     C.ALREADY_FULFILLED: Trouble(lambda s: s.order(MUG, status="completed"), ("2", "y"), "cancel", "it is shipped"),
     C.FRAUD_RISK: Trouble(fraud, ("enter",), "waive", "different countries"),
-    C.CANCEL_WISHED: Trouble(wished, ("1", "y"), "cancel", "the customer asks to cancel the order: found it cheaper"),
+    C.CANCEL_WISHED: Trouble(wished, ("1", "y"), "cancel", "all of it, “found it cheaper”"),
     C.UNPAID: Trouble(lambda s: s.order(MUG, status="on-hold"), ("enter",), "waive", "not paid yet"),
     C.COST_CHANGED: Trouble(dearer, ("enter",), "waive", "[x] m remember"),
     C.MARGIN_BELOW_FLOOR: Trouble(thin, ("enter",), "waive", "the floor is 30%"),

@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 from engine import db
 from engine.demo.supplier_faults import Fault
 from engine.domain.roles import Role
+from engine.ports import CancelWish
 from engine.services import setup
 from tests.support.scene import DANA, Scene
 from tests.support.web import Tab
@@ -53,6 +54,24 @@ async def test_a_rate_is_mapped_once_for_all_who_wait(tab: OpenTab, scene: Scene
     await expect(page.get_by_text("Ready", exact=True)).to_be_visible()
     await expect(page.get_by_role("button", name="Process")).to_be_visible()
     assert [await scene.status(order) for order in others] == ["ready", "ready"]
+    one.clean()
+
+
+async def test_a_customers_wish_is_shown_with_its_reason_and_granted(tab: OpenTab, scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    await scene.wish(order, CancelWish("Found it cheaper"))
+    one = await tab(Role.OPERATOR)
+    page = await dialog(one, order, "Customer asks to cancel")
+    await expect(page.get_by_text("to cancel: Found it cheaper")).to_be_visible()
+    box = page.get_by_role("dialog")
+    await expect(box).to_contain_text("All of it, “Found it cheaper”")
+    await expect(box.get_by_label("Send it all the same")).to_be_visible()
+    await box.get_by_label("Cancel it, and tell the channel").check()
+    await one.axe()
+    await box.get_by_role("button", name="Resolve", exact=True).click()
+    await box.get_by_role("button", name="Yes, do it").click()
+    await expect(page.get_by_role("status").filter(has_text="grant the customer's wish there by hand")).to_be_visible()
+    assert await scene.status(order) == "canceled"
     one.clean()
 
 

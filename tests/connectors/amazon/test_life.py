@@ -98,7 +98,7 @@ async def test_an_order_the_buyer_asks_to_cancel_is_canceled_here_and_at_amazon(
         await engine.pull()
         sim.ask_to_cancel(order, "Ordered twice")
         await engine.pull()
-        assert await _issues() == [("cancel_wished", "the customer asks to cancel the order: Ordered twice")]
+        assert await _issues() == [("cancel_wished", "all of it, “Ordered twice”")]
         order_id = int(await db.value("SELECT id FROM orders"))
         (issue,) = await resolve.order_issues(order_id)
         done = await resolve.resolve(issue.id, "cancel", {}, BY)
@@ -120,7 +120,7 @@ async def test_a_pending_order_waits_and_one_the_buyer_wants_canceled_stops(live
         sim.ask_to_cancel(order, "Ordered twice")
         await engine.pull()
         ((code, message),) = await _issues()
-        assert (code, message) == ("cancel_wished", "the customer asks to cancel the order: Ordered twice")
+        assert (code, message) == ("cancel_wished", "all of it, “Ordered twice”")
         await engine.send(order)
         assert engine.orders() == []
         order_id = int(await db.value("SELECT id FROM orders"))
