@@ -30,6 +30,10 @@ def joined(clauses: Sequence[Clause]) -> Clause:
     return Clause(" AND ".join(c.sql for c in clauses) or "1 = 1", sum((c.values for c in clauses), ()))
 
 
+_LEAVING = "state = 'queued' AND attempt = 0 AND release_at > ?"
+"""A purchase order that can be taken back until then. The state is written out, so that the partial index serves."""
+
+
 def _any(column: str, values: Sequence[Any], no: bool = False) -> Clause:
     return Clause(f"{column} {'NOT ' if no else ''}IN ({db.marks(values)})", tuple(values))
 
@@ -101,8 +105,7 @@ def tried(filters: Filters, now: int) -> list[Clause]:
         found.append(_bound(filters.total_min, ">=", filters.currency.upper()))
     if filters.total_max is not None:
         found.append(_bound(filters.total_max, "<=", filters.currency.upper()))
-    if filters.held is not None:
-        found.append(Clause("o.held <> ''" if filters.held else "o.held = ''"))
+    found += _held(filters, now)
     if filters.snoozed is True:
         found.append(Clause("o.snoozed_until > ?", (now,)))
     if filters.snoozed is False:
@@ -114,6 +117,22 @@ def tried(filters: Filters, now: int) -> list[Clause]:
     if filters.auto is not None:
         found.append(Clause("o.auto = ?", (filters.auto,)))
     return found + _parts(filters)
+
+
+def _held(filters: Filters, now: int) -> list[Clause]:
+    """On hold by a person, held until its undo window is over, or either: people call both held."""
+    leaving = Clause(_LEAVING, (now,))
+    found = []
+    if filters.on_hold is not None:
+        found.append(Clause("o.held <> ''" if filters.on_hold else "o.held = ''"))
+    if filters.undoable is not None:
+        found.append(_has("purchase_orders", leaving, filters.undoable))
+    if filters.held is True:
+        also = _has("purchase_orders", leaving)
+        found.append(Clause(f"(o.held <> '' OR {also.sql})", also.values))
+    if filters.held is False:
+        found += [Clause("o.held = ''"), _has("purchase_orders", leaving, yes=False)]
+    return found
 
 
 def _parts(filters: Filters) -> list[Clause]:
@@ -210,8 +229,14 @@ def picks(filters: Filters, now: int) -> list[Clause]:
     if filters.issue_codes:
         issues = _issues(filters.issue_codes)
         found.append(Clause(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values))
+    stopped = "SELECT id AS order_id FROM orders WHERE held <> ''"
+    leaving = f"SELECT order_id FROM purchase_orders WHERE {_LEAVING}"
+    if filters.on_hold:
+        found.append(Clause(stopped))
+    if filters.undoable:
+        found.append(Clause(f"SELECT DISTINCT order_id FROM ({leaving}) AS l", (now,)))
     if filters.held:
-        found.append(Clause("SELECT id AS order_id FROM orders WHERE held <> ''"))
+        found.append(Clause(f"{stopped} UNION {leaving}", (now,)))
     if filters.snoozed:
         found.append(
             Clause("SELECT id AS order_id FROM orders WHERE snoozed_until IS NOT NULL AND snoozed_until > ?", (now,))

@@ -22,7 +22,15 @@ UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 RESOLVE = (OrderStatus.FAILED, OrderStatus.ON_HOLD, OrderStatus.UNRESOLVED)
 GROUPS: Mapping[str, tuple[OrderStatus, ...]] = {"open": OPEN_STATUSES, "resolve": RESOLVE}
 """Words that stand for several statuses."""
-SPECIALS = ("held", "late", "snoozed", "auto")
+SPECIALS: Mapping[str, tuple[str, str]] = {
+    "held": ("held", "on hold by a person, or held before it is sent"),
+    "onhold": ("on_hold", "on hold by a person"),
+    "undoable": ("undoable", "held before it is sent: can be taken back"),
+    "late": ("late", "their supplier's answer or tracking is overdue"),
+    "snoozed": ("snoozed", "out of sight until later"),
+    "auto": ("auto", "processed by Auto Order Processing"),
+}
+"""What an order may be: the word, the field of ``Filters`` and what it asks for."""
 SHORTEST = 2
 """Characters a word that leaves orders out, or is looked up by key, must have."""
 
@@ -52,7 +60,7 @@ KEYS: Mapping[str, Key] = {
         Key("ch", ":", "ch:woo", "channel, by name or prefix"),
         Key("err", ":", "err:sku", "open Issue, or err:any"),
         Key("state", ":", "state:ready", "status, or open, resolve"),
-        Key("is", ":", "is:late", "held, late, snoozed or auto"),
+        Key("is", ":", "is:late", "held, onhold, undoable, late, snoozed, auto"),
         Key("total", "><", "total>100", "amount, total<20eur", no=False),
         Key("age", "><", "age>2h", "since it was placed: m, h, d, w", no=False),
         Key("placed", "><", "placed>2026-11-01", "day, in UTC", no=False),
@@ -141,7 +149,7 @@ def _offers(
     if key == "state":
         groups = [(name, ", ".join(statuses).replace("_", " ")) for name, statuses in GROUPS.items()]
         return [*((status.value, status.value.replace("_", " ")) for status in OrderStatus), *groups]
-    return [(word, f"orders that are {word}") for word in SPECIALS] if key == "is" else []
+    return [(word, about) for word, (_, about) in SPECIALS.items()] if key == "is" else []
 
 
 class _Line:
@@ -257,9 +265,10 @@ class _Line:
         self.values["statuses"] = left
 
     def _is(self, no: bool, _sign: str, value: str) -> None:
-        if value.casefold() not in SPECIALS:
-            raise KeyError("an order is held, late, snoozed or auto")
-        self.values[value.casefold()] = not no
+        special = SPECIALS.get(re.sub("[-_]", "", value.casefold()))
+        if special is None:
+            raise KeyError(f"an order is {', '.join(SPECIALS)}")
+        self.values[special[0]] = not no
 
     def _typed(self, name: str, no: bool, value: str) -> None:
         if sum(c.isalnum() for c in value) < SHORTEST:

@@ -22,7 +22,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Conditions that all hold. Amounts are major units of the order's currency, ends included; ages are seconds.
 
     ``placed_to`` is the first moment after. ``snoozed``: only those (True), none of those (False), or all (None; the
-    queue takes it for False). ``late``: there is an open Issue that the supplier's answer or tracking is overdue.
+    queue takes it for False). ``on_hold``: a person stopped it; ``undoable``: it was processed and can still be taken
+    back; ``held``: either. ``late``: there is an open Issue that the supplier's answer or tracking is overdue.
     ``text``: words an order must all have, the last may be begun only (``search.asked_for``); ``not_text``: beginnings
     of words it must not have. ``skus``, ``trackings``, ``cities`` and ``emails`` are beginnings too (of an e-mail's
     domain as well), any of which will do.
@@ -50,6 +51,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     older_than: int | None = None
     younger_than: int | None = None
     held: bool | None = None
+    on_hold: bool | None = None
+    undoable: bool | None = None
     snoozed: bool | None = None
     country: str = ""
     late: bool | None = None

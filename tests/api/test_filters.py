@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.services import hold
 from tests.api.client import Api
-from tests.support.scene import Scene
+from tests.support.scene import DANA, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MUG = ("BB-MUG-01", 2)
@@ -42,6 +43,27 @@ async def test_the_line_and_the_parameters_all_hold(api: Api, scene: Scene) -> N
         ({"currency": "usd", "total_min": least}, {ready, elsewhere}),
     ):
         found = await api.pages("/orders", text="bothways", **query)
+        assert {row["id"] for row in found} == fit, query
+
+
+async def test_held_is_what_can_still_be_taken_back_and_what_a_person_stopped(api: Api, scene: Scene) -> None:
+    leaving, stopped, neither, due = [await scene.order(MUG, who="Holdings") for _ in range(4)]
+    await scene.process(leaving, undo_seconds=60)
+    await scene.process(due, undo_seconds=0)
+    await hold.hold(stopped, "ask first", DANA)
+    for query, fit in (
+        ({"filter": "is:held"}, {leaving, stopped}),
+        ({"held": "true"}, {leaving, stopped}),
+        ({"filter": "is:undoable"}, {leaving}),
+        ({"undoable": "true"}, {leaving}),
+        ({"filter": "is:onhold"}, {stopped}),
+        ({"on_hold": "true"}, {stopped}),
+        ({"filter": "!is:held"}, {neither, due}),
+        ({"filter": "!is:undoable"}, {stopped, neither, due}),
+        ({"filter": "!is:onhold"}, {leaving, neither, due}),
+        ({"filter": "is:held !is:onhold"}, {leaving}),
+    ):
+        found = await api.pages("/orders", text="holdings", **query)
         assert {row["id"] for row in found} == fit, query
 
 

@@ -52,7 +52,10 @@ async def _everything() -> list[dict[str, Any]]:
         r[0]
         for r in await db.rows("SELECT order_id FROM issues WHERE code = 'no_tracking_in_time' AND closed_at IS NULL")
     }
+    held = "SELECT order_id FROM purchase_orders WHERE state = 'queued' AND attempt = 0 AND release_at > ?"
+    leaving = {r[0] for r in await db.rows(held, clock.micros(clock.now()))}
     for order in found:
+        order["leaving"] = order["id"] in leaving
         order |= {"suppliers": suppliers.get(order["id"], set()), "issues": issues.get(order["id"], set())}
         order["late"] = order["id"] in late
     return found
@@ -77,7 +80,9 @@ def _fits(f: Filters, o: dict[str, Any], now: int) -> bool:
             not f.country or o["country"] == f.country,
             f.older_than is None or age >= f.older_than,
             f.younger_than is None or age < f.younger_than,
-            f.held in (None, bool(o["held"])),
+            f.held in (None, bool(o["held"]) or o["leaving"]),
+            f.on_hold in (None, bool(o["held"])),
+            f.undoable in (None, o["leaving"]),
             f.snoozed in (None, snoozed),
             f.late in (None, o["late"]),
         )
@@ -101,6 +106,8 @@ def _random_filters(rng: random.Random) -> Filters:
         "older_than": rng.randrange(10 * 86_400),
         "younger_than": rng.randrange(86_400, 20 * 86_400),
         "held": rng.random() < 0.5,
+        "on_hold": rng.random() < 0.5,
+        "undoable": rng.random() < 0.5,
         "snoozed": rng.random() < 0.5,
         "late": rng.random() < 0.5,
     }

@@ -362,7 +362,7 @@ def chip_words(name: str, value: str, channels: dict[str, str], suppliers: dict[
     known = {"channel_ids": channels, "supplier_ids": suppliers}.get(name.removeprefix("not_"), {})
     said = ", ".join(words.plain(known.get(part, words.name_of(part) if "status" in name or "code" in name else part))
                      for part in value.split(","))  # fmt: skip
-    if value in ("0", "1") and name in ("has_issue", "held", "snoozed", "late"):
+    if value in ("0", "1") and name in ("has_issue", "held", "on_hold", "undoable", "snoozed", "late"):
         said = "yes" if value == "1" else "no"
     whole = f"{'not ' if name.startswith('not_') else ''}{title}: {said}"
     return f"{whole[:1].upper()}{whole[1:]}"
