@@ -39,8 +39,13 @@ REST = """
 ## Resolve
 
 `r` opens what keeps the order here, with what most likely helps first. A digit takes a choice at once, Enter the one under
-the cursor. Where there is something to search or to write, type it; `/` begins with any character. The answer is remembered
-(`m` turns that off) and every waiting order with the same cause is looked at again.
+the cursor (`>`). The answer is remembered (`m` turns that off), and every waiting order with the same cause is looked at again;
+`P` has those that become ready processed too, `x` drops the line.
+
+Where there is something to search or to write, every letter is text, and these switches are `Ctrl+r`, `Ctrl+o` and `Ctrl+x`.
+Only a digit still takes a choice as long as nothing is written: `/` first writes one too, and what a barcode scanner sends is
+looked for. Enter takes nothing that was not on the screen when you pressed it: behind a paste, or where the machine did not keep
+up, it asks you to look at the list that belongs to what you wrote.
 
 ## Many at once
 

@@ -20,7 +20,7 @@ from textual.widgets import Input, TextArea
 from tui import commands, keys_file, themes, views
 from tui.actions import ACTIONS, Action
 from tui.bulk import BulkRun
-from tui.keys import Guard, Keymap, shown
+from tui.keys import REPEAT_SECONDS, Guard, Keymap, shown
 from tui.live import Live
 from tui.screens.base import BookScreen
 from tui.screens.listing import ListingScreen, help_rows
@@ -71,6 +71,7 @@ class BluebookApp(App[int]):
         self.monotonic: Callable[[], float] = time.monotonic
         self.arrival: Callable[[events.Event], float] = lambda event: event.time
         self._came = float("-inf")
+        self._waiting: deque[float] = deque()
         self.live = Live(self)
         self.figures: StatusBar | None = None
         self.done = Steps(self)
@@ -124,7 +125,9 @@ class BluebookApp(App[int]):
         The guards go by when a key came, not by when its turn came: behind a slow one, a paste would look like typing.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
-            self._queue.put_nowait((self.arrival(event), event))
+            came = self.arrival(event)
+            self._waiting.append(came)
+            self._queue.put_nowait((came, event))
             return
         await super().on_event(event)
 
@@ -135,6 +138,15 @@ class BluebookApp(App[int]):
     def asks(self) -> None:
         """A question is on the screen now, by the key that is being done with: no key that came with it answers it."""
         self.guard.ask(self._came)
+
+    def saw(self, since: float) -> bool:
+        """Could whoever pressed the key that is being done with have seen what is on the screen since then?"""
+        return self._came - since >= REPEAT_SECONDS
+
+    async def followed(self) -> bool:
+        """Did another key come right behind the one that is being done with, as no person's does?"""
+        await asyncio.sleep(REPEAT_SECONDS)
+        return bool(self._waiting) and self._waiting[0] - self._came < REPEAT_SECONDS
 
     def later(self, work: Callable[[], Awaitable[None]]) -> None:
         """The work is done after the keys that wait; for clicks, and for answers to dialogs."""
@@ -153,6 +165,7 @@ class BluebookApp(App[int]):
             self._came, item = await self._queue.get()
             try:
                 if isinstance(item, events.Key):
+                    self._waiting.popleft()
                     await self._key(item)
                 else:
                     await item()

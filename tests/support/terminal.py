@@ -22,13 +22,12 @@ from tui.screens.orders import REST_SECONDS, OrdersScreen
 from tui.widgets.edit import PREVIEW_SECONDS
 from tui.widgets.filter import FOLLOW_SECONDS
 from tui.widgets.foot import Foot
-from tui.widgets.resolve import SEARCH_SECONDS
 
 DANA = Actor("dana", "person", "tui")
 TAP = 0.125
 """Seconds between two keys of a practised person; the app's clock is moved by it, nobody waits."""
 FRAME = 1 / 40
-FOLLOWS, RESTS = 0.02 + max(PREVIEW_SECONDS, FOLLOW_SECONDS, SEARCH_SECONDS), 0.02 + REST_SECONDS
+FOLLOWS, RESTS = 0.02 + max(PREVIEW_SECONDS, FOLLOW_SECONDS), 0.02 + REST_SECONDS
 """Seconds until the screen follows what was typed, and where the cursor rests."""
 
 

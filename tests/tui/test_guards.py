@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from engine import db
 from tests.support.scene import Scene
@@ -67,7 +68,7 @@ async def test_a_drop_that_is_asked_for_is_not_answered_by_the_same_paste(scene:
         await desk.press("2")
         await desk.go(order)
         await desk.press("r")
-        await desk.press("x")
+        await desk.press("ctrl+x")
         await desk.press("y", tap=0.01)
         assert await scene.status(order) == "unresolved"
         await desk.press("y")
@@ -135,3 +136,19 @@ async def test_t_cancels_at_the_channel_too_where_it_can_be_told(scene: Scene) -
         await desk.press("t")
         assert await scene.status(there) == "canceled"
         assert [tuple(row) for row in await db.rows(jobs)] == [(there, '{"reason":"","lines":[]}')]
+
+
+@pytest.mark.parametrize(("keys", "typed"), [(":jobs", "jobs"), ("/woo", "woo"), (":q", "q")])
+async def test_keys_that_come_in_one_packet_with_the_key_that_opens_a_line_are_all_in_it(
+    scene: Scene, keys: str, typed: str
+) -> None:
+    await scene.order(MUG)
+    app = BluebookApp(DANA)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await app.idle()
+        await pilot.pause()
+        for place, key in enumerate(keys):
+            came(app, key, 0.0001 * place)
+        await pilot.pause()
+        await app.idle()
+        assert app.page.query_one(Input).value == typed

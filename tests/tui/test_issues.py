@@ -265,7 +265,7 @@ async def test_it_is_resolved_by_keys(scene: Scene, code: IssueCode) -> None:
         shown = desk.text()
         assert issue.title in shown
         assert trouble.sees in shown
-        assert ("m remember" in shown) == (code in REMEMBERED)
+        assert (" remember for next time" in shown) == (code in REMEMBERED)
         await desk.press(*trouble.keys)
         row = await db.row("SELECT closed_by, resolution FROM issues WHERE id = ?", issue.id)
         assert tuple(row or ()) == ("dana", trouble.resolution), desk.said

@@ -69,7 +69,7 @@ async def test_the_orders_that_become_ready_are_processed_too_only_when_ticked(s
         async with at_desk() as desk:
             await begin(desk, order, "2")
             await desk.press("r")
-            assert "[ ] P process the 2 that wait for it too" in desk.text()
+            assert "[ ] P process the 2 others too" in desk.text()
             await desk.press(*(["P"] if ticked else []), "2")
             assert [await scene.states(one) for one in others] == [["queued" if ticked else "draft"]] * 2
             assert (await scene.states(order), await scene.status(order)) == (["draft"], "ready")

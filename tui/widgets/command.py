@@ -54,7 +54,7 @@ class CommandPane(Pane):
 
     async def opened(self) -> None:
         """Type."""
-        self.query_one(Input).focus()
+        self.write(self.query_one(Input))
         self._narrow()
 
     def on_input_changed(self, event: Input.Changed) -> None:

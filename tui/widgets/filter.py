@@ -42,7 +42,7 @@ class FilterPane(Pane):
     async def opened(self) -> None:
         """Type."""
         field = self.query_one(Input)
-        field.focus()
+        self.write(field)
         field.cursor_position = len(field.value)
         await self._complete()
 

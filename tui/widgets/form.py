@@ -59,7 +59,7 @@ class FormPane(UnsavedPane):
     async def opened(self) -> None:
         """The first field is written."""
         self._fill()
-        self.query_one(Input).focus()
+        self.write(self.query_one(Input))
 
     @property
     def unsaved(self) -> int:
@@ -68,7 +68,7 @@ class FormPane(UnsavedPane):
 
     def resume(self) -> None:
         """The field under the cursor is written."""
-        self.query_one(Input).focus()
+        self.write(self.query_one(Input))
 
     def changed(self) -> dict[str, str]:
         """What was changed, by name; a secret that was written is."""

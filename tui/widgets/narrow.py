@@ -26,7 +26,7 @@ class Narrow(Pane):
 
     async def opened(self) -> None:
         """Type."""
-        self.query_one(Input).focus()
+        self.write(self.query_one(Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The list follows."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.containers import Vertical
+from textual.widgets import Input
 
 if TYPE_CHECKING:
     from tui.app import BluebookApp
@@ -37,6 +38,10 @@ class Pane(Vertical):
 
     async def opened(self) -> None:
         """It is on the screen: read what is to be shown, focus a field."""
+
+    def write(self, field: Input) -> None:
+        """The field has the keys from the very next on: one that came with the key that opened the pane is text too."""
+        self.screen.set_focus(field)
 
     def takes_text(self, token: str, event: events.Key) -> bool:
         """Is this key text for the field in focus?"""

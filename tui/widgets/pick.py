@@ -14,7 +14,6 @@ from tui import words
 from tui.widgets.pane import Pane, is_text
 
 MOST = 9
-SEARCH_SECONDS = 0.12
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class PickPane(Pane):
         self.beyond = 0  # choices that have no digit
         self.here = 0
         self.searched = ""
+        self._first_at = self._list_at = float("-inf")  # since when these choices are on the screen
 
     def compose(self) -> ComposeResult:
         """The question, a field, and the choices."""
@@ -54,7 +54,7 @@ class PickPane(Pane):
         field = self.query_one(Input)
         field.display = self.searches
         if self.searches:
-            field.focus()
+            self.write(field)
         await self._search("")
 
     def takes_text(self, token: str, event: events.Key) -> bool:
@@ -64,9 +64,9 @@ class PickPane(Pane):
         return is_text(event) and not (token.isdecimal() and not self.query_one(Input).value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """What fits is looked for."""
+        """What fits is looked for, each time before the next key is looked at."""
         event.stop()
-        self.set_timer(SEARCH_SECONDS, self._follow)
+        self.app.later(self._follow)
 
     async def _follow(self) -> None:
         if self.is_attached and self.query_one(Input).value.strip() != self.searched:
@@ -75,9 +75,25 @@ class PickPane(Pane):
     async def _search(self, text: str) -> None:
         found = await self.app.attempt(self.find(text), "looking")
         if found is not None and self.is_attached:
+            before = self.found[self.here : self.here + 1]
             self.found, self.here, self.searched = found[:MOST], 0, text
             self.beyond = len(found) - len(self.found)
+            if before:
+                self._list_at = self.app.monotonic()
+            if before and before != self.found[:1]:
+                self._first_at = self._list_at
             self._show()
+
+    async def _seen(self, since: float) -> bool:
+        """Was the list that belongs to the text on the screen when the key came? Else it is now, and that is said."""
+        if not self.searches:
+            return True
+        belongs = self.query_one(Input).value.strip() == self.searched
+        await self._follow()
+        if belongs and self.app.saw(since):
+            return True
+        self.app.say("the list is another now: look at it, and press the key again", "warn")
+        return False
 
     def _show(self) -> None:
         text = Text(no_wrap=True, overflow="ellipsis")
@@ -105,12 +121,16 @@ class PickPane(Pane):
         if number > len(self.found):
             self.app.say(f"there is no choice {number}")
             return
-        await self.take(self.found[number - 1].value)
+        if self.searches and await self.app.followed():
+            # A scanner, or a paste without brackets: what begins with this digit is looked for.
+            self.query_one(Input).insert_text_at_cursor(str(number))
+        elif await self._seen(self._list_at):
+            await self.take(self.found[number - 1].value)
 
     async def act_accept(self) -> None:
         """The choice under the cursor is taken."""
-        if self.searches:
-            await self._follow()
+        if not await self._seen(self._first_at):
+            return
         if self.found:
             await self.take(self.found[self.here].value)
         else:

@@ -16,13 +16,13 @@ from engine.services.choices import ASKED, NOTED, Choice, choices_of, product_or
 from engine.services.resolve import OpenIssue, Resolved
 from engine.services.suggest import Suggestions
 from tui import words
+from tui.actions import Action
+from tui.keys import shown
 from tui.plain import many
 from tui.widgets.choices import drawn
 from tui.widgets.pane import Pane, is_text
 
 MOST = 9
-SEARCH_SECONDS = 0.12
-BEGINS_TEXT = "/"
 
 
 class ResolvePane(Pane):
@@ -49,6 +49,7 @@ class ResolvePane(Pane):
         self._typing = False
         self._moved = False
         self._searched = ""
+        self._first_at = self._list_at = float("-inf")  # since when these choices are on the screen
 
     def compose(self) -> ComposeResult:
         """What it is about, a field, the choices, and what is remembered."""
@@ -90,7 +91,9 @@ class ResolvePane(Pane):
         self.asking = self.noting = None
         self.process_too = False
         self.scope = "resolve"
-        self._searched, self.field.value, self._moved = "", "", False
+        with self.prevent(Input.Changed):
+            self.field.value = ""
+        self._searched, self._moved = "", False
         # Where something is suggested, digits choose; where not, the value is typed at once.
         self._typing = bool(self.corrects) and not self.told.choices
         self.app.asks()
@@ -101,11 +104,14 @@ class ResolvePane(Pane):
         shown = bool(self.searches or self.corrects or self.noting)
         self.field.display = shown
         name = self.corrects.replace("_", " ")
+        digits = "" if self._typing else f" ({self._key('find')} first where it begins with a digit)"
         self.field.placeholder = (
-            "whom did you ask, and when?" if self.noting else f"type the {name}" if name else "type to find a product"
+            "whom did you ask, and when?"
+            if self.noting
+            else f"type {f'the {name}' if name else 'to find a product'}{digits}"
         )
         if shown:
-            self.field.focus()
+            self.write(self.field)
         else:
             self.page.set_focus(None)
         self.page.refresh_keys()
@@ -124,23 +130,47 @@ class ResolvePane(Pane):
             self.query_one("#options", Static).update(" y yes    Esc no")
             return
         room = max(2, min(MOST, self.app.size.height // 3))
-        self.query_one("#choices", Static).update(drawn(self.choices, self.here, most=room))
+        here = -1 if self.saves_text else self.here
+        self.query_one("#choices", Static).update(drawn(self.choices, here, most=room))
         self.query_one("#options", Static).update(self._options())
 
     def _options(self) -> Text:
-        text = Text(no_wrap=True, overflow="ellipsis")
+        """What can be switched here, and by which keys; what has no room is left out, the least important first."""
+        parts: list[tuple[str, str]] = []
         if self.remembers:
-            text.append(f" [{'x' if self.remember else ' '}] m remember for next time")
+            parts.append((f"[{'x' if self.remember else ' '}] {self._key('remember')} remember for next time", ""))
         if self.frees:
             assert self.told is not None
-            text.append(
-                f"  [{'x' if self.process_too else ' '}] P process the {self.told.waiting:,} that wait for it too"
-            )
-        if self.searches or self.corrects:
-            text.append(f"   {BEGINS_TEXT} any text" if not self._typing else "   ↑↓ choose", "dim")
+            box = "x" if self.process_too else " "
+            parts.append((f"[{box}] {self._key('process_too')} process the {many(self.told.waiting, 'other')} too", ""))
+        if self.saves_text:
+            name = self.corrects.replace("_", " ")
+            parts.append((f"Enter saves the {name}" if self.field.value.strip() else f"type the {name}", "bold"))
         if Resolution.DROP_LINE in self.issue.resolutions:
-            text.append("   x drop the line", "dim")
+            parts.append((f"{self._key('drop_line')} drop the line", "dim"))
+        if self.field.display and self.noting is None and self.typing:
+            parts.append(("↑↓ choose", "dim"))
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for said, style in parts:
+            if text.cell_len + len(said) + 3 <= self.app.size.width:
+                text.append("   " if text.cell_len else " ").append(said, style)
         return text
+
+    def _key(self, action_id: str) -> str:
+        """The key that does it here: where a field takes letters, one that is none."""
+        keys = self.app.keymap.keys(action_id)
+        free = [key for key in keys if len(key) > 1] if self.field.display and action_id != "find" else []
+        return shown((*free, *keys)[0]) if keys else ""
+
+    @property
+    def typing(self) -> bool:
+        """Is a digit text here, and no choice? As soon as something is written, or a person said so."""
+        return self._typing or bool(self.field.value)
+
+    @property
+    def saves_text(self) -> bool:
+        """Does Enter save what is written, and take no choice? Where a field is corrected, until the cursor is moved."""
+        return bool(self.corrects) and self.typing and not self._moved
 
     @property
     def remembers(self) -> bool:
@@ -155,16 +185,15 @@ class ResolvePane(Pane):
     # --- typing -------------------------------------------------------------------------------------------------------
 
     def takes_text(self, token: str, event: events.Key) -> bool:
-        """Once something is typed all is text; before, digits choose, and m, P and x mean what they say."""
-        if self.asking is not None or not self.field.display:
+        """Where there is a field all is text, but that before anything is written a digit takes the choice it stands at."""
+        if self.asking is not None or not self.field.display or not is_text(event):
             return False
-        if self.noting is not None or self._typing:
-            return is_text(event)
-        if not event.is_printable or token in (BEGINS_TEXT, "m", "P", "x", " ") or token.isdecimal():
-            return False
-        self._typing = True
-        self.draw()
-        return True
+        if self.noting is not None or self.typing:
+            return True
+        found = self.app.keymap.find((self.scope,), [token])
+        name, _, number = found.id.rpartition("_") if isinstance(found, Action) else ("", "", "")
+        picks = name == "pick" and int(number) <= len(self.choices)
+        return not picks and getattr(found, "id", "") != "find"
 
     def act_find(self) -> None:
         """What is typed from here on is text, whatever it begins with."""
@@ -172,10 +201,13 @@ class ResolvePane(Pane):
         self.draw()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Products are looked for as one types."""
+        """Products are looked for as one types, each time before the next key is looked at."""
         event.stop()
-        if self.searches and self._typing:
-            self.set_timer(SEARCH_SECONDS, self._search)
+        self._moved = False
+        if self.searches:
+            self.app.later(self._search)
+        if self.told is not None:
+            self.draw()
 
     async def _search(self) -> None:
         wanted = self.field.value.strip() if self.is_attached else ""
@@ -183,9 +215,24 @@ class ResolvePane(Pane):
             return
         found = await self.app.attempt(suggest.suggestions(self.issue.id, wanted), "looking for products")
         if found is not None and self.is_attached and self.field.value.strip() == wanted:
+            before = self.choices[self.here : self.here + 1]
             self._searched, self.told = wanted, found
             self.choices, self.here = choices_of(found), 0
+            self._list_at = self.app.monotonic()
+            if before != self.choices[:1]:
+                self._first_at = self._list_at
             self.draw()
+
+    async def _seen(self, since: float) -> bool:
+        """Was the list that belongs to the text on the screen when the key came? Else it is now, and that is said."""
+        if not self.searches:
+            return True
+        belongs = self.field.value.strip() == self._searched
+        await self._search()
+        if belongs and self.app.saw(since):
+            return True
+        self.app.say("the list is another now: look at it, and press the key again", "warn")
+        return False
 
     # --- choosing -----------------------------------------------------------------------------------------------------
 
@@ -196,6 +243,8 @@ class ResolvePane(Pane):
         self._go(-1)
 
     def _go(self, by: int) -> None:
+        if self.saves_text:  # the cursor comes to the list
+            by = 0
         self._moved = True
         self.here = max(0, min(self.here + by, len(self.choices) - 1))
         self.draw()
@@ -222,10 +271,17 @@ class ResolvePane(Pane):
         if number > len(self.choices):
             self.app.say(f"there is no choice {number}")
             return
+        if self.searches and await self.app.followed():
+            # A scanner, or a paste without brackets: what begins with this digit is looked for.
+            self.act_find()
+            self.field.insert_text_at_cursor(str(number))
+            return
+        if not await self._seen(self._list_at):
+            return
         self.here = number - 1
         await self._take(self.choices[self.here])
 
-    async def act_drop(self) -> None:
+    async def act_drop_line(self) -> None:
         """The line is dropped, once that is confirmed."""
         found = next((choice for choice in self.choices if choice.how == Resolution.DROP_LINE), None)
         if found is None:
@@ -238,15 +294,13 @@ class ResolvePane(Pane):
         typed = self.field.value.strip() if self.field.display else ""
         if self.noting is not None:
             await self._take(Choice(self.noting.how, self.noting.label, {**self.noting.args, "note": typed}))
-        elif self.corrects and typed:
+        elif self.saves_text and typed:
             await self._do(Choice(Resolution.FIX_ADDRESS, "", {self.corrects: typed}))
-        elif self.corrects and self._typing and not self._moved:
+        elif self.saves_text:
             self.app.say(f"type the {self.corrects.replace('_', ' ')}, or choose another way with ↓")
         elif self.searches and ("=" in typed or "+" in typed):
             await self._do(Choice(Resolution.MAP_SKU, "", {"product": product_or_kit(typed)}))
-        else:
-            if self.searches and typed != self._searched:
-                await self._search()
+        elif await self._seen(self._first_at):
             if self.choices:
                 await self._take(self.choices[self.here])
             else:
@@ -257,7 +311,9 @@ class ResolvePane(Pane):
         if choice.how in NOTED and not choice.args.get("note"):
             if self.noting is not None:
                 self.app.say("say whom you asked and when: it decides whether the order ships twice or never", "warn")
-            self.noting, self.field.value = choice, ""
+            self.noting = choice
+            with self.prevent(Input.Changed):
+                self.field.value = ""
             self._show_field()
             self.draw()
         elif choice.how in ASKED and self.asking is None:
