@@ -8,6 +8,7 @@ BluebookError               has a message for people: what happened, to what, wh
 ├── Unreadable              the other side broke its contract: park the payload, alarm
 ├── IllegalTransition       this move is not allowed from this state
 ├── StaleState              someone else moved it first: read again, decide again
+│   └── Overtaken           somebody set the same setting otherwise: who, when and what
 ├── NotFound                no such order, channel, supplier …
 ├── Invalid                 what the user gave cannot be used; says which field and why
 ├── Misconfigured           settings are missing or wrong
@@ -15,6 +16,9 @@ BluebookError               has a message for people: what happened, to what, wh
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
 
 
 class BluebookError(Exception):
@@ -79,6 +83,17 @@ class StaleState(BluebookError):
     """Someone else moved it first."""
 
     exit_code = 75
+
+
+class Overtaken(StaleState):
+    """Somebody has set otherwise what was to be set, since it was looked at.
+
+    ``changes`` are theirs, the newest of each name; those of ``wanted`` were to be set, the others were relied on.
+    """
+
+    def __init__(self, message: str, changes: Sequence[Any], wanted: Collection[str]) -> None:
+        super().__init__(message)
+        self.changes, self.wanted = tuple(changes), frozenset(wanted)
 
 
 class NotFound(BluebookError):

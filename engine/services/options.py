@@ -148,14 +148,40 @@ def _prefix(text: str) -> str:
 
 
 def limit(text: str) -> dict[str, Any]:
-    """The value limit of Auto Order Processing, written as ``500 USD``; nothing or "none" lifts it. Raises Invalid."""
+    """The value limit of Auto Order Processing, written as ``500 USD``; nothing or "none" lifts it.
+
+    Raises Invalid, also for what people of two countries would read in two ways: ``1,500 USD``, ``1.500 USD``.
+    """
     if text.strip().lower() in ("", "none"):
         return {"auto_limit": None, "auto_currency": ""}
     amount, _, currency = text.strip().partition(" ")
+    currency = currency.strip().upper()
     if not currency:
         raise Invalid('a limit has a currency, as in "500 USD"', "limit")
     try:
-        minor = money.minor(amount.replace(",", ""), currency.strip().upper())
+        minor = money.minor(_one_way(amount, money.exponent(currency)), currency)
+        most = money.show(_LIMIT.most, currency)
     except Unreadable as error:
         raise Invalid(error.message, "limit") from error
-    return {"auto_limit": minor, "auto_currency": currency.strip().upper()}
+    if not _LIMIT.least <= minor <= _LIMIT.most:
+        raise Invalid(f"a value limit is from 0 to {most}, not {money.show(minor, currency)}", "limit")
+    return {"auto_limit": minor, "auto_currency": currency}
+
+
+_LIMIT = WHOLE["channels"]["auto_limit"]
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
+_GROUPED_AND_POINT = re.compile(_GROUPED.pattern + r"\.\d+", re.ASCII)
+_POINT_AND_THREE = re.compile(r"[+-]?\d{1,3}\.\d{3}", re.ASCII)
+
+
+def _one_way(amount: str, places: int) -> str:
+    """The amount without marks of thousands, where nobody can take these for decimals; raises Invalid where somebody can."""
+    if _GROUPED_AND_POINT.fullmatch(amount) or (not places and _GROUPED.fullmatch(amount)):
+        return amount.replace(",", "")
+    if "," in amount or (_POINT_AND_THREE.fullmatch(amount) and places < len("000")):
+        example = "1500.50" if places else "1500"
+        raise Invalid(
+            f"{amount!r} can be read in two ways: write thousands without a mark and decimals after a point, as in {example}",
+            "limit",
+        )
+    return amount

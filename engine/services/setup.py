@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from engine import clock, db
@@ -128,7 +128,7 @@ def _works(hours: str, zone: str, holidays: str) -> None:
     """The supplier's working time can be read, and in the zone's name there is no slip of the pen; raises Invalid."""
     deadlines.calendar(hours, zone, holidays)
     if zone and not hours:
-        raise Invalid("say the working hours too: work_hours='Mon-Fri 09:00-17:00', for example", "work_hours")
+        raise Invalid("say the working hours too, in work_hours, such as Mon-Fri 09:00-17:00", "work_hours")
 
 
 def _settles(config: Any, settle_seconds: int) -> None:
@@ -137,60 +137,77 @@ def _settles(config: Any, settle_seconds: int) -> None:
     if within is not None and settle_seconds <= within:
         raise Invalid(
             f"settle_seconds is {settle_seconds}, and a request may take {within:g} s (the setting timeout): what is still "
-            f"on its way would be taken for not arrived and sent again; say settle_seconds={int(within) + 10}, or a "
-            "shorter timeout", "settle_seconds",
+            f"on its way would be taken for not arrived and sent again; give settle_seconds {int(within) + 10} or more, or "
+            "a shorter timeout", "settle_seconds",
         )  # fmt: skip
 
 
 async def update(
-    table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None,
-    drop: Sequence[str] = (), same_account: bool = False, **options: Any,
+    table: Table, row_id: int, by: Actor, *, values: Mapping[str, Any] | None = None, drop: Sequence[str] = (),
+    same_account: bool = False, since: int | None = None, rests: Collection[str] = (), **options: Any,
 ) -> None:  # fmt: skip
     """The options and the connector settings given are changed, those to ``drop`` are as if they had never been set, the
     others stay. ``name`` and a supplier's ``code`` are options too: from now on it is called so. ``same_account``: though
     another channel has the same orders then. Raises NotFound, Invalid.
+
+    ``since``: how many changes of settings there were (``settings_book.head``) when what is changed was looked at. Raises
+    Overtaken, and changes nothing, where one of these, or of what the decision ``rests`` on, was set otherwise after.
     """
-    model: Any = Channel if table == "channels" else Supplier
-    row = await model.get_or_none(id=row_id)
-    if row is None:
-        raise NotFound(f"there is no {table[:-1]} {row_id}")
+    row = await _found(table, row_id)
     called, options = _called(options)
-    options = checked(table, options) | called
-    if table == "suppliers":
-        known = (row.warehouse_country, row.warehouse_region, row.warehouse_postal_code)
-        options |= _warehouse(options, distance.Place(*(value or "" for value in known)))
-        if set(_WORKING) & set(options):
-            _works(*(str(options.get(name, getattr(row, name)) or "") for name in _WORKING))
+    options = _fitting(table, row, options) | called
     kind: Any = registry.channel_type(row.connector) if table == "channels" else registry.supplier_type(row.connector)
-    before = {key: getattr(row, key) for key in options}
     if table == "suppliers" and ("settle_seconds" in options or "timeout" in (values or {})):
         config = registry.configure(kind, {**present(table, row), **(values or {})})
         _settles(config, options.get("settle_seconds", row.settle_seconds))
+    subject = f"{table[:-1]} {row_id}"
     async with db.transaction():
+        await settings_book.alone()
+        if since is not None:
+            wanted = options | {f"{settings_book.OWN}{name}": value for name, value in (values or {}).items()}
+            await settings_book.not_overtaken(subject, since, wanted, rests)
         if called:
-            await settings_book.alone()
             await distinct.names(table, called, but=row.id)
-        was = row.name
+        row = await _found(table, row_id)  # as it is now that nobody else changes it
+        was, before, after = row.name, {key: getattr(row, key) for key in options}, dict(options)
         for key, value in options.items():
             setattr(row, key, value)
-        after = dict(options)
         if values or drop:
             kept = {name: value for name, value in present(table, row).items() if name not in drop}
-            wanted = {**kept, **(values or {})}
+            given = {**kept, **(values or {})}
             if table == "channels" and not same_account:
-                await _moves(row, kind, wanted)
-            plain, secret = catalog.sealed_secrets(table, row.id, kind, wanted)
+                await _moves(row, kind, given)
+            plain, secret = catalog.sealed_secrets(table, row.id, kind, given)
             changed = dict.fromkeys(drop) | _masked(kind, values or {})
             before["settings"] = {key: row.settings.get(key) for key in changed if key not in kind.secret_fields}
             after["settings"] = changed
             row.settings, row.secrets = plain, secret
-        await row.save()
-        subject = f"{table[:-1]} {row_id}"
+        # Only these: workers write into the same row how far they have come, and why they paused it.
+        if columns := [*options, *(("settings", "secrets") if values or drop else ())]:
+            await row.save(update_fields=columns)
         await settings_book.note(by, f"{table[:-1]}:change", was, subject=subject, before=before, after=after)
         if any(key.startswith("auto_") for key in options) and row.auto_process:
             await outbox.put([NewJob(f"auto:{row_id}", "orders.auto", row_id)])
     catalog.forget(table, row_id)
     await schedule.ensure()
+
+
+async def _found(table: Table, row_id: int) -> Any:
+    row = await (Channel if table == "channels" else Supplier).get_or_none(id=row_id)
+    if row is None:
+        raise NotFound(f"there is no {table[:-1]} {row_id}")
+    return row
+
+
+def _fitting(table: Table, row: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The options as they are kept, fit for each other and for those that the row has; raises Invalid."""
+    options = checked(table, options)
+    if table == "suppliers":
+        known = (row.warehouse_country, row.warehouse_region, row.warehouse_postal_code)
+        options |= _warehouse(options, distance.Place(*(value or "" for value in known)))
+        if set(_WORKING) & set(options):
+            _works(*(str(options.get(name, getattr(row, name)) or "") for name in _WORKING))
+    return options
 
 
 async def _moves(row: Any, kind: Any, wanted: dict[str, Any]) -> None:
@@ -216,10 +233,7 @@ def present(table: Table, row: Any) -> dict[str, Any]:
 
 async def present_of(table: Table, row_id: int) -> dict[str, Any]:
     """The same of the connection with this id; raises NotFound."""
-    row = await (Channel if table == "channels" else Supplier).get_or_none(id=row_id)
-    if row is None:
-        raise NotFound(f"there is no {table[:-1]} {row_id}")
-    return present(table, row)
+    return present(table, await _found(table, row_id))
 
 
 async def test_connection(table: Table, row_id: int) -> str:

@@ -73,7 +73,7 @@ async def test_a_supplier_is_not_asked_before_a_request_must_be_over(
     async with desk(monkeypatch) as at:
         acme = at.shop.suppliers["ACME"]
         with pytest.raises(
-            Invalid, match=r"settle_seconds is 20, and a request may take 20 s .* say settle_seconds=30"
+            Invalid, match=r"settle_seconds is 20, and a request may take 20 s .* give settle_seconds 30"
         ):
             await setup.update("suppliers", acme, PERSON, settle_seconds=20)
         await setup.update("suppliers", acme, PERSON, settle_seconds=45)

@@ -54,6 +54,11 @@ def form(
     )  # fmt: skip
 
 
+def own(page: Any, name: str) -> dict[str, Any]:
+    """The key and the problem of one of the page's forms: it is a new one only when it was saved itself."""
+    return {"key": f"{name}-{page.versions[name]}", "problem": page.problems[name]}
+
+
 def flag(label: Any, name: Any, checked: Any, **props: Any) -> rx.Component:
     """Something that is on or off."""
     return rx.el.label(
@@ -150,27 +155,36 @@ def standing_card(
     resume: Any,
     enable: Any,
     noun: str,
+    pauses: str,
+    disables: str,
 ) -> rx.Component:
-    """How it stands and what is done about that: enable and disable, pause and resume."""
+    """How it stands and what is done about that: pause and resume, for a while, and disable and enable, for good.
+
+    ``pauses`` and ``disables`` say what follows of each.
+    """
     return rx.el.section(
         rx.el.h2("State"),
         facts(it, heard, *more),
-        rx.el.div(
-            rx.cond(it.paused, button("Resume", permission=permission, tone="primary", on_click=resume)),
-            rx.cond(
-                it.enabled,
-                button(f"Disable this {noun}", permission=permission, tone="danger", on_click=enable(False)),
-                button(f"Enable this {noun}", permission=permission, tone="primary", on_click=enable(True)),
-            ),
-            class_name="row",
-        ),
+        rx.cond(it.paused, button("Resume", permission=permission, tone="primary", on_click=resume)),
         rx.cond(
-            ~it.paused & may(permission),
+            ~it.paused & it.enabled & may(permission),
             rx.el.form(
-                field("Reason of a pause", rx.el.input(name="reason", max_length=300, auto_complete="off")),
+                field("Reason of a pause", rx.el.input(name="reason", max_length=300, auto_complete="off"), pauses),
                 button("Pause", permission=permission, type="submit"),
                 on_submit=pause, class_name="filters", aria_label="Pause",
             ),
         ),
-        class_name="card",
+        rx.cond(
+            may(permission),
+            rx.el.div(
+                rx.cond(
+                    it.enabled,
+                    button(f"Disable this {noun}", permission=permission, tone="danger", on_click=enable(False)),
+                    button(f"Enable this {noun}", permission=permission, tone="primary", on_click=enable(True)),
+                ),
+                rx.el.p(rx.cond(it.enabled, disables, f"{disables} Enabled, it is used again."), class_name="hint"),
+                class_name="stack",
+            ),
+        ),
+        class_name="card stack",
     )  # fmt: skip

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from engine.domain import conditions, money
 from engine.domain.roles import Permission
-from engine.errors import BluebookError, NotFound
-from engine.services import authorise, auto_trial, options, setup
+from engine.errors import BluebookError, NotFound, Overtaken
+from engine.services import authorise, auto_trial, options, settings_book, setup
 from engine.services.listings import ChannelView
 from webui import words
-from webui.states import connection, owner
+from webui.states import connection, forms, owner
 from webui.states.base import PAGES, Book, on
 from webui.states.channels import ChannelRow, Channels, channel_href, channel_of, row_of
 from webui.states.connection import FieldView, PartLink
@@ -23,19 +24,37 @@ PULLING = {
     "rescan_seconds": "Read open orders again every, seconds",
     "stale_days": "Old after, days",
 }
+MARGIN = "Least margin, percent"
+LABELS = PULLING | {
+    "auto_process": "Auto Order Processing", "auto_limit": "the value limit", "auto_currency": "the limit's currency",
+    "auto_condition": "the condition", "alert_addresses": "the addresses", "prefix": "the prefix of order numbers",
+    "margin_floor": MARGIN, "name": "the name",
+}  # fmt: skip
+"""What the options are called where something is said of them."""
+AUTO = ("auto_process", "auto_limit", "auto_currency", "auto_condition")
+FORMS = {
+    "name": (), "auto": ("limit", "currency", "condition"), "pulling": (*PULLING, "margin_floor", "prefix"),
+    "alerts": ("alerts",), "credentials": (),
+}  # fmt: skip
+"""The forms, and their fields among ``values``."""
 MOST_NAMED = 5
 
 
 class ChannelSettings(Book):
-    """One channel. ``version`` counts saves: each form is a new one then, with what was saved."""
+    """One channel. ``versions`` counts each form's saves: it is a new one then, with what was saved; the others stay as typed.
+
+    ``values`` is what the forms were given, which says what a person changed in them; ``_since`` is when that was.
+    """
 
     row: ChannelRow = ChannelRow()
     part: str = "general"
     parts: list[PartLink] = []
     missing: str = ""
     problem: str = ""
+    """What is wrong with the owner's answer that was pasted."""
+    problems: dict[str, str] = dict.fromkeys(FORMS, "")
     ready: bool = False
-    version: int = 0
+    versions: dict[str, int] = dict.fromkeys(FORMS, 0)
     values: dict[str, str] = {}
     auto: bool = False
     fields: list[FieldView] = []
@@ -50,6 +69,7 @@ class ChannelSettings(Book):
     asks_owner: bool = False
     question: OwnerQuestion = OwnerQuestion()
     _typed: dict[str, str] = {}
+    _since: dict[str, int] = {}
 
     @on(Permission.VIEW)
     async def load(self) -> None:
@@ -57,7 +77,9 @@ class ChannelSettings(Book):
         part = self.params.get("section", "general")
         self.part = part if part in PARTS else "general"
         self.trial = self.tested = self.problem = ""
+        self.problems = dict.fromkeys(FORMS, "")
         self.question = OwnerQuestion()
+        since = await settings_book.head()
         try:
             view = await self._view()
         except NotFound as error:
@@ -65,28 +87,46 @@ class ChannelSettings(Book):
             return
         self.missing = ""
         self.parts = [PartLink(name, title, channel_href(view.id, name)) for name, title in PARTS.items()]
-        self._show(view)
+        self._show(view, since)
         self.ready = True
 
     async def _view(self) -> ChannelView:
         wanted = connection.second_part(self.router.url.path)
         return await channel_of(int(wanted) if wanted.isdecimal() and len(wanted) < 10 else 0)
 
-    def _show(self, view: ChannelView) -> None:
+    def _show(self, view: ChannelView, since: int, shown: Collection[str] = tuple(FORMS)) -> None:
+        """How the channel stands is shown, and in these forms what is set."""
         kind = connection.kind_of("channels", view.connector)
         self.row, self.connector_name, self.docs = row_of(view), kind.name, kind.docs_url
-        self.auto, self.asks_owner = view.auto_process, authorise.asks_owner(kind)
-        limit = view.auto_limit
-        self.values = {
-            "limit": "" if limit is None else str(money.major(limit, view.auto_currency)),
-            "currency": view.auto_currency or "USD", "condition": view.auto_condition, "prefix": view.prefix,
-            "margin_floor": "" if view.margin_floor is None else str(view.margin_floor),
-            "alerts": "\n".join(view.alert_addresses), **{name: str(getattr(view, name)) for name in PULLING},
-        }  # fmt: skip
-        fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
-        self.fields, self.more_fields = connection.parted(fields)
-        self.version += 1
-        self._typed = {}
+        self.asks_owner = authorise.asks_owner(kind)
+        fresh = _values(view)
+        self.values = {**fresh, **self.values, **{name: fresh[name] for form in shown for name in FORMS[form]}}
+        if "auto" in shown:
+            self.auto, self._typed = view.auto_process, {}
+        if "credentials" in shown:
+            fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
+            self.fields, self.more_fields = connection.parted(fields)
+        self._since = {**self._since, **dict.fromkeys(shown, since)}
+        self.versions = {form: count + (form in shown) for form, count in self.versions.items()}
+
+    async def _saved(self, form: str, sentence: str) -> None:
+        since = await settings_book.head()
+        self.problems = {**self.problems, form: ""}
+        self.say(sentence, "good")
+        self._show(await self._view(), since, (form,))
+
+    async def _change(self, form: str, changed: dict[str, Any], rests: Collection[str] = ()) -> ChannelView:
+        """What was changed in the form is saved; the channel as it was before. Raises Overtaken where others were first."""
+        view = await self._view()
+        if changed:
+            await setup.update("channels", view.id, self.by, since=self._since[form], rests=rests, **changed)
+        return view
+
+    def take_over(self, form: str, error: Overtaken) -> None:
+        """What others set meanwhile has been seen; in fields that were not touched it is shown."""
+        self._since = {**self._since, form: max(change.seq for change in error.changes)}
+        theirs = {change.name: change.value for change in error.changes if change.name not in error.wanted}
+        self.values = {**self.values, **_fields(theirs, self.values)}
 
     @on(Permission.VIEW)
     async def heard(self, order_ids: list[int], everything: bool) -> Any:
@@ -99,31 +139,24 @@ class ChannelSettings(Book):
                 self.row = row
         return None
 
-    async def _saved(self, sentence: str) -> None:
-        self.problem = ""
-        self.say(sentence, "good")
-        self._show(await self._view())
-
     # --- Orders -------------------------------------------------------------------------------------------------------
 
     @on(Permission.CHANNELS)
     async def update_auto(self, form: dict[str, Any]) -> None:
-        """Auto Order Processing is as the form says; ready orders that may go are then sent by a worker at once."""
+        """What was changed of Auto Order Processing is saved; ready orders that may go are then sent by a worker at once."""
         given = connection.text_of(form)
-        view = await self._view()
-        try:
-            wanted = {
-                "auto_process": "auto" in given, "auto_condition": given.get("condition", "").strip(),
-                **_limit(given),
-            }  # fmt: skip
-            await setup.update("channels", view.id, self.by, **wanted)
-        except BluebookError as error:
-            self.problem = words.sentence(error.message)
-            return
-        waiting = view.orders.get("ready", 0)
-        said = f"{view.name} processes by itself from now on" if wanted["auto_process"] else f"{view.name}: updated"
-        more = f"; {words.many(waiting, 'ready order')} looked at now" if wanted["auto_process"] and waiting else ""
-        await self._saved(f"{said}{more}.")
+        with forms.told(self, "auto", LABELS):
+            changed: dict[str, Any] = {}
+            if ("auto" in given) != self.auto:
+                changed["auto_process"] = "auto" in given
+            if (condition := forms.lines(given.get("condition", ""))) != self.values["condition"].strip():
+                changed["auto_condition"] = condition
+            limit, currency = given.get("limit", "").strip(), given.get("currency", "").strip()
+            if limit != self.values["limit"] or (limit and currency != self.values["currency"]):
+                changed |= _limit(given)
+            # Whoever switches it on has the limit and the condition before their eyes: these must be the ones in force.
+            view = await self._change("auto", changed, AUTO if changed.get("auto_process") else ())
+            await self._saved("auto", _updated(view, changed))
 
     @on(Permission.VIEW)
     def typed(self, name: str, value: str) -> None:
@@ -144,50 +177,44 @@ class ChannelSettings(Book):
                 condition=given["condition"].strip(),
             )
         except BluebookError as error:
-            self.trial, self.trial_tone = words.sentence(error.message), "bad"
+            self.trial, self.trial_tone = forms.in_words(error, LABELS), "bad"
             return
         self.trial, self.trial_tone = _tried(found), "good"
 
     @on(Permission.CHANNELS)
     async def save_pulling(self, form: dict[str, Any]) -> None:
-        """How often and how far back it is pulled from, and what counts as old, is as the form says."""
-        view = await self._view()
-        try:
-            wanted: dict[str, Any] = {name: connection.whole(form, name, label) for name, label in PULLING.items()}
-            wanted["prefix"] = str(form.get("prefix", "")).strip()[:16]
-            wanted |= options.typed("channels", {"margin_floor": str(form.get("margin_floor", "")).strip()})
-            changed = {name: value for name, value in wanted.items() if value != getattr(view, name)}
-            if changed:
-                await setup.update("channels", view.id, self.by, **changed)
-        except BluebookError as error:
-            self.problem = words.sentence(error.message)
-            return
-        await self._saved(f"{view.name}: saved.")
+        """What was changed of how often and how far back it is pulled from, and of what counts as old, is saved."""
+        given = {name: text.strip() for name, text in connection.text_of(form).items()}
+        with forms.told(self, "pulling", LABELS):
+            touched = forms.touched(given, self.values, FORMS["pulling"])
+            changed = {
+                name: text if name == "prefix" else forms.whole("channels", name, LABELS[name], text)
+                for name, text in touched.items()
+            }
+            view = await self._change("pulling", changed)
+            await self._saved("pulling", f"{view.name}: {'saved' if changed else forms.NOTHING}.")
 
     @on(Permission.CHANNELS)
     async def save_alerts(self, form: dict[str, Any]) -> None:
         """These addresses are told of orders that need a person."""
-        view = await self._view()
-        try:
-            wanted = options.typed("channels", {"alert_addresses": str(form.get("alerts", ""))})
-            await setup.update("channels", view.id, self.by, **wanted)
-        except BluebookError as error:
-            self.problem = words.sentence(error.message)
-            return
-        await self._saved(f"{view.name}: {_addresses(len(wanted['alert_addresses']))} saved.")
+        text = forms.lines(form.get("alerts", ""))
+        with forms.told(self, "alerts", LABELS):
+            changed = {} if text == self.values["alerts"] else options.typed("channels", {"alert_addresses": text})
+            view = await self._change("alerts", changed)
+            said = f"{_addresses(len(changed['alert_addresses']))} saved" if changed else forms.NOTHING
+            await self._saved("alerts", f"{view.name}: {said}.")
 
     # --- General and Credentials --------------------------------------------------------------------------------------
 
     @on(Permission.CHANNELS)
     async def save_credentials(self, form: dict[str, Any]) -> None:
         """What was changed is saved; a secret only where something was typed."""
-        try:
-            said = await connection.save_credentials("channels", await self._view(), form, self.by)
-        except BluebookError as error:
-            self.problem = words.sentence(error.message)
-            return
-        self.tested = ""
-        await self._saved(said)
+        with forms.told(self, "credentials", LABELS):
+            loaded = [*self.fields, *self.more_fields]
+            view, since = await self._view(), self._since["credentials"]
+            said = await connection.save_credentials("channels", view, loaded, form, self.by, since)
+            self.tested = ""
+            await self._saved("credentials", said)
 
     @on(Permission.CHANNELS, background=True)
     async def test(self) -> None:
@@ -207,11 +234,9 @@ class ChannelSettings(Book):
     async def ask_owner(self) -> None:
         """The page shows where the channel's owner is asked anew; until the answer is there, all goes on as before."""
         view, origin = await self._view(), str(self.router.headers.origin)
-        self.problem = ""
-        try:
+        with forms.told(self, "credentials", LABELS):
+            self.problems = {**self.problems, "credentials": ""}
             self.question = await owner.ask(view.connector, {}, origin, self.by, channel_id=view.id)
-        except BluebookError as error:
-            self.problem = words.sentence(error.message)
 
     @on(Permission.CHANNELS, background=True)
     async def take_answer(self, form: dict[str, Any]) -> None:
@@ -220,35 +245,76 @@ class ChannelSettings(Book):
             return
         async with self:
             self.question, self.tested = OwnerQuestion(), ""
-            self._show(await self._view())
+            since = await settings_book.head()
+            self._show(await self._view(), since, ("credentials",))
 
     @on(Permission.CHANNELS)
     async def rename(self, form: dict[str, Any]) -> None:
         """The channel is called otherwise."""
-        try:
-            said = await connection.rename("channels", await self._view(), form, self.by)
-        except BluebookError as error:
-            self.problem = words.sentence(error.message)
-            return
-        await self._saved(said)
+        with forms.told(self, "name", LABELS):
+            said = await connection.rename("channels", await self._view(), form, self.by, self._since["name"])
+            await self._saved("name", said)
+
+    async def _stands(self, sentence: str) -> None:
+        self.say(sentence, "good")
+        self.row = row_of(await self._view())
 
     @on(Permission.CHANNELS)
     async def enable(self, yes: bool) -> None:
         """The channel is in use, or no longer."""
-        await self._saved(await connection.enable("channels", await self._view(), yes, self.by))
+        await self._stands(await connection.enable("channels", await self._view(), yes, self.by))
 
     @on(Permission.CHANNELS)
     async def pause(self, form: dict[str, Any]) -> None:
         """The channel is not used until somebody resumes it."""
-        await self._saved(await connection.pause("channels", await self._view(), form, self.by))
+        await self._stands(await connection.pause("channels", await self._view(), form, self.by))
 
     @on(Permission.CHANNELS)
     async def resume(self) -> None:
         """The channel is used again."""
-        await self._saved(await connection.resume("channels", await self._view(), self.by))
+        await self._stands(await connection.resume("channels", await self._view(), self.by))
 
 
 PAGES["channels"] = ChannelSettings.heard
+
+
+def _values(view: ChannelView) -> dict[str, str]:
+    """What is set, as the forms show it."""
+    found = {name: str(getattr(view, name)) for name in PULLING}
+    return _fields(
+        {name: getattr(view, name) for name in (*AUTO, "prefix", "margin_floor", "alert_addresses")} | found, {}
+    )
+
+
+def _fields(options_: dict[str, Any], shown: dict[str, str]) -> dict[str, str]:
+    """Options as the fields of the forms show them; ``shown``: what they show now."""
+    found = {}
+    for name, value in options_.items():
+        if name == "auto_limit":
+            currency = options_.get("auto_currency") or shown.get("currency", "USD")
+            found["limit"] = "" if value is None else str(money.major(value, currency))
+        elif name == "auto_currency":
+            found["currency"] = value or "USD"
+        elif name == "auto_condition":
+            found["condition"] = value
+        elif name == "alert_addresses":
+            found["alerts"] = "\n".join(value)
+        elif name in FORMS["pulling"]:
+            found[name] = "" if value is None else str(value)
+    return found
+
+
+def _updated(view: ChannelView, changed: dict[str, Any]) -> str:
+    """What changing this of Auto Order Processing has done, as a sentence; ``view`` is how the channel was."""
+    if not changed:
+        return f"{view.name}: {forms.NOTHING}."
+    on = changed.get("auto_process", view.auto_process)
+    if "auto_process" in changed:
+        said = f"{view.name} processes by itself {'from now on' if on else 'no longer'}"
+    else:
+        said = f"{view.name}: updated; Auto Order Processing is {'on' if on else 'off'}"
+    waiting = view.orders.get("ready", 0)
+    return f"{said}; {words.many(waiting, 'ready order')} looked at now." if on and waiting else f"{said}."
 
 
 def _limit(given: dict[str, str]) -> dict[str, Any]:

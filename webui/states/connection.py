@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -10,14 +10,14 @@ from urllib.parse import unquote
 from engine.connectors import fields as config
 from engine.connectors import registry
 from engine.connectors.fields import ConfigField
-from engine.errors import BluebookError, Invalid
+from engine.errors import BluebookError
 from engine.services import connections, setup
 from engine.services.connections import Table
 from engine.services.lifecycle import Actor
 from engine.services.listings import ChannelView, SupplierView
 from webui import words
 
-SECRET = ("***",)
+SECRETS = ("secret", "secret-long")
 _TONES = {"ok": "good", "paused": "warn", "failing": "bad", "disabled": "done"}
 _WORDS = {"ok": "Works", "paused": "Paused", "failing": "Failing", "disabled": "Disabled"}
 
@@ -129,13 +129,19 @@ def text_of(form: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in form.items() if value is not None}
 
 
-async def save_credentials(table: Table, view: ChannelView | SupplierView, form: Mapping[str, Any], by: Actor) -> str:
-    """What the form changes of the connector's settings is saved; a sentence. Raises Invalid, Misconfigured."""
+async def save_credentials(
+    table: Table, view: ChannelView | SupplierView, loaded: Sequence[FieldView], form: Mapping[str, Any], by: Actor,
+    since: int,
+) -> str:  # fmt: skip
+    """What the form changes of the connector's settings that it was ``loaded`` with is saved; a sentence.
+
+    Raises Invalid, Misconfigured; Overtaken, where others changed the same after the change of settings ``since``.
+    """
     kind = kind_of(table, view.connector)
-    changed = config.read(kind, text_of(form), shown(view, kind))
+    changed = config.read(kind, text_of(form), {one.name: one.value for one in loaded if one.kind not in SECRETS})
     if not changed:
         return f"{view.name}: nothing was changed."
-    await setup.update(table, view.id, by, values=changed)
+    await setup.update(table, view.id, by, values=changed, since=since)
     return f"{view.name}: {', '.join(name.replace('_', ' ') for name in changed)} saved."
 
 
@@ -161,10 +167,14 @@ async def pause(table: Table, view: ChannelView | SupplierView, form: Mapping[st
     return f"{view.name} is paused until somebody resumes it."
 
 
-async def rename(table: Table, view: ChannelView | SupplierView, form: Mapping[str, Any], by: Actor) -> str:
-    """It is called as the form says; a sentence. Raises Invalid."""
+async def rename(
+    table: Table, view: ChannelView | SupplierView, form: Mapping[str, Any], by: Actor, since: int
+) -> str:  # fmt: skip
+    """It is called otherwise from now on; a sentence. Raises Invalid; Overtaken, where others renamed it after ``since``."""
     name = text_of(form).get("name", "").strip()
-    await setup.update(table, view.id, by, name=name)
+    if name == words.plain(view.name):  # as the form shows it
+        return f"{view.name}: nothing was changed."
+    await setup.update(table, view.id, by, name=name, since=since)
     return f"{view.name} is called {name} now."
 
 
@@ -172,14 +182,6 @@ async def enable(table: Table, view: ChannelView | SupplierView, yes: bool, by: 
     """It is in use, or no longer; a sentence."""
     await setup.update(table, view.id, by, enabled=yes)
     return f"{view.name} is {'enabled' if yes else 'disabled'}."
-
-
-def whole(form: Mapping[str, Any], name: str, label: str, least: int = 0, most: int = 10_000_000) -> int:
-    """The whole number in a field; raises Invalid naming it."""
-    text = str(form.get(name, "")).strip().replace(",", "")
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise Invalid(f"{label}: write a whole number from {least:,} to {most:,}, not {text!r}", name)
-    return int(text)
 
 
 def second_part(path: str) -> str:

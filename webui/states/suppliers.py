@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -9,11 +10,11 @@ from urllib.parse import quote
 import reflex as rx
 
 from engine.domain.roles import Permission
-from engine.errors import BluebookError, NotFound
-from engine.services import listings, setup
+from engine.errors import Invalid, NotFound, Overtaken
+from engine.services import listings, settings_book, setup
 from engine.services.listings import MethodView, SupplierOffer, SupplierView
 from webui import links, words
-from webui.states import connection
+from webui.states import connection, forms
 from webui.states.base import PAGES, Book, on
 from webui.states.connection import FieldView, PartLink, Standing
 
@@ -29,12 +30,15 @@ NUMBERS = {
     "concurrency": "Sent at once, at most",
     "priority": "Priority, lower first",
 }
-LEAST = {"concurrency": 1}
 WORKING = {
     "work_hours": "Its hours are those of",
     "work_timezone": "In the time zone",
     "holidays": "Without these days",
 }
+LABELS = NUMBERS | WORKING | {"po_box_allowed": "Ships to PO boxes", "name": "the name"}
+"""What the options are called where something is said of them."""
+FORMS = {"name": (), "deadlines": (*NUMBERS, *WORKING), "method": (), "credentials": ()}
+"""The forms, and their fields among ``values``."""
 PAGE = 50
 FINDS = "It can be asked whether it has a purchase order, so an unclear answer is settled by itself."
 FINDS_NOT = "It cannot be asked whether it has a purchase order: after an unclear answer a person decides."
@@ -135,15 +139,18 @@ async def supplier_of(code: str) -> SupplierView:
 
 
 class SupplierSettings(Book):
-    """One supplier. ``version`` counts saves: each form is a new one then, with what was saved."""
+    """One supplier. ``versions`` counts each form's saves: it is a new one then, with what was saved; the others stay as typed.
+
+    ``values`` is what the forms were given, which says what a person changed in them; ``_since`` is when that was.
+    """
 
     row: SupplierRow = SupplierRow()
     part: str = "general"
     parts: list[PartLink] = []
     missing: str = ""
-    problem: str = ""
+    problems: dict[str, str] = dict.fromkeys(FORMS, "")
     ready: bool = False
-    version: int = 0
+    versions: dict[str, int] = dict.fromkeys(FORMS, 0)
     values: dict[str, str] = {}
     po_box: bool = True
     methods: list[MethodRow] = []
@@ -158,13 +165,16 @@ class SupplierSettings(Book):
     connector_name: str = ""
     docs: str = ""
     orders_href: str = ""
+    _since: dict[str, int] = {}
 
     @on(Permission.VIEW)
     async def load(self) -> None:
         """The page shows the supplier and the section that its address names."""
         part = self.params.get("section", "general")
         self.part = part if part in PARTS else "general"
-        self.tested = self.problem = ""
+        self.tested = ""
+        self.problems = dict.fromkeys(FORMS, "")
+        since = await settings_book.head()
         try:
             view = await self._view()
         except NotFound as error:
@@ -173,23 +183,38 @@ class SupplierSettings(Book):
         self.missing = ""
         self.parts = [PartLink(name, title, supplier_href(view.code, name)) for name, title in PARTS.items()]
         self.orders_href = links.orders({"supplier_ids": str(view.id)})
-        await self._show(view)
+        await self._show(view, since)
         self.ready = True
 
     async def _view(self) -> SupplierView:
         return await supplier_of(connection.second_part(self.router.url.path))
 
-    async def _show(self, view: SupplierView) -> None:
+    async def _show(self, view: SupplierView, since: int, shown: Collection[str] = tuple(FORMS)) -> None:
+        """How the supplier stands is shown, and in these forms what is set."""
         kind = connection.kind_of("suppliers", view.connector)
         self.row, self.connector_name, self.docs = row_of(view), kind.name, kind.docs_url
-        self.values = {name: str(getattr(view, name) or "") for name in WORKING}
-        self.values |= {name: str(getattr(view, name)) for name in NUMBERS}
-        self.po_box = view.po_box_allowed
-        fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
-        self.fields, self.more_fields = connection.parted(fields)
+        fresh = {name: str(getattr(view, name) or "") for name in WORKING}
+        fresh |= {name: str(getattr(view, name)) for name in NUMBERS}
+        self.values = {**fresh, **self.values, **{name: fresh[name] for form in shown for name in FORMS[form]}}
+        if "deadlines" in shown:
+            self.po_box = view.po_box_allowed
+        if "credentials" in shown:
+            fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
+            self.fields, self.more_fields = connection.parted(fields)
         self.methods = [_method(one) for one in await listings.methods(view.id)] if self.part == "methods" else []
         await self._show_offers(view)
-        self.version += 1
+        self._since = {**self._since, **dict.fromkeys(shown, since)}
+        self.versions = {form: count + (form in shown) for form, count in self.versions.items()}
+
+    async def _saved(self, form: str, sentence: str) -> None:
+        since = await settings_book.head()
+        self.problems = {**self.problems, form: ""}
+        self.say(sentence, "good")
+        await self._show(await self._view(), since, (form,))
+
+    def take_over(self, form: str, error: Overtaken) -> None:
+        """What others set meanwhile has been seen."""
+        self._since = {**self._since, form: max(change.seq for change in error.changes)}
 
     async def _show_offers(self, view: SupplierView) -> None:
         if self.part != "products":
@@ -224,46 +249,35 @@ class SupplierSettings(Book):
                 self.row = row
         return None
 
-    async def _saved(self, sentence: str) -> None:
-        self.problem = ""
-        self.say(sentence, "good")
-        await self._show(await self._view())
-
-    def _told(self, error: BluebookError) -> None:
-        self.problem = words.sentence(error.message)
-
     @on(Permission.SUPPLIERS)
     async def save_deadlines(self, form: dict[str, Any]) -> None:
-        """When a person is told that nothing was heard, and how it is dealt with, is as the form says."""
-        view = await self._view()
-        try:
-            wanted: dict[str, Any] = {
-                name: connection.whole(form, name, label, LEAST.get(name, 0)) for name, label in NUMBERS.items()
+        """What was changed of when a person is told that nothing was heard, and of how it is dealt with, is saved."""
+        given = {name: text.strip() for name, text in connection.text_of(form).items()}
+        with forms.told(self, "deadlines", LABELS):
+            touched = forms.touched(given, self.values, FORMS["deadlines"])
+            changed: dict[str, Any] = {
+                name: forms.whole("suppliers", name, LABELS[name], text) if name in NUMBERS else text
+                for name, text in touched.items()
             }
-            wanted["po_box_allowed"] = "po_box" in form
-            changed = {name: value for name, value in wanted.items() if value != getattr(view, name)}
-            texts = {name: str(form.get(name, "")).strip() for name in WORKING}
-            changed |= {name: text for name, text in texts.items() if text != (getattr(view, name) or "")}
+            if ("po_box" in given) != self.po_box:
+                changed["po_box_allowed"] = "po_box" in given
+            view = await self._view()
             if changed:
-                await setup.update("suppliers", view.id, self.by, **changed)
-        except BluebookError as error:
-            return self._told(error)
-        await self._saved(f"{view.name}: saved.")
-        return None
+                await setup.update("suppliers", view.id, self.by, since=self._since["deadlines"], **changed)
+            await self._saved("deadlines", f"{view.name}: {'saved' if changed else forms.NOTHING}.")
 
     @on(Permission.SUPPLIERS)
     async def add_method(self, form: dict[str, Any]) -> None:
         """The supplier offers this method too."""
         given = {name: text.strip() for name, text in connection.text_of(form).items()}
         view = await self._view()
-        if not given.get("code") or not given.get("name"):
-            self.problem = "Give the method's code, as the supplier knows it, and its name."
-            return
-        if any(one.code == given["code"] for one in self.methods):
-            self.problem = f"There is already a method {given['code']}."
-            return
-        await setup.add_method(view.id, given["code"], given["name"], self.by, carrier=given.get("carrier", ""))
-        await self._saved(f"{view.name} offers {given['name']} now.")
+        with forms.told(self, "method", {}):
+            if not given.get("code") or not given.get("name"):
+                raise Invalid("give the method's code, as the supplier knows it, and its name")
+            if any(one.code == given["code"] for one in await listings.methods(view.id)):
+                raise Invalid(f"there is already a method {given['code']}")
+            await setup.add_method(view.id, given["code"], given["name"], self.by, carrier=given.get("carrier", ""))
+            await self._saved("method", f"{view.name} offers {given['name']} now.")
 
     @on(Permission.SUPPLIERS)
     async def offer_method(self, code: str, yes: bool) -> None:
@@ -272,20 +286,20 @@ class SupplierSettings(Book):
         for method in await listings.methods(view.id):
             if method.code == code:
                 await setup.add_method(view.id, code, method.name, self.by, enabled=yes)
-                await self._saved(f"{method.name} is {'offered' if yes else 'not offered'} from now on.")
+                self.say(f"{method.name} is {'offered' if yes else 'not offered'} from now on.", "good")
+                await self._show(view, 0, ())
                 return
         raise NotFound(f"{view.name} has no method {code}")
 
     @on(Permission.SUPPLIERS)
     async def save_credentials(self, form: dict[str, Any]) -> None:
         """What was changed is saved; a secret only where something was typed."""
-        try:
-            said = await connection.save_credentials("suppliers", await self._view(), form, self.by)
-        except BluebookError as error:
-            return self._told(error)
-        self.tested = ""
-        await self._saved(said)
-        return None
+        with forms.told(self, "credentials", LABELS):
+            loaded = [*self.fields, *self.more_fields]
+            view, since = await self._view(), self._since["credentials"]
+            said = await connection.save_credentials("suppliers", view, loaded, form, self.by, since)
+            self.tested = ""
+            await self._saved("credentials", said)
 
     @on(Permission.SUPPLIERS, background=True)
     async def test(self) -> None:
@@ -304,27 +318,28 @@ class SupplierSettings(Book):
     @on(Permission.SUPPLIERS)
     async def rename(self, form: dict[str, Any]) -> None:
         """The supplier is called otherwise."""
-        try:
-            said = await connection.rename("suppliers", await self._view(), form, self.by)
-        except BluebookError as error:
-            return self._told(error)
-        await self._saved(said)
-        return None
+        with forms.told(self, "name", LABELS):
+            said = await connection.rename("suppliers", await self._view(), form, self.by, self._since["name"])
+            await self._saved("name", said)
+
+    async def _stands(self, sentence: str) -> None:
+        self.say(sentence, "good")
+        self.row = row_of(await self._view())
 
     @on(Permission.SUPPLIERS)
     async def enable(self, yes: bool) -> None:
         """The supplier is in use, or no longer."""
-        await self._saved(await connection.enable("suppliers", await self._view(), yes, self.by))
+        await self._stands(await connection.enable("suppliers", await self._view(), yes, self.by))
 
     @on(Permission.SUPPLIERS)
     async def pause(self, form: dict[str, Any]) -> None:
         """The supplier is not used until somebody resumes it."""
-        await self._saved(await connection.pause("suppliers", await self._view(), form, self.by))
+        await self._stands(await connection.pause("suppliers", await self._view(), form, self.by))
 
     @on(Permission.SUPPLIERS)
     async def resume(self) -> None:
         """The supplier is used again."""
-        await self._saved(await connection.resume("suppliers", await self._view(), self.by))
+        await self._stands(await connection.resume("suppliers", await self._view(), self.by))
 
 
 PAGES["suppliers"] = SupplierSettings.heard
