@@ -48,6 +48,23 @@ _RECORDS = {
     "suppliers.poll": "supplier", "suppliers.remind": "purchase", "webhooks.send": "webhook",
 }  # fmt: skip
 
+_WHAT = {
+    "orders.check": "Check an order", "orders.auto": "Process ready orders", "purchases.submit": "Send a purchase order",
+    "purchases.find": "Ask for a purchase order", "purchases.cancel": "Ask to cancel", "tracking.push": "Tell the channel",
+    "channels.poll": "Pull orders", "channels.rescan": "Read open orders again", "channels.refresh": "Read an order again",
+    "channels.acknowledge": "Acknowledge an order", "channels.cancel": "Tell the channel to cancel",
+    "channels.grants": "Look at who lets us in", "channels.listings": "Import listings",
+    "suppliers.poll": "Listen to a supplier", "suppliers.remind": "Remind a supplier", "inbound.read": "Read a payload",
+    "notify.send": "Send an e-mail", "suppliers.receipt": "Send a 997", "suppliers.mdn": "Post an MDN",
+    "webhooks.collect": "Look for what others are told", "webhooks.send": "Tell others by webhook",
+    "system.certificates": "Look at certificates", "system.sweep": "Look after everything",
+}  # fmt: skip
+
+
+def what(task: str) -> str:
+    """What a job of the task does, in people's words."""
+    return _WHAT.get(task, task)
+
 
 async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
     """What each job is about, by the job's id; one whose subject is gone, or that has none, is about nothing."""
@@ -56,7 +73,7 @@ async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
     for job in jobs:
         if job.task in ("inbound.read", "suppliers.receipt", "suppliers.mdn"):
             found[job.id] = Subject("payload", f"payload {job.subject_id}", str(job.subject_id))
-        elif record := _record(job):
+        elif record := record_of(job.task, job.key):
             wanted.setdefault(record, {}).setdefault(job.subject_id, []).append(job.id)
     for record, by_id in wanted.items():
         kind, select = _ASKS[record]
@@ -67,10 +84,10 @@ async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
     return found
 
 
-def _record(job: JobView) -> str:
-    """Which kind of record the job's subject is. A message is about what its key begins with."""
-    if job.task == "notify.send" and job.key.startswith("late:"):
+def record_of(task: str, key: str) -> str:
+    """Which kind of record a job's subject is: order, purchase, parcel, channel … A message is about what its key begins with."""
+    if task == "notify.send" and key.startswith("late:"):
         return "purchase"
-    if job.task == "notify.send":
-        return "supplier" if job.key.startswith(("paused:suppliers:", "ending:")) else "channel"
-    return _RECORDS.get(job.task, "")
+    if task == "notify.send":
+        return "supplier" if key.startswith(("paused:suppliers:", "ending:")) else "channel"
+    return _RECORDS.get(task, "")

@@ -416,7 +416,10 @@ async def retry(job_id: int) -> None:
 
 
 async def drop(job_id: int) -> None:
-    """A dead or waiting job is over without having run; raises NotFound, or Invalid where it runs or is over."""
+    """A dead or waiting job is over without having run; raises NotFound, or Invalid where it runs or is over.
+
+    For ``dropping``, which asks first what the job is about.
+    """
     moved = await db.run(
         "UPDATE outbox SET state = 'done', finished_at = ?, relayed_at = NULL "
         "WHERE id = ? AND state IN ('ready', 'dead')",
@@ -426,12 +429,36 @@ async def drop(job_id: int) -> None:
         raise await _unfit(job_id, "dropped")
 
 
+async def droppable(job_id: int) -> JobView:
+    """The dead or waiting job; raises NotFound, or Invalid where it runs or is over."""
+    found = await db.row(f"SELECT {_VIEW} FROM outbox WHERE id = ? AND state IN ('ready', 'dead')", job_id)
+    if found is None:
+        raise await _unfit(job_id, "dropped")
+    return _view(found)
+
+
 async def _unfit(job_id: int, verb: str) -> NotFound | Invalid:
-    found = await db.row("SELECT key, state FROM outbox WHERE id = ?", job_id)
+    found = await db.row("SELECT key, state, task, subject_id FROM outbox WHERE id = ?", job_id)
     if found is None:
         return NotFound(f"there is no job {job_id}; it may have been cleared away")
-    why = "another job with its key is already under way" if found[1] == "dead" else f"it is {found[1]}"
+    why = {"dead": "another job with its key is already under way", "claimed": "it runs at this moment"}.get(
+        found[1], f"it is {found[1]}"
+    )
+    later = await _next_try(*found) if found[1] == "done" else None
+    if later is not None:
+        why = f"it was tried meanwhile, and its next try is job {later}"
     return Invalid(f"job {job_id} ({found[0]}) cannot be {verb}: {why}")
+
+
+async def _next_try(key: str, _: str, task: str, subject_id: int) -> int | None:
+    """The job that is to do what the one with this key did: of a record that has changed since, the key is another."""
+    whole = key.rpartition(":")[0]
+    found = await db.value(
+        "SELECT id FROM outbox WHERE state IN ('ready', 'claimed') AND (key = ? OR key > ? AND key < ?) AND task = ? "
+        "AND subject_id = ? ORDER BY id DESC LIMIT 1",
+        key, f"{whole}:", f"{whole};", task, subject_id,
+    )  # fmt: skip
+    return None if found is None else int(found)
 
 
 async def counts() -> dict[str, int]:

@@ -320,7 +320,10 @@ def test_jobs_are_retried_and_dropped(run: Run) -> None:
     run("orders", "process", "1007")
     [job] = [j for j in said(run("jobs", "ls", "ready", "--json"))["jobs"] if j["task"] == "purchases.submit"][:1]
     run("jobs", "retry", str(job["id"]))
-    run("jobs", "drop", str(job["id"]))
+    refused = run("jobs", "drop", str(job["id"]), code=3).stderr
+    assert "is queued and would be sent all the same; undo takes it back" in refused
+    run("orders", "undo", "1007")
+    assert f"job {job['id']} is dropped" in run("jobs", "drop", str(job["id"])).stdout
     run("jobs", "drop", str(job["id"]), code=2)
     run("jobs", "retry", code=2)
     run("jobs", "ls", "lost", code=2)

@@ -10,7 +10,7 @@ import pytest
 
 from engine import clock, db
 from engine.connectors import registry
-from engine.services import inbox, listings, outbox, setup
+from engine.services import inbox, listings, outbox, process, setup
 from engine.services.outbox import NewJob
 from tests.support.scene import DANA, Scene
 from tests.support.terminal import Desk, at_desk
@@ -165,6 +165,25 @@ async def test_jobs_that_wait_for_another_try_come_before_those_that_are_only_du
         await desk.press("t")
         assert "due now" in desk.said
     await db.run("DELETE FROM outbox WHERE key LIKE 'wait:%'")
+
+
+async def test_the_job_of_a_queued_purchase_order_is_not_dropped_and_one_about_an_order_is_in_its_book(
+    scene: Scene,
+) -> None:
+    await db.run("DELETE FROM outbox WHERE state IN ('ready', 'dead')")
+    order_id = await scene.order(("BB-MUG-01", 1))
+    assert (await scene.process(order_id, undo_seconds=3_600)).done
+    async with at_desk(start="jobs", size=(140, 30)) as desk:
+        await desk.press("2", "x")
+        assert "is queued and would be sent all the same; undo takes it back" in desk.said
+        assert "y yes" not in desk.text()
+        assert (await process.undo([order_id], DANA))[0].done
+        await desk.press("x")
+        assert "The blue book of" in desk.text()
+        await desk.press("y")
+        assert "is dropped" in desk.said
+    assert await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'ready' AND task = 'purchases.submit'") == 0
+    assert await db.value("SELECT actor FROM audit_events WHERE order_id = ? AND tag = 'person:job:drop'", order_id)
 
 
 async def test_parked_payloads_are_read_again_or_ignored_with_a_reason(scene: Scene) -> None:

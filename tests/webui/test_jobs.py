@@ -10,9 +10,9 @@ from playwright.async_api import expect
 from engine import clock, db
 from engine.domain.roles import Role
 from engine.ports import Page, Raw, Rejected
-from engine.services import inbox, outbox
+from engine.services import inbox, outbox, process
 from engine.services.outbox import NewJob
-from tests.support.scene import Scene
+from tests.support.scene import DANA, Scene
 from tests.webui.conftest import OpenTab
 from webui.states.jobs import Jobs
 
@@ -93,6 +93,28 @@ async def test_a_dead_job_is_retried_or_dropped_and_links_to_its_order(tab: Open
     await expect(one.page.get_by_role("status").filter(has_text="is dropped")).to_be_visible()
     assert await db.value("SELECT state FROM outbox WHERE id = ?", gone) == "done"
     await _gone("web:again", "web:gone")
+
+
+async def test_the_job_of_a_queued_purchase_order_cannot_be_dropped_and_it_is_said_what_to_do(
+    tab: OpenTab, scene: Scene
+) -> None:
+    order_id = await scene.order(("BB-MUG-01", 1))
+    assert (await scene.process(order_id, undo_seconds=3_600)).done
+    number = (await scene.case(order_id)).order.number
+    one = await tab(Role.MANAGER)
+    await one.open("/jobs?tab=waiting")
+    row = one.page.get_by_role("row").filter(has_text="Send a purchase order").filter(has_text=f"{number}-1")
+    await row.get_by_role("button", name="Drop").click()
+    await expect(one.page.locator(".notice")).to_contain_text(f"put order {number} on hold, or cancel it")
+    await expect(one.page.get_by_role("dialog")).to_have_count(0)
+    assert (await process.undo([order_id], DANA))[0].done
+    await row.get_by_role("button", name="Drop").click()
+    dialog = one.page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(f"The blue book of {number} will say so.")
+    await dialog.get_by_role("button", name="Drop").click()
+    await expect(one.page.get_by_role("status").filter(has_text="is dropped")).to_be_visible()
+    await one.open(f"/orders/{number}")
+    await expect(one.page.locator("main")).to_contain_text("dropped without having run: Send a purchase order")
 
 
 async def test_jobs_come_and_go_by_themselves(tab: OpenTab, scene: Scene) -> None:

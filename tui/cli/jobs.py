@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.command import Noun
+from tui.cli.command import Noun, by
 from tui.cli.output import Column, Shown, listing, said
 from tui.plain import ago, many
 
@@ -96,12 +96,15 @@ async def retry(
 async def drop(
     jobs: Annotated[list[int], typer.Argument(help="Ids, as `bluebook jobs ls` shows them.")],
 ) -> Shown:
-    """Give jobs up for good: they are over without having run."""
-    from engine.services import outbox
+    """Give jobs up for good: they are over without having run, and the blue book of the order they are about says so.
 
-    for job in jobs:
-        await outbox.drop(job)
-    return said(f"{many(len(jobs), 'job')} dropped", jobs=jobs)
+    What has to be done all the same, as to send a purchase order that is queued, is refused, with what to do instead.
+    """
+    from engine.services import dropping
+
+    who = by()
+    done = [await dropping.drop(job, who) for job in jobs]
+    return said("; ".join(done), jobs=jobs)
 
 
 async def _chosen(jobs: list[int] | None, every: bool) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.services import audit, inbox, listings, outbox, receive
+from engine.services import audit, dropping, inbox, listings, outbox, receive
 from engine.services.dashboard import StatusBar
 from engine.services.job_subjects import subjects
 from tui.plain import ago, local
@@ -126,12 +126,18 @@ class JobsScreen(TableScreen):
             await self.open_pane(FormPane(f"Ignore payload {item.id}", [Field("reason", "why")], save, verb="Ignore"))
             return
 
+        means = await self.app.attempt(dropping.consequence(item.id), f"dropping job {item.id}")
+        if means is None:
+            await self.load()
+            return
+
         async def yes() -> None:
-            if await self.app.attempt(_done(outbox.drop(item.id)), f"dropping job {item.id}"):
-                self.app.say(f"job {item.id} is dropped")
+            said = await self.app.attempt(dropping.drop(item.id, self.app.by), f"dropping job {item.id}")
+            if said is not None:
+                self.app.say(said)
             await self.load()
 
-        await self.open_pane(Confirm(f"Drop job {item.id} ({item.task})? It is over without having run.", yes))
+        await self.open_pane(Confirm(f"Drop job {item.id} ({item.task})? {means}", yes))
 
 
 async def _done(work: Any) -> bool:

@@ -129,7 +129,7 @@ def _dialogs() -> rx.Component:
         ),
         dialog(
             f"Drop job {Jobs.dropping}?",
-            rx.el.p("It is over without having run."),
+            rx.el.p(Jobs.consequence),
             rx.el.div(
                 button("Drop", permission=JOBS, tone="danger", on_click=Jobs.drop),
                 button("Keep", on_click=Jobs.ask_drop(0)),

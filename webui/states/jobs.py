@@ -9,9 +9,9 @@ from typing import Any
 import reflex as rx
 
 from engine.domain.roles import Permission
-from engine.services import inbox, listings, outbox, payloads, receive
+from engine.services import dropping, inbox, listings, outbox, payloads, receive
 from engine.services.inbox import InboxRow
-from engine.services.job_subjects import Subject, subjects
+from engine.services.job_subjects import Subject, subjects, what
 from engine.services.listings import WorkerView
 from engine.services.outbox import JobView
 from webui import links, live, words
@@ -27,17 +27,6 @@ PAGE = 50
 SHOWN = 20_000
 """Characters of a payload that the page shows."""
 EVERY_SECONDS = 1.5
-_WHAT = {
-    "orders.check": "Check an order", "orders.auto": "Process ready orders", "purchases.submit": "Send a purchase order",
-    "purchases.find": "Ask for a purchase order", "purchases.cancel": "Ask to cancel", "tracking.push": "Tell the channel",
-    "channels.poll": "Pull orders", "channels.rescan": "Read open orders again", "channels.refresh": "Read an order again",
-    "channels.acknowledge": "Acknowledge an order", "channels.cancel": "Tell the channel to cancel",
-    "channels.grants": "Look at who lets us in",
-    "channels.listings": "Import listings",
-    "suppliers.poll": "Listen to a supplier", "inbound.read": "Read a payload", "notify.send": "Send an e-mail",
-    "suppliers.receipt": "Send a 997", "suppliers.mdn": "Post an MDN", "system.certificates": "Look at certificates",
-    "system.sweep": "Look after everything",
-}  # fmt: skip
 
 
 @dataclass
@@ -113,6 +102,7 @@ class Jobs(Book):
     next: str = ""
     payload: Payload = Payload()
     dropping: int = 0
+    consequence: str = ""
     ignoring: int = 0
     problem: str = ""
     ready: bool = False
@@ -217,16 +207,19 @@ class Jobs(Book):
         await self._read()
 
     @on(Permission.JOBS)
-    def ask_drop(self, job_id: int) -> None:
-        """Whether the job is to be dropped is asked; 0: no longer."""
-        self.dropping = job_id
+    async def ask_drop(self, job_id: int) -> None:
+        """Whether the job is to be dropped is asked, with what that means; 0: no longer."""
+        self.dropping = 0
+        if job_id:
+            self.consequence = words.plain(await dropping.consequence(job_id))
+            self.dropping = job_id
 
     @on(Permission.JOBS)
     async def drop(self) -> None:
         """The job is over without having run."""
         job_id, self.dropping = self.dropping, 0
-        await outbox.drop(job_id)
-        self.say(f"Job {job_id} is dropped.")
+        said = await dropping.drop(job_id, self.by)
+        self.say(f"{said[0].upper()}{said[1:]}.")
         await self._read()
 
     @on(Permission.INBOX)
@@ -268,7 +261,7 @@ def _job(job: JobView, about: Subject, zone: str) -> JobRow:
     if job.state == "ready":
         moment = job.run_at
     return JobRow(
-        job.id, _WHAT.get(job.task, job.task), words.plain(about.name) or job.key, _href(about), job.attempts,
+        job.id, what(job.task), words.plain(about.name) or job.key, _href(about), job.attempts,
         words.plain(job.error), words.day_and_time(moment, zone), words.iso(moment), job.state in ("dead", "ready"),
     )  # fmt: skip
 
