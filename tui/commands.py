@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.errors import BluebookError
-from engine.services import listings
+from engine.services import listings, search
 from tui import views
 from tui.actions import ACTIONS, Action
 from tui.keys import shown
@@ -80,12 +80,14 @@ async def _order(app: BluebookApp, number: str) -> None:
 
 
 async def order_if_there(app: BluebookApp, number: str) -> bool:
-    """The order of this number is open; False where there is none."""
-    try:
-        await _order(app, number)
-    except BluebookError:
-        return False
-    return True
+    """The order of this number, here or in its store, is open, several are listed; False where there is none."""
+    meant = await search.numbers_meant(number)
+    if len(meant) == 1:
+        await _order(app, meant[0])
+    elif meant:
+        await app.go("history")
+        await _filter(app, number)
+    return bool(meant)
 
 
 def _list(app: BluebookApp) -> OrdersScreen | None:

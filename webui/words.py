@@ -133,6 +133,11 @@ def about(subject: str, message: str) -> str:
     return message if not subject or message.startswith(subject) else f"{subject}: {message}"
 
 
+def at_store(number: str, there: str, channel: str) -> str:
+    """What the order is called in its store, where that is not its number here: ``1025 at Woo``."""
+    return plain(f"{there} at {channel}") if there != number else ""
+
+
 def field_name(name: str) -> str:
     """A field of an address as a label: ``Postal code``, ``Address line 1``."""
     return name.replace("line", "address line ").replace("_", " ").capitalize()

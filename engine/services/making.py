@@ -270,11 +270,11 @@ def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> 
     )  # fmt: skip
     lines = [merge.new_line(line, position) for position, line in enumerate(said.lines, 1)]
     case = work.new_order(order, lines, f"pulled from {channel.name}", item.stored.id)
-    case.terms |= search_terms(order, lines)
+    case.terms |= search_terms(order, said.number, lines)
     return case
 
 
-def search_terms(order: OrderRecord, lines: Iterable[LineRecord]) -> set[str]:
-    """What the order can be found by."""
+def search_terms(order: OrderRecord, own: str, lines: Iterable[LineRecord]) -> set[str]:
+    """What the order can be found by: ``own`` is its number in its store."""
     skus = [line.sku for line in lines][:50]
-    return set(terms_of(order.number, order.customer, order.email, order.external_id, *skus))
+    return set(terms_of(order.number, own, order.customer, order.email, order.external_id, *skus))

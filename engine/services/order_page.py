@@ -15,7 +15,7 @@ from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, 
 from engine.errors import Misconfigured, NotFound
 from engine.ports import CancelWish, HasOrderPages
 from engine.ports_channels import CancelsOrders
-from engine.services import search, wishes
+from engine.services import own_numbers, search, wishes
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +158,8 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
 
     ``items_total`` is what the lines still wanted come to, less discounts; ``cost`` of the live purchase orders and
     ``margin_percent`` are None while lines have no supplier or a supplier's currency is another. ``store_url`` is its page
-    in the store's back office, "" where the channel has none. ``channel_cancels``: the channel can be told to cancel.
+    in the store's back office, "" where the channel has none, ``store_number`` what it is called
+    there. ``channel_cancels``: the channel can be told to cancel.
     ``cancel_wish`` is what its customer asks there to cancel, also after it was decided here.
     """
 
@@ -201,6 +202,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     issues: tuple[IssueNote, ...]
     holds: tuple[HoldNote, ...]
     store_url: str
+    store_number: str
     channel_cancels: bool
     cancel_wish: CancelWish | None = None
 
@@ -259,7 +261,7 @@ def _columns(record: type[msgspec.Struct], derived: str = "") -> tuple[str, ...]
 _ORDER = _columns(
     OrderPage,
     "channel channel_connector items_total cost margin_percent lines purchase_orders shipments issues holds store_url "
-    "channel_cancels",
+    "store_number channel_cancels",
 )
 _LINE = _columns(Line, "purchase_orders")
 _PO = _columns(Purchase, "supplier supplier_code method cost lines submissions moves")
@@ -276,7 +278,7 @@ async def order_page(which: int | str) -> OrderPage:
     """The order with this id (int) or number (str), with everything; raises NotFound naming numbers that are close."""
     column = "id" if isinstance(which, int) else "number"
     found = await db.row(
-        f"SELECT {_names('o', _ORDER)}, c.name, c.connector, c.settings FROM orders AS o "
+        f"SELECT {_names('o', _ORDER)}, c.name, c.connector, c.settings, c.prefix FROM orders AS o "
         f"JOIN channels AS c ON c.id = o.channel_id WHERE o.{column} = ?",
         which,
     )
@@ -307,15 +309,16 @@ async def order_page(which: int | str) -> OrderPage:
     return OrderPage(
         **order,
         **_sums(order, lines, purchases),
-        channel=values[-3],
-        channel_connector=values[-2],
+        channel=values[-4],
+        channel_connector=values[-3],
         lines=lines,
         purchase_orders=purchases,
         shipments=await _parcels(number),
         issues=await _issues(number),
         holds=await _holds(number),
-        store_url=_store_url(values[-2], values[-1], str(order["external_id"])),
-        channel_cancels=_cancels(values[-2]),
+        store_url=_store_url(values[-3], values[-2], str(order["external_id"])),
+        store_number=(await own_numbers.of([(number, order["number"], order["channel_id"], values[-1])]))[number],
+        channel_cancels=_cancels(values[-3]),
     )
 
 
@@ -450,7 +453,9 @@ async def not_found(which: int | str) -> NotFound:
 
 
 async def close_to(number: str) -> list[str]:
-    """The numbers of at most five orders that begin like this one."""
+    """The numbers of at most five orders whose store calls them so, or that begin like this one."""
+    if there := await search.numbers_meant(number):
+        return there[:5]
     whole = "".join(sorted(search.terms_of(number), key=len)[-1:])
     for length in range(len(whole), max(len(whole) - 4, 1), -1):
         rows = await db.rows(

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from engine import db
+from engine.services import own_numbers
 
 MOST_TERMS = 150
 LONGEST = 40
@@ -25,6 +26,8 @@ COUNTED = 3_000
 """Up to so many orders of a word are counted, and up to so many are gathered before they are compared."""
 BUDGET = 8_000
 """Probes a search may make before it hands back what it has."""
+SAME_WORD = 500
+"""Among so many orders that have a number as a word those are looked for whose number it is the end of."""
 CITY = "city:"
 """Begins the term of the city an order goes to; no word has a colon."""
 _WORD = re.compile(r"[^\W_]+")
@@ -250,7 +253,7 @@ def _walk(words: list[Word], statuses: Sequence[str] | None, channel_id: int | N
 
 
 async def exactly(text: str) -> list[int]:
-    """The orders with this number, PO number or tracking number, however it is typed."""
+    """The orders with this number, here or in their store, PO number or tracking number, however it is typed."""
     text = text.strip()
     if not 2 <= len(text) <= 130:
         return []
@@ -262,7 +265,35 @@ async def exactly(text: str) -> list[int]:
         "UNION SELECT order_id FROM (SELECT order_id FROM shipments WHERE tracking_number IN (?, ?) LIMIT 20) AS s",
         *typed, *typed, text, close,
     )  # fmt: skip
-    return sorted((int(r[0]) for r in found), reverse=True)
+    ids = {int(r[0]) for r in found}
+    if ids:
+        ids |= await _ending(text)
+    return sorted(ids | await own_numbers.known_by(dict.fromkeys(typed)), reverse=True)
+
+
+async def _ending(text: str) -> set[int]:
+    """The orders that have the text as a word and as the end of their number: also of a channel that had another prefix once."""
+    terms = terms_of(text)
+    if " " in text or not terms:
+        return set()
+    found = await db.rows(
+        "SELECT o.id, o.number, o.channel_id FROM (SELECT order_id FROM terms WHERE term = ? ORDER BY order_id DESC "
+        f"LIMIT {SAME_WORD}) AS t JOIN orders AS o ON o.id = t.order_id",
+        max(terms, key=len),
+    )
+    end = fold(text).lstrip("#")
+    return {int(r[0]) for r in found if fold(str(r[1])).removesuffix(f".{r[2]}").endswith(end)}
+
+
+async def numbers_meant(text: str) -> list[str]:
+    """The numbers of the orders that this is exactly a number of (``exactly``), the newest first."""
+    ids = await exactly(text)
+    found = (
+        await db.rows(f"SELECT id, number FROM orders WHERE id IN ({db.marks(ids)}) ORDER BY id DESC", *ids)
+        if ids
+        else []
+    )
+    return [str(r[1]) for r in found]
 
 
 async def find(

@@ -114,6 +114,23 @@ async def test_the_palette_finds_anything_by_some_letters_and_an_order_by_its_nu
         assert desk.page.name == "order"
 
 
+async def test_the_palette_lists_the_orders_that_two_stores_gave_one_number(scene: Scene) -> None:
+    here = there = 0
+    while here != there or not here:
+        if here <= there:
+            here = scene.place(("BB-MUG-01", 1))
+        else:
+            there = scene.place(("BB-MUG-01", 1), store=scene.outlet)
+    await scene.take(here)
+    await scene.take(there, channel_id=scene.outlet_id)
+    async with at_desk() as desk:
+        await desk.press("ctrl+p", *str(here), "enter")
+        assert desk.page.name == "history"
+        assert f"{here}.{scene.outlet_id}" in desk.text()
+        await desk.press("ctrl+p", *f"{here}.{scene.outlet_id}", "enter")
+        assert f"{here} at Outlet" in desk.text()
+
+
 async def test_what_cannot_be_done_says_why_in_the_palette(scene: Scene) -> None:
     async with at_desk(readonly=True) as desk:
         await desk.press("ctrl+p", *"process")

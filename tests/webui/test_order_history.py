@@ -193,3 +193,30 @@ async def test_bad_addresses_are_answered_in_words(tab: OpenTab) -> None:
     await one.open("/orders?text=nobodyiscalledso")
     await expect(one.page.get_by_text("No order matches")).to_be_visible()
     await one.axe()
+
+
+async def test_a_number_that_two_stores_gave_lists_both_and_says_what_each_store_calls_it(
+    tab: OpenTab, scene: Scene
+) -> None:
+    here = there = 0
+    while here != there or not here:
+        if here <= there:
+            here = scene.place(("BB-MUG-01", 1))
+        else:
+            there = scene.place(("BB-MUG-01", 1), store=scene.outlet)
+    await scene.take(here)
+    await scene.take(there, channel_id=scene.outlet_id)
+    one = await tab(Role.MANAGER)
+    await one.open("/orders")
+    await one.page.get_by_label("Search orders").fill(f"#{here}")
+    await one.page.get_by_label("Search orders").press("Enter")
+    rows = one.page.locator("tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(rows.filter(has_text=f"{here} at Outlet")).to_have_count(1)
+    await one.axe()
+    await one.page.get_by_role("link", name=f"{here}.{scene.outlet_id}", exact=True).click()
+    await expect(one.page.locator("header.page-head")).to_contain_text(f"{here} at Outlet")
+    await one.page.get_by_label("Search orders").fill(f"{here}.{scene.outlet_id}")
+    await one.page.get_by_label("Search orders").press("Enter")
+    await expect(one.page).to_have_url(f"{one.site.url}/orders/{here}.{scene.outlet_id}")
+    one.clean()

@@ -15,6 +15,12 @@ def amount(minor: int | None, currency: str) -> str:
     return "" if minor is None else money.show(minor, currency)
 
 
+def at_store(order: Any) -> str:
+    """The channel, and what the order is called there where that is not its number here."""
+    there = f"{order.store_number} at " if order.store_number != order.number else ""
+    return f"{there}{order.channel}"
+
+
 def draw(paper: Paper, order: Any) -> None:
     """The order is on the paper: first why it waits, then what it is."""
     held = f" · on hold: {order.held}" if order.held else ""
@@ -42,10 +48,11 @@ def _who(paper: Paper, order: Any) -> None:
     a = order.ship_to
     street = [a.get(name, "") for name in ("name", "company", "line1", "line2")]
     place = " ".join(a.get(name, "") for name in ("postal_code", "city", "region", "country") if a.get(name))
+    channel = f"{at_store(order)} ({order.channel_connector}), its id {order.external_id}, {words(order.channel_state)}"
     paper.pairs(
         [
             ("placed", f"{local(order.placed_at)} ({ago(order.placed_at)} ago)"),
-            ("channel", f"{order.channel} ({order.channel_connector}), its id {order.external_id}, {words(order.channel_state)}"),
+            ("channel", channel),
             ("payment", words(order.payment)), ("risk", order.fraud),
             ("asked for", _wish(order)), ("customer", order.customer),
             ("ship to", ", ".join(part for part in (*street, place) if part)),

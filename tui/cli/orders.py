@@ -51,7 +51,7 @@ async def ls(
     columns = [
         Column("ORDER", lambda o: o.number),
         Column("AGE", lambda o: ago(o.placed_at), right=True),
-        Column("CHANNEL", lambda o: o.channel, give=True),
+        Column("CHANNEL", order_view.at_store, give=True),
         Column("CUSTOMER", lambda o: o.customer, give=True),
         Column("QTY", lambda o: o.quantity, right=True),
         Column("SUPPLIERS", lambda o: " ".join(f"{p.code} {p.quantity}" for p in o.suppliers), give=True),

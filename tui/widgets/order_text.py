@@ -23,9 +23,8 @@ def head(order: OrderPage) -> Text:
     held = f"ON HOLD: {order.held} · " if order.held else ""
     if order.snoozed_until is not None and order.snoozed_until > clock.now():
         held += f"snoozed until {local(order.snoozed_until)} (z) · "
-    about = (
-        f"{held}{order.customer} · {order.channel} · placed {ago(order.placed_at)} ago · {plain_words(order.payment)}"
-    )
+    there = f"{order.store_number} at " if order.store_number != order.number else ""
+    about = f"{held}{order.customer} · {there}{order.channel} · placed {ago(order.placed_at)} ago · {plain_words(order.payment)}"
     text.append(words.plain(about))
     return text
 

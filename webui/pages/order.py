@@ -50,7 +50,8 @@ def _head() -> rx.Component:
         rx.cond(order.until != "", rx.el.span("sent ", parts.countdown(order.until))),
         rx.cond(order.held != "", badge(f"On hold: {order.held}", "warn")),
         rx.el.p(
-            order.customer, " · ", order.channel, " · placed ", time(order.placed, order.placed_iso), class_name="hint grow"
+            order.customer, " · ", rx.cond(order.theirs != "", order.theirs, order.channel), " · placed ",
+            time(order.placed, order.placed_iso), class_name="hint grow",
         ),
         _acts(),
         class_name="page-head",

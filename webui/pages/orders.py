@@ -176,7 +176,14 @@ def _row(row: rx.Var[RowView]) -> rx.Component:
             bulk.may_choose(),
             rx.el.td(bulk.checkbox(row.id, row.number), role="cell", custom_attrs={"data-label": "Choose"}),
         ),
-        rx.el.td(link(row.number, to=row.href, class_name="number"), role="cell", custom_attrs={"data-label": "Order"}),
+        rx.el.td(
+            rx.el.div(
+                link(row.number, to=row.href, class_name="number"),
+                rx.cond(row.theirs != "", rx.el.div(row.theirs, class_name="hint")),
+            ),
+            role="cell",
+            custom_attrs={"data-label": "Order"},
+        ),
         _cell("placed", time(row.placed, row.placed_iso)),
         _cell("channel", row.channel),
         _cell("customer", row.customer),

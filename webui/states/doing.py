@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import reflex as rx
 
 from engine.domain.roles import Permission
-from engine.errors import NotFound
-from engine.services import hold, listings, process
+from engine.services import hold, process, search
 from engine.services.process import Outcome
 from webui import links
 from webui.states.base import Book, on
@@ -21,14 +19,10 @@ class Doing(Book):
 
     @on(Permission.VIEW)
     async def search(self, form: dict[str, Any]) -> Any:
-        """The order of this number is opened; anything else is looked for in Order History."""
+        """The one order of this number is opened; anything else is looked for in Order History, several of the number too."""
         text = str(form.get("text", "")).strip()[:200]
-        number = text.removeprefix("#")
-        if number and " " not in number:
-            with contextlib.suppress(NotFound):
-                await listings.order_ids([number])
-                return rx.redirect(links.order(number))
-        return rx.redirect(links.orders({"text": text}))
+        meant = await search.numbers_meant(text)
+        return rx.redirect(links.order(meant[0]) if len(meant) == 1 else links.orders({"text": text}))
 
     @on(Permission.PROCESS)
     async def process(self, order_id: int) -> None:

@@ -219,7 +219,7 @@ class Jobs(Book):
         """The job is over without having run."""
         job_id, self.dropping = self.dropping, 0
         said = await dropping.drop(job_id, self.by)
-        self.say(f"{said[0].upper()}{said[1:]}.")
+        self.say(words.sentence(said))
         await self._read()
 
     @on(Permission.INBOX)

@@ -132,6 +132,7 @@ class OrderView:
 
     id: int = 0
     number: str = ""
+    theirs: str = ""
     customer: str = ""
     email: str = ""
     channel: str = ""
@@ -165,6 +166,7 @@ def order_view(order: OrderPage, zone: str) -> OrderView:
     until = countdown(held.release_at if held else None)
     return OrderView(
         id=order.id, number=words.plain(order.number), customer=words.plain(order.customer), email=words.plain(order.email),
+        theirs=words.at_store(order.number, order.store_number, order.channel),
         channel=words.plain(order.channel), status="Held" if until else words.name_of(order.status),
         tone=words.tone_of(order.status), held=words.plain(order.held),
         snoozed=_until(order.snoozed_until, zone), placed=words.day_and_time(order.placed_at, zone),

@@ -80,6 +80,7 @@ class RowView:
 
     id: int = 0
     number: str = ""
+    theirs: str = ""
     href: str = ""
     placed: str = ""
     placed_iso: str = ""
@@ -145,7 +146,8 @@ def row_view(row: OrderRow, own: list[LineCell], zone: str) -> RowView:
     held = row.status == OrderStatus.PROCESSED and row.release_at is not None
     status = "Held" if held else words.name_of(row.status)
     return RowView(
-        id=row.id, number=words.plain(row.number), href=links.order(row.number),
+        id=row.id, number=words.plain(row.number), theirs=words.at_store(row.number, row.store_number, row.channel),
+        href=links.order(row.number),
         placed=words.day_and_time(row.placed_at, zone), placed_iso=words.iso(row.placed_at),
         channel=words.plain(row.channel), customer=words.plain(row.customer), country=row.country, quantity=row.quantity,
         status="On hold" if row.held else status, tone=words.tone_of(row.status),

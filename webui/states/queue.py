@@ -71,7 +71,8 @@ def waiting(row: OrderRow, issues: list[IssueCell], zone: str) -> Waiting:
     return Waiting(
         id=row.id, number=words.plain(row.number), href=links.order(row.number), age=words.ago(row.placed_at),
         placed=words.day_and_time(row.placed_at, zone), placed_iso=words.iso(row.placed_at),
-        channel=words.plain(row.channel), customer=words.plain(row.customer), pieces=words.many(row.quantity, "piece"),
+        channel=words.at_store(row.number, row.store_number, row.channel) or words.plain(row.channel),
+        customer=words.plain(row.customer), pieces=words.many(row.quantity, "piece"),
         suppliers=", ".join(f"{part.code} {part.quantity}" for part in row.suppliers),
         shipping=words.plain(f"{row.shipping_rate or 'no rate'} → {', '.join(row.methods) or '?'}"),
         total=words.amount(row.total, row.currency), ready=row.status == OrderStatus.READY,
