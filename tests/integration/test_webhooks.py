@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +10,8 @@ import pytest
 from engine import clock, db
 from engine.errors import Invalid, NotFound, Refused, TryLater
 from engine.models import Webhook
-from engine.services import cancel, feed, outbox, tasks, webhooks
+from engine.services import cancel, outbox, tasks, webhooks
+from tests.support import book
 from tests.support.desk import PERSON, Desk, desk
 from tests.support.receiver import Ear
 
@@ -24,23 +24,16 @@ async def shop(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield found
 
 
-async def final() -> None:
-    """What was written is there for collectors."""
-    if db.is_postgres():  # whose news wait for the oldest transaction in the whole server
-        while await feed.latest() < await db.value("SELECT MAX(xid) FROM audit_events"):
-            await asyncio.sleep(0.02)
-
-
 async def collected() -> None:
     """What happened was collected and sent, as the workers do it by the clock."""
-    await final()
+    await book.final()
     await webhooks.run_collect_jobs([])
     await tasks.drain()
 
 
 async def test_an_order_is_told_from_its_arrival_on_in_signed_messages(shop: Desk, ear: Ear) -> None:
     await shop.told(shop.order("before", (MUG, 1)))
-    await final()
+    await book.final()
     ear.secret = await webhooks.add("ERP", ear.url, [], PERSON)
     await shop.told(shop.order("1", (MUG, 2)))
     await shop.send("1")
@@ -151,7 +144,7 @@ async def test_a_replay_has_the_same_ids_and_doubles_nothing_that_waits(shop: De
 async def test_two_collectors_tell_nothing_twice(shop: Desk, ear: Ear) -> None:
     ear.secret = await webhooks.add("ERP", ear.url, [], PERSON)
     await shop.told(shop.order("1", (MUG, 1)))
-    await final()
+    await book.final()
     [row] = await Webhook.all()
     [same] = await Webhook.all()
     assert await webhooks.collect(row) == 2

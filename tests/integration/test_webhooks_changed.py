@@ -16,8 +16,9 @@ from engine import clock, db, settings
 from engine.errors import Invalid, Misconfigured, NotAuthorised, NotFound
 from engine.models import Webhook
 from engine.services import tasks, webhook_secrets, webhooks
-from tests.integration.test_webhooks import MUG, collected, final, shop
+from tests.integration.test_webhooks import MUG, collected, shop
 from tests.integration.test_workers import until
+from tests.support.book import final
 from tests.support.desk import PERSON, Desk
 from tests.support.office import Run
 from tests.support.receiver import Ear, Receiver

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 
 from engine import db
-from engine.services import lifecycle, loading
+from engine.services import feed, lifecycle, loading
 from engine.services.casefile import snapshot
+
+
+async def final() -> None:
+    """What was written is there for those who read the feed."""
+    if db.is_postgres():  # whose news wait for the oldest transaction in the whole server
+        while await feed.latest() < await db.value("SELECT MAX(xid) FROM audit_events"):
+            await asyncio.sleep(0.02)
 
 
 async def replay(order_id: int) -> dict[str, Any]:
