@@ -150,6 +150,17 @@ def test_the_description_says_what_the_table_says() -> None:
         assert (("header", "Idempotency-Key") in names) == (route.method == "POST")
         assert ("requestBody" in operation) == (route.body is not None)
         assert operation["summary"]
+        moments = (
+            {f.encode_name for f in msgspec.structs.fields(route.query) if "datetime" in str(f.type)}
+            if route.query
+            else set()
+        )
+        told_so = {
+            p["name"]
+            for p in operation["parameters"]
+            if p["in"] == "query" and p["schema"].get("format") == "date-time"
+        }
+        assert told_so == moments
     text = msgspec.json.encode(told).decode()
     assert "``" not in text
     referred = set(re.findall(r'"#/components/schemas/(\w+)"', text))

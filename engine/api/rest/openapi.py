@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
-from msgspec.inspect import DateTimeType, StructType, UnionType
+from msgspec.inspect import DateTimeType, Metadata, StructType, UnionType
 
 from engine.api.rest import problems
 from engine.api.rest.problems import KINDS, Problem
@@ -112,7 +112,8 @@ def _finish(schema: dict[str, Any], struct: StructType) -> None:
     for part in struct.fields:
         told = schema["properties"][part.encode_name]
         ways = told.get("anyOf", [told])
-        kinds = part.type.types if isinstance(part.type, UnionType) else (part.type,)
+        plain = part.type.type if isinstance(part.type, Metadata) else part.type
+        kinds = plain.types if isinstance(plain, UnionType) else (plain,)
         for way, kind in zip(ways, kinds, strict=False):
             if isinstance(kind, DateTimeType):
                 way["format"] = "date-time"

@@ -109,7 +109,7 @@ def _query(kind: Any, given: MultiMapping[str]) -> Any:
 
 def _said(name: str, text: str, kind: Any) -> str:
     """The text, unless reading it leniently would take it for what nobody meant: null, or a number for a moment."""
-    kinds = get_args(kind)
+    kinds = get_args(get_args(kind)[0] if get_origin(kind) is Annotated else kind)
     if text.lower() == "null" and NoneType in kinds:
         raise Trouble("invalid", f"{name}: null is no value here, leave it out", field=name)
     if datetime in kinds and not re.match(r"\d{4}-\d\d-\d\d", text):
