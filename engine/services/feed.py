@@ -8,8 +8,8 @@ import msgspec
 
 from engine import db
 
-# The oldest transaction that may still commit; everything below it is final.
-_HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+"""The oldest transaction that may still commit, on PostgreSQL; everything below it is final."""
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ async def events(since: int, limit: int = 500) -> tuple[list[Event], int, bool]:
 async def latest() -> int:
     """The cursor from which ``changes`` tells only what happens from now on."""
     if db.is_postgres():
-        return int(await db.value(f"SELECT {_HORIZON} - 1"))
+        return int(await db.value(f"SELECT {HORIZON} - 1"))
     return int(await db.value("SELECT MAX(id) FROM audit_events") or 0)
 
 
@@ -68,7 +68,7 @@ async def changes(since: int, limit: int = 500) -> Feed:
 async def _told(columns: str, since: int, limit: int) -> tuple[Sequence[db.Row], int, bool]:
     """Events after the cursor, the cursor's own value first in each row; the next cursor, and whether there are more."""
     # On SQLite there is one writer at a time, so ids become visible in order.
-    key, final = ("xid", f"AND xid < {_HORIZON}") if db.is_postgres() else ("id", "")
+    key, final = ("xid", f"AND xid < {HORIZON}") if db.is_postgres() else ("id", "")
     found = await db.rows(
         f"SELECT {key}, {columns} FROM audit_events WHERE {key} > ? {final} ORDER BY {key}, id LIMIT {limit + 1}", since
     )

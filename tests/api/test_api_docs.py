@@ -12,6 +12,7 @@ import pytest
 from engine.domain.scopes import WHAT, Scope
 from engine.services import setup
 from tests.api.client import Api
+from tests.support import book
 from tests.support.scene import DANA, Scene
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
@@ -40,6 +41,8 @@ async def test_the_requests_on_the_page_are_answered_as_it_says(api: Api, scene:
     await scene.product("MUG-BLUE")
     counter = await setup.add_channel("Counter", "file", {"folder": str(tmp_path)}, DANA, poll_seconds=86_400)
     await setup.map_sku(counter.id, "MUG-BLUE", {"MUG-BLUE": 1}, DANA)
+    await book.final()
+    cursor = (await api.get("/orders/changes", since="9999-12-31T23:59:59Z"))["cursor"]
     ready = await scene.order(("BB-MUG-01", 2))
     unmapped = [await scene.order((f"UNKNOWN-{n}", 1)) for n in range(2)]
     issue = (await scene.issue(unmapped[0], "unmapped_sku")).id
@@ -49,7 +52,8 @@ async def test_the_requests_on_the_page_are_answered_as_it_says(api: Api, scene:
         first, *lines = head.splitlines()
         method, path = first.split()
         headers = dict(line.split(": ", 1) for line in lines)
-        path = path.format(ready=ready, issue=issue)
+        path = path.format(ready=ready, issue=issue, cursor=cursor)
+        await book.final()
         kind = headers.pop("Content-Type", "application/json")
         found = await api.call(method, path, body.encode() or None, headers=headers, kind=kind)
         assert told(said, found.said) == [], (request, found)

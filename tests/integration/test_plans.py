@@ -17,7 +17,7 @@ import pytest
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import OrderStatus, PurchaseState
-from engine.services import dashboard, feed, history, lead_times, reports, scroll, search, walk
+from engine.services import changed, dashboard, feed, history, lead_times, reports, scroll, search, walk
 from engine.services.filters import Filters
 from tests.support import bulk
 
@@ -109,6 +109,10 @@ async def _ask_everything() -> None:
     await history.waiting_with_cause("unmapped_sku:1")
     await feed.changes(await feed.latest())
     await feed.changes(1 if not db.is_postgres() else await feed.latest() - 1)
+    for moment in (None, bulk.NOW - timedelta(days=1), bulk.NOW):
+        place = await changed.beginning(moment)
+        for _ in range(2):
+            place = (await changed.after(place, 50)).place
     await dashboard.status_bar()
     await dashboard.issue_pareto(7)
     await dashboard.supplier_lead_times(1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from engine.api.rest import about, connections, issues, mappings, order_acts, orders, products, push
+from engine.api.rest import about, changes, connections, issues, mappings, order_acts, orders, products, push
 from engine.api.rest.table import Route, of
 
 ROUTES: tuple[Route, ...] = of(
     (
         *orders.ROUTES,
+        *changes.ROUTES,
         *order_acts.ROUTES,
         *push.ROUTES,
         *issues.ROUTES,

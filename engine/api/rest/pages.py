@@ -61,12 +61,21 @@ def begin(query: Any, kind: str, *types: type) -> list[Any] | None:
 
 def page(call: Call, query: Any, kind: str, rows: Sequence[T], after: Sequence[Any] | None) -> Page[T]:
     """The page of these rows; ``after`` are the values of the cursor that goes on after them, None at the end."""
-    link = None
-    if after is not None:
-        raw = msgspec.json.encode([_mark(query, kind), *after])
-        link = _with(call.url, base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
-        call.answered["Link"] = f'<{link}>; rel="next"'
+    link = follow(call, cursor(query, kind, after)) if after is not None else None
     return Page(data=list(rows), next=link)
+
+
+def cursor(query: Any, kind: str, after: Sequence[Any]) -> str:
+    """The cursor of these values, for ``begin`` of a query that asks for the same."""
+    raw = msgspec.json.encode([_mark(query, kind), *after])
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def follow(call: Call, cursor: str, instead_of: str = "") -> str:
+    """The address that goes on by this cursor, which the answer's header Link has too; without the parameter ``instead_of``."""
+    link = _with(call.url, cursor, ("cursor", instead_of))
+    call.answered["Link"] = f'<{link}>; rel="next"'
+    return link
 
 
 def _mark(query: Any, kind: str) -> str:
@@ -76,7 +85,7 @@ def _mark(query: Any, kind: str) -> str:
     return hashlib.sha256(kind.encode() + msgspec.json.encode(same, order="sorted")).hexdigest()[:12]
 
 
-def _with(url: str, cursor: str) -> str:
+def _with(url: str, cursor: str, dropped: Sequence[str]) -> str:
     path, _, query = url.partition("?")
-    kept = [part for part in query.split("&") if part and not part.startswith("cursor=")]
+    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in dropped]
     return f"{path}?{'&'.join([*kept, f'cursor={cursor}'])}"

@@ -18,7 +18,7 @@ from engine.errors import (
     TryLater,
     Unreadable,
 )
-from engine.services import once
+from engine.services import changed, once
 
 CONTENT_TYPE = "application/problem+json"
 DOCS = "/api/docs"
@@ -63,6 +63,10 @@ KINDS: dict[str, Kind] = {
         409, "The same call is under way",
         "Send it again under the same key after retry_after seconds. That is soon; once the call is under way for 30 seconds, it "
         "is when the call can be made anew if it died with its process, 10 minutes after it began.",
+    ),
+    "gone": Kind(
+        410, "The cursor leads nowhere any more",
+        "The database was restored or replaced since. Begin anew: by since, at a moment before that, or without a cursor.",
     ),
     "changed": Kind(412, "It was changed meanwhile", "Read it again, and send the change with its new ETag."),
     "too-large": Kind(413, "The body is too large", "Send it in parts."),
@@ -114,6 +118,8 @@ def trouble(error: Exception, *, guarded: bool) -> Trouble:
             return Trouble("key-reused", message, field="Idempotency-Key")
         case Invalid(message=message, field=field):
             return Trouble("invalid", message, field=field or "")
+        case changed.Gone(message=message):
+            return Trouble("gone", message, field="cursor")
         case NotFound(message=message):
             return Trouble("not-found", message)
         case Refused(message=message, code="role"):
