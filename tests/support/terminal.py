@@ -135,6 +135,16 @@ class Desk:
         return "\n".join(strip.text[:width].rstrip() for strip in lines)
 
 
+async def field(desk: Desk, label: str, *keys: str) -> None:
+    """The field with this label is under the cursor, and the keys are typed into it."""
+    for _ in range(40):
+        if any(line.lstrip().startswith(">") and label in line for line in desk.text().splitlines()):
+            await desk.press(*keys)
+            return
+        await desk.press("down")
+    raise AssertionError(f"there is no field {label}:\n{desk.text()}")
+
+
 @asynccontextmanager
 async def at_desk(
     *, size: tuple[int, int] = (100, 30), readonly: bool = False, start: str = "queue"

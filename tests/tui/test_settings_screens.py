@@ -7,26 +7,18 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from engine import clock, db
 from engine.connectors import registry
 from engine.services import inbox, listings, outbox, process, setup
 from engine.services.outbox import NewJob
 from tests.support.scene import DANA, Scene
-from tests.support.terminal import Desk, at_desk
+from tests.support.terminal import at_desk, field
+from tui.widgets.form import FormPane
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 serial = count(1)
-
-
-async def field(desk: Desk, label: str, *keys: str) -> None:
-    """The field with this label is under the cursor, and the keys are typed into it."""
-    for _ in range(40):
-        if any(line.lstrip().startswith(">") and label in line for line in desk.text().splitlines()):
-            await desk.press(*keys)
-            return
-        await desk.press("down")
-    raise AssertionError(f"there is no field {label}:\n{desk.text()}")
 
 
 async def test_auto_order_processing_is_set_behind_the_gear_with_its_limit(scene: Scene) -> None:
@@ -293,16 +285,12 @@ async def test_what_is_asked_about_an_order_s_changes_is_seen_in_a_small_termina
         assert desk.page.pane is None
 
 
-async def test_a_channel_whose_owner_is_asked_says_what_asks_and_demands_no_token(scene: Scene) -> None:
+async def test_letters_and_arrows_that_come_in_one_piece_are_each_taken_where_they_belong(scene: Scene) -> None:
     async with at_desk(start="channels", size=(80, 24)) as desk:
-        await desk.press("A", *"ebay", "enter", *"Bay", "down", *"app", "enter")
-        shown = desk.flat
-        assert "Owner's yes: bluebook channels add NAME --connector ebay --authorise" in shown
-        assert (
-            "run `bluebook channels add Bay --connector ebay --authorise`, or write the refresh token you have" in shown
-        )
-        assert "authorised until" not in shown
-        assert "> refresh token (not set)" in shown
-        assert shown.count("(needed)") == 1
-        await desk.press("escape", "y", "A", *"woo", "enter")
-        assert "Owner's yes" not in desk.text()
+        await desk.press("A", *"etsy", "enter")
+        for key in (*"Bay", "down", *"keyed", "down", "down", "up", "up", "up"):
+            desk.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await desk.settle()
+        form = desk.page.pane
+        assert isinstance(form, FormPane)
+        assert form.changed() == {"name": "Bay", "set.keystring": "keyed"}

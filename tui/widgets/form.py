@@ -133,20 +133,30 @@ class FormPane(UnsavedPane):
     def on_input_changed(self, event: Input.Changed) -> None:
         """What is typed is kept when the cursor goes to another field."""
         event.stop()
-        self.typed[self.field.name] = event.value
-        self.wrong = ""
-        self.draw()
+        if event.value == event.input.value:  # else it tells of a field that the cursor has left since
+            self.typed[self.field.name] = event.value
+            self.wrong = ""
+            self.draw()
+
+    def _keep(self) -> None:
+        """What is written counts at once: the next key may come before the field tells of the last."""
+        line, field = self.query_one(Input).value, self.field
+        if line != self.typed.get(field.name, "" if field.secret else field.value):
+            self.typed[field.name] = line
 
     def act_choice_down(self) -> None:
+        self._keep()
         self.place = (self.place + 1) % len(self.fields)
         self._fill()
 
     def act_choice_up(self) -> None:
+        self._keep()
         self.place = (self.place - 1) % len(self.fields)
         self._fill()
 
     async def act_accept(self) -> None:
         """What was changed is saved; where something is wrong, its field is under the cursor and nothing is saved."""
+        self._keep()
         changed = self.changed()
         if not changed and not self.as_is:
             self.app.say("nothing was changed yet")
