@@ -49,7 +49,8 @@ def _a(
 _MOVE = (*LISTS, "book", "help")
 _PICK = ("resolve", "edit", "pick", "form")
 _TYPED = ("filter", "command")
-_PANES = (*_PICK, *_TYPED, "bulk", "narrow", "event")
+_ENTERED = (*_PICK, *_TYPED, "owner")
+_PANES = (*_ENTERED, "bulk", "narrow", "event")
 _ALL = (
     # --- move
     _a("down", "j, down", "move", "Next line", (*_MOVE, "order")),
@@ -99,6 +100,8 @@ _ALL = (
     _a("copy_tracking", "y t", "look", "Copy the tracking numbers", ORDERS),
     _a("copy_address", "y a", "look", "Copy the address", ORDERS),
     _a("copy_event", "y", "look", "Copy the event", "book", "copy"),
+    _a("copy_url", "y", "look", "Copy the address at which a channel's owner is asked", "owner", "copy"),
+    _a("open_url", "o", "look", "Open that address in a browser", "owner", "open"),
     _a("source", "f", "look", "Only people, workers, suppliers, channels, rules, then all", "book", "who"),
     _a("export", "E", "look", "Write it to a file", ("book", "mappings"), "export"),
     _a("filter", "/", "look", "Filter: sup: ch: err: total> age> sku: track:", (*LISTS, "book", "help"), "filter"),
@@ -122,7 +125,7 @@ _ALL = (
     _a("pause", "space", "answer", "Pause, or go on", "bulk", "pause"),
     _a("failures", "f", "answer", "Only what failed", "bulk", "failures"),
     # --- panes below the list
-    _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_PICK, *_TYPED, "narrow", "event"), "accept",
+    _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_ENTERED, "narrow", "event"), "accept",
        answers=True),
     _a("leave", "escape", "pane", "Leave it as it is, or to go on by itself", _PANES, "leave"),
     _a("choice_down", "down, ctrl+n", "pane", "Next choice or field", (*_PICK, *_TYPED, "event")),

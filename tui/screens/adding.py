@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,18 @@ from engine.connectors import registry
 from engine.errors import BluebookError, Invalid, Misconfigured
 from engine.services import authorise, setup
 from engine.services.connections import Table
+from engine.transports import loopback
 from tui import options
 from tui.widgets.form import Field, FormPane
+from tui.widgets.owner import OwnerPane
 from tui.widgets.pick import Picked, PickPane
 
 if TYPE_CHECKING:
     from tui.app import BluebookApp
 
 WHAT = {"channels": "channel", "suppliers": "supplier"}
+ASK = "ask"
+"""The field that says whether the owner is asked, where there are other ways in."""
 
 
 def choose(table: Table, then: Callable[[str], Awaitable[None]]) -> PickPane:
@@ -45,35 +48,45 @@ class Adding:
         self.app, self.table, self.slug = app, table, slug
         self.kind = kind_of(table, slug)
         self.tried: dict[str, str] = {}
+        self.typed: dict[str, str] = {}
         self.asks = table == "channels" and authorise.asks_owner(self.kind)
         required = {field.name for field in msgspec.structs.fields(self.kind.config_type) if field.required}
-        must = self.asks and authorise.must_ask(self.kind, {})
+        self.must = must = self.asks and authorise.must_ask(self.kind, {})
         # What only the owner's yes brings is typed by nobody; a token that somebody has may be.
         self.brought = set(self.kind.authorise_gives) - required if must else set()
 
-    def form(self) -> FormPane:
-        """Name first, then what the connector cannot do without, then what it has a value for."""
+    def form(self, wrong: str = "") -> FormPane:
+        """Name first, then what the connector cannot do without, then what it has a value for; as it was typed, if it was."""
         fields = [Field("name", "call it", about="its name in lists", needed=True)]
         if self.table == "suppliers":
             fields.append(Field("code", "code", about="a short word, such as ACME", needed=True))
             fields.append(Field("currency", "currency", "USD", about="of its costs"))
+        if self.asks and not self.must:
+            fields.append(Field(ASK, "ask its owner", "no", about="yes: in a browser; no: by the credentials below"))
         own = [one for one in msgspec.structs.fields(self.kind.config_type) if one.name not in self.brought]
         own.sort(key=lambda field: not field.required)
         fields += [self._field(field) for field in own]
-        return FormPane(
+        pane = FormPane(
             f"Add a {WHAT[self.table]}: {self.kind.name}", fields, self.save, verb="tries it and adds it", as_is=True,
-            hint=f"Owner's yes: {self._command('NAME')}" if self.asks else "",
+            hint=self._hint() if self.asks else "",
         )  # fmt: skip
+        pane.typed, pane.wrong = dict(self.typed), wrong
+        return pane
 
-    def _command(self, name: str) -> str:
-        """What asks the owner, which is done at a shell."""
-        return f"bluebook channels add {shlex.quote(name)} --connector {self.slug} --authorise"
+    def _hint(self) -> str:
+        """How its owner is asked, and what has to be registered with the app there before."""
+        if authorise.comes_back(self.kind, {}):
+            there = loopback.address(loopback.PORT)
+            return f"Its owner {'is' if self.must else 'can be'} asked in a browser; register {there}"
+        return f"Its owner is asked in a browser, unless you write a {self.kind.authorise_gives[0].replace('_', ' ')}"
 
     def _field(self, field: Any) -> Field:
         secret = field.name in self.kind.secret_fields
         default = "" if field.required else _shown(field)
         needed = field.required and not (self.asks and field.name in self.kind.authorise_gives)
-        return Field(f"set.{field.name}", field.name.replace("_", " "), default, secret, needed=needed)
+        for_asking = self.asks and not field.required and field.name in self.kind.authorise_needs
+        about = "needed to ask its owner" if for_asking else ""
+        return Field(f"set.{field.name}", field.name.replace("_", " "), default, secret, about, needed)
 
     async def save(self, changed: Mapping[str, str]) -> str:
         """It is added; a sentence. Raises Invalid naming the field, or with what trying it said."""
@@ -81,13 +94,8 @@ class Adding:
             if (name == "name" or self.table == "suppliers") and not changed.get(name, "").strip():
                 raise Invalid(f"give it a {name}", name)
         values = options.settings(changed)
-        missing = [name for name in self.kind.authorise_gives if not values.get(name)] if self.asks else []
-        if self.asks and authorise.must_ask(self.kind, {name: text for name, text in values.items() if text}):
-            raise Invalid(
-                f"{self.kind.name} asks its owner in a browser: leave this and run "
-                f"`{self._command(changed['name'].strip())}`, or write the {missing[0].replace('_', ' ')} you have",
-                f"set.{missing[0]}",
-            )
+        if self._asks_now(changed, values):
+            return await self._ask(changed["name"].strip(), values, changed)
         self._check(values)
         said = await self._try(values, dict(changed))
         name, by = changed["name"].strip(), self.app.by
@@ -97,6 +105,31 @@ class Adding:
             more = {"currency": changed["currency"].strip().upper()} if "currency" in changed else {}
             await setup.add_supplier(name, changed["code"].strip(), self.slug, values, by, **more)
         return f"{name} is added: {said}"
+
+    def _asks_now(self, changed: Mapping[str, str], values: Mapping[str, Any]) -> bool:
+        said = changed.get(ASK, "no").strip().lower()
+        if said not in ("yes", "no"):
+            raise Invalid("write yes, or no", ASK)
+        given = {name: value for name, value in values.items() if value != ""}
+        return said == "yes" or (self.asks and authorise.must_ask(self.kind, given))
+
+    async def _ask(self, name: str, values: Mapping[str, Any], changed: Mapping[str, str]) -> str:
+        """Its owner is asked, and what was typed is there again where that comes to nothing."""
+        given = {setting: value for setting, value in values.items() if value != ""}
+        try:
+            back = loopback.address(loopback.PORT)
+            asked = await authorise.ask(self.slug, given, back, self.app.by, name=name)
+        except (Invalid, Misconfigured) as error:
+            about = f"set.{error.field}" if error.field and error.field != "name" else error.field
+            raise Invalid(error.message, about) from error
+        self.typed = dict(changed)
+
+        async def again(wrong: str) -> None:
+            await self.app.page.open_pane(self.form(wrong))
+
+        pane = OwnerPane(asked, self.kind, len(changed), again)
+        self.app.later(lambda: self.app.page.open_pane(pane))
+        return f"{self.kind.name} asks its owner"
 
     def _check(self, values: dict[str, Any]) -> None:
         for field in msgspec.structs.fields(self.kind.config_type):
