@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from engine import clock
 from engine.domain.roles import Permission
-from engine.errors import BluebookError, NotFound
+from engine.errors import BluebookError, Invalid, NotFound
 from engine.services import audit, paper, payloads, sheets
 from engine.services.filters import Filters
 from engine.services.sessions import Person
-from webui import words
+from webui import links, words
 
 log = structlog.get_logger("bluebook.web")
 Answer = Callable[[Request, Person], Awaitable[Response]]
@@ -51,6 +51,8 @@ def attached(name: str) -> dict[str, str]:
 async def orders_csv(request: Request, person: Person) -> Response:
     """What the address filters, with the columns it names; times in the person's zone."""
     params = dict(request.query_params)
+    if strange := Filters.strange(params, ("columns", "sort")):
+        raise Invalid(links.unknown(strange, (*Filters.__struct_fields__, "columns", "sort")), strange[0])
     columns = [name for name in params.get("columns", "").split(",") if name]
     pieces = await sheets.stream(
         Filters.from_params(params), "csv", columns=columns or None, sort=params.get("sort", "-placed"), bom=True, titles=True,

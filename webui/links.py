@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote, urlencode
+
+from webui.words import plain
 
 
 def order(number: str) -> str:
@@ -45,6 +49,43 @@ def purchase_pdf(po_number: str) -> str:
 def slip_pdf(number: str) -> str:
     """An order's packing slips as PDF."""
     return with_params("/export/packing-slip.pdf", {"order": number})
+
+
+KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "dashboard": ("period", "channel"),
+        "queue": ("tab", "text", "after"),
+        "orders/*": (),
+        "channels": (),
+        "channels/*": ("section", "connector"),
+        "suppliers": (),
+        "suppliers/*": ("section", "text", "after", "connector"),
+        "mappings": ("tab", "text", "after"),
+        "jobs": ("tab", "after", "payload"),
+        "users": ("user", "add"),
+        "account": (),
+    }
+)
+"""What the addresses of pages can ask for, by the page's name, ``name/*`` for those below it; every page knows ``audit``.
+
+Order History has more, and says itself what it does not know.
+"""
+
+
+def strange(page: str, params: Collection[str]) -> str:
+    """What the page's address asks for that the page does not know, as a sentence; "" where it knows all."""
+    known = (*KNOWN[page], "audit") if page in KNOWN else None
+    found = [] if known is None else [name for name in params if name not in known]
+    return unknown(found, known or ()) if found else ""
+
+
+def unknown(names: Sequence[str], known: Sequence[str]) -> str:
+    """That a page does not know these parameters, and what may have been meant."""
+    said = []
+    for name in names:
+        close = [one for one in known if one.startswith(name)] or difflib.get_close_matches(name, known, 1)
+        said.append(f"“{plain(name[:40])}”" + (f" (did you mean {close[0]}?)" if close else ""))
+    return f"This page's address asks for something that there is not: {', '.join(said)}; it may be mistyped"
 
 
 def with_params(path: str, params: Mapping[str, str]) -> str:

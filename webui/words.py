@@ -123,8 +123,8 @@ def ago(moment: datetime | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence, with a capital and a full stop."""
-    said = text.strip()
+    """The text as a sentence, with a capital and a full stop, and fit to be shown (``plain``)."""
+    said = plain(text.strip())
     return f"{said[:1].upper()}{said[1:]}{'' if said.endswith(('.', '!', '?', '…')) else '.'}" if said else ""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self
 from urllib.parse import unquote
 
 import msgspec
+from msgspec import inspect
 
 from engine import db
 from engine.domain.issues import IssueCode
@@ -100,13 +102,18 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 said = [unquote(part) for part in value.split(",")] if many else value
                 one = msgspec.convert({name: said}, cls, strict=False)
             except msgspec.ValidationError as error:
-                raise Invalid(f"{name}={value}: {error}", name) from error
+                raise Invalid(f"{name}={value} cannot be read: {_wanted(cls, name, value)}", name) from error
             read = getattr(one, name)
             if isinstance(read, datetime) and read.tzinfo is None:
                 read = read.replace(tzinfo=UTC)
             found = msgspec.structs.replace(found, **{name: read})
         result: Self = found
         return result
+
+    @classmethod
+    def strange(cls, params: Mapping[str, str], besides: Collection[str] = ()) -> list[str]:
+        """The parameters that are neither filters nor ``besides``: whoever wrote them meant something that is not done."""
+        return [name for name in params if name not in cls.__struct_fields__ and name not in besides]
 
     @classmethod
     def from_text(cls, text: str, channels: Mapping[str, int], suppliers: Mapping[str, int]) -> Self:
@@ -145,6 +152,34 @@ def both(one: Filters, other: Filters) -> Filters:
         # An empty list would ask for all of them, so nothing may fit.
         found |= {name: getattr(one, name) for name in _EITHER} | {"older_than": 1, "younger_than": 0}
     return Filters(**found)
+
+
+def _wanted(cls: type[Filters], name: str, value: str) -> str:
+    """What the parameter may be, in words."""
+    described = inspect.type_info(cls)
+    assert isinstance(described, inspect.StructType)
+    one: Any = next(field.type for field in described.fields if field.name == name)
+    if isinstance(one, inspect.UnionType):
+        one = next(part for part in one.types if not isinstance(part, inspect.NoneType))
+    if isinstance(one, inspect.VarTupleType):
+        one = one.item_type
+    if isinstance(one, inspect.EnumType):
+        known = [str(member.value) for member in one.cls]
+        wrong = next((part for part in value.split(",") if unquote(part) not in known), value)
+        close = difflib.get_close_matches(wrong, known, 1)
+        if len(known) > _MOST_NAMED:
+            return f"there is no {wrong!r}" + (f"; did you mean {close[0]}?" if close else "")
+        return f"there is no {wrong!r}; there are {', '.join(known)}"
+    return _KINDS.get(type(one), "it is no value of this filter")
+
+
+_MOST_NAMED = 12
+_KINDS: dict[type, str] = {
+    inspect.IntType: "it takes whole numbers",
+    inspect.DecimalType: "it takes an amount, such as 12.50",
+    inspect.DateTimeType: "it takes a moment, such as 2026-11-22T14:00:00Z",
+    inspect.BoolType: "it is 1 or 0",
+}
 
 
 def _escaped(value: object) -> str:

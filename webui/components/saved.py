@@ -63,5 +63,5 @@ def views_dialog() -> rx.Component:
         ),
         rx.cond(Saved.views.length() > 0, rx.el.h3("Yours")),
         rx.el.ul(rx.foreach(Saved.views, _row), class_name="stack"),
-        open=Saved.open, close=Saved.close, id="views",
+        open=(Saved.opened_in > 0) & (Saved.opened_in == Saved.visit), close=Saved.close, id="views",
     )  # fmt: skip

@@ -14,7 +14,6 @@ from webui.components.parts import (
     book_icon,
     button,
     empty,
-    failed,
     field,
     link,
     outside,
@@ -264,7 +263,14 @@ def orders() -> rx.Component:
         _chips(),
         rx.cond(
             Orders.error != "",
-            failed(Orders.error, Orders.load),
+            rx.el.div(
+                rx.el.p(Orders.error),
+                rx.el.p(
+                    link("Leave that out", to=Orders.mended, class_name="button"), " ",
+                    link("All orders", to="/orders", class_name="button"),
+                ),
+                class_name="empty bad", role="alert",
+            ),
             rx.cond(
                 Orders.ready,
                 rx.fragment(

@@ -28,6 +28,8 @@ from webui.gate import token_of
 
 log = structlog.get_logger("bluebook.web")
 NOTICE_SECONDS = 12.0
+ARRIVED_SECONDS = 4.0
+"""So long a notice is taken along to the page that opens: what is done there may end in opening it."""
 MOST_NOTICES = 3
 WAIT_SECONDS = 5.0
 _numbers = itertools.count(1)
@@ -209,9 +211,27 @@ class Book(rx.State):
         """Who acts, as the blue book names them."""
         return self.person.actor(f"web:{self.section}")
 
-    def say(self, text: str, tone: str = "", undo: int = 0) -> None:
-        """A sentence at the foot of the page; the oldest gives way."""
-        self.notices = [*self.notices, Notice(next(_numbers), text, tone, undo, time.monotonic())][-MOST_NOTICES:]
+    def say(self, text: str, tone: str = "", undo: int = 0, *, here: bool = False) -> None:
+        """A sentence at the foot of the page; the oldest gives way, and the same said before. ``here``: on no other page."""
+        text = words.plain(text)  # channels, suppliers and customers are named in it, as they call themselves
+        others = [notice for notice in self.notices if notice.text != text]
+        self.notices = [*others, Notice(next(_numbers), text, tone, undo, 0.0 if here else time.monotonic())][
+            -MOST_NOTICES:
+        ]
+
+    def _forget(self, *, opened: bool = False) -> None:
+        """Notices that have been there long enough are gone; on a page that was just ``opened`` all but the last moment's.
+
+        What went wrong stays on its page until it is dismissed, what can be taken back on all pages as long as it can.
+        """
+        now = time.monotonic()
+        kept = [
+            notice for notice in self.notices
+            if now - notice.at < (ARRIVED_SECONDS if opened and not notice.undo else NOTICE_SECONDS)
+            or (notice.tone == "bad" and not opened)
+        ]  # fmt: skip
+        if len(kept) != len(self.notices):
+            self.notices = kept
 
     def _know(self, person: Person) -> None:
         """The page shows what this person may, also where that has changed since it was opened."""
@@ -234,6 +254,9 @@ class Book(rx.State):
         self.section = self.section or "dashboard"
         self._where = f"{self.section}/*" if rest else self.section
         self.lost = live.FOLLOWER.lost
+        self._forget(opened=True)
+        if strange := links.strange(self._where, self.params):
+            self.say(words.sentence(strange), "bad", here=True)
         self._count()
         return Book.follow
 
@@ -247,6 +270,8 @@ class Book(rx.State):
             news = await live.FOLLOWER.wait(seen, WAIT_SECONDS)
             if not live.is_current(tab, turn):
                 return
+            async with self:
+                self._forget()
             if news.upto != seen or news.lost:
                 seen = news.upto
                 yield Book.hear(news.orders, news.settings or news.all, news.lost)
@@ -259,10 +284,6 @@ class Book(rx.State):
         if self.lost != lost:
             self.lost = lost
         self._count()
-        now = time.monotonic()
-        kept = [n for n in self.notices if now - n.at < NOTICE_SECONDS or n.tone == "bad"]
-        if len(kept) != len(self.notices):
-            self.notices = kept
         if lost or not (order_ids or everything or back):
             return None
         everything = everything or back

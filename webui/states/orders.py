@@ -186,6 +186,8 @@ class Orders(Book):
     fresh: int = 0
     partial: bool = False
     error: str = ""
+    mended: str = ""
+    """The address without what cannot be read in it, where something cannot."""
     ready: bool = False
     export_url: str = ""
     _filters: Filters = Filters()
@@ -199,16 +201,28 @@ class Orders(Book):
             self._read_address()
             page = await self._page()
         except Invalid as error:
-            self.error, self.ready = error.message, True
-            self.rows, self._ids = [], []
+            await self._misread(error)
             return
         self.error = ""
         await self._show(page)
         await self._describe()
         self.ready = True
 
+    async def _misread(self, error: Invalid) -> None:
+        """The page says what its address asks for that there is not; nothing of the list before stays."""
+        known = (*Filters.__struct_fields__, *OURS)
+        rest = {name: value for name, value in self.params.items() if name in known and name != error.field}
+        self.mended = links.orders(rest)
+        self.error, self.rows, self._ids, self._new, self.fresh = words.sentence(error.message), [], [], set(), 0
+        self._filters = Filters()
+        self.form, self.form_key = dict.fromkeys(FORM, ""), "misread"
+        await self._describe()
+        self.tab, self.ready = "", True
+
     def _read_address(self) -> None:
         params = self.params
+        if strange := Filters.strange(params, OURS):
+            raise Invalid(links.unknown(strange, (*Filters.__struct_fields__, *OURS)))
         self._filters = Filters.from_params(params)
         self.sort = params.get("sort", DEFAULT_SORT)
         size = params.get("size", "")

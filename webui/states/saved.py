@@ -31,7 +31,8 @@ class Saved(Book):
     """The person's views and those that are shared with them."""
 
     views: list[ViewLink] = []
-    open: bool = False
+    opened_in: int = 0
+    """The visit in which the dialog was opened, which is the only one it is open in; 0: it is closed."""
 
     @on(Permission.VIEW)
     async def read(self) -> None:
@@ -50,12 +51,12 @@ class Saved(Book):
     @on(Permission.VIEW)
     def manage(self) -> None:
         """The dialog with one's views opens."""
-        self.open = True
+        self.opened_in = self.visit
 
     @on(Permission.VIEW)
     def close(self) -> None:
         """The dialog is closed."""
-        self.open = False
+        self.opened_in = 0
 
     @on(Permission.VIEW)
     async def save(self, form: dict[str, Any]) -> Any:
@@ -64,7 +65,7 @@ class Saved(Book):
         saved = await views.save(
             self._person, str(form.get("name", "")), self._query(), shared=bool(form.get("shared"))
         )
-        self.open = False
+        self.opened_in = 0
         self.say(f"The view {words.plain(saved.name)} is saved.", "good")
         return Saved.read
 
