@@ -29,6 +29,9 @@ TAIL = """
 `p` pressed twice within 70 ms, in a paste, or just as the window gets the focus is ignored, and says so. A question is
 answered by `y`, never by Enter. Processing never sends at once: it holds, and `u` takes it back, even after a crash.
 
+`u` takes back the held order you went to, else what you did last, else what you hold from another session. Where none of these
+is, a sent order can be asked back, and what somebody else holds is taken back once you say `y` to a question that names them.
+
 ## Filters
 
 `/` narrows the list as you type; Tab completes, Enter keeps it, Esc puts back what was there. Words search names, e-mail,
@@ -50,7 +53,8 @@ up, it asks you to look at the list that belongs to what you wrote.
 ## Many at once
 
 `*` marks all that match, `P` says what would happen within your limits (settings `bulk_orders` and `bulk_value`), `y` does it.
-It goes on in the background when you leave it; `P` shows it again, Space pauses it, `u` takes back what is still held.
+It goes on in the background when you leave it; `P` shows it again, Space pauses it, `u` takes back what is still held. Marks
+outlive the filter they were made under: the question says how many of them are not in the list.
 
 ## Views, themes, keys of your own
 

@@ -50,7 +50,7 @@ _MOVE = (*LISTS, "book", "help")
 _PICK = ("resolve", "edit", "pick", "form")
 _TYPED = ("filter", "command")
 _ENTERED = (*_PICK, *_TYPED, "owner")
-_PANES = (*_ENTERED, "bulk", "narrow", "event")
+_PANES = (*_ENTERED, "narrow", "event")
 _ALL = (
     # --- move
     _a("down", "j, down", "move", "Next line", (*_MOVE, "order")),
@@ -68,7 +68,7 @@ _ALL = (
     _a("next_problem", "n", "move", "Next order that needs you", ORDERS),
     _a("previous_problem", "N", "move", "Previous order that needs you", ORDERS),
     _a("open", "enter", "move", "Open what the cursor is on", (*LISTS, "book"), "open"),
-    _a("back", "escape, q", "move", "Back, or leave what is open", (*LISTS, "order", "book", "help")),
+    _a("back", "escape, q", "move", "Back, or leave what is open", (*LISTS, "order", "book", "help", "progress")),
     # --- act
     _a("process", "p", "act", "Process: hold the order, then send it", ORDERS, "process", writes=True, command="process"),
     _a("process_marked", "P", "act", "Process the marked orders", ("queue", "history"), "bulk", writes=True,
@@ -86,8 +86,8 @@ _ALL = (
        "try", writes=True, command="try"),
     _a("add", "A", "act", "Add a channel or a supplier", ("channels", "suppliers"), "add", writes=True, command="add"),
     _a("import_", "I", "act", "Import from a CSV file", "mappings", "import", writes=True, command="import"),
-    _a("undo", "u", "act", "Undo: take back what is held; later, request cancellation", (*ORDERS, "bulk", "mappings"), "undo",
-       writes=True, command="undo"),
+    _a("undo", "u", "act", "Undo: take back what is held; later, request cancellation", (*ORDERS, "progress", "mappings"),
+       "undo", writes=True, command="undo"),
     # --- mark
     _a("mark", "space", "mark", "Mark, and step down", ("queue", "history"), "mark"),
     _a("range", "v", "mark", "Mark from the last mark to here", ("queue", "history")),
@@ -110,7 +110,7 @@ _ALL = (
     # --- app
     _a("command", ":", "app", "Give a command", (*LISTS, "order", "book"), "cmd"),
     _a("palette", "ctrl+p", "app", "Find any action or screen", "app"),
-    _a("help", "?", "app", "The keys that hold here", (*LISTS, "order", "book", "bulk"), "help", command="help"),
+    _a("help", "?", "app", "The keys that hold here", (*LISTS, "order", "book", "bulk", "progress"), "help", command="help"),
     _a("go_queue", "g q", "app", "Go to the queue", (*LISTS, "order", "book"), command="queue"),
     _a("go_history", "g h", "app", "Go to Order History", (*LISTS, "order", "book"), command="history"),
     _a("go_jobs", "g j", "app", "Go to jobs and the inbox", (*LISTS, "order", "book"), command="jobs"),
@@ -121,9 +121,9 @@ _ALL = (
     # --- answering a question: y, never enter, and never the key that asked
     _a("yes", "y", "answer", "Yes, do it", ("confirm", "bulk"), "yes", answers=True),
     _a("yes_both", "t", "answer", "Yes, and tell the channel too, where it can be told", "confirm", answers=True),
-    _a("no", "escape, n, q", "answer", "No, leave it", "confirm", "no"),
-    _a("pause", "space", "answer", "Pause, or go on", "bulk", "pause"),
-    _a("failures", "f", "answer", "Only what failed", "bulk", "failures"),
+    _a("no", "escape, n, q", "answer", "No, leave it", ("confirm", "bulk"), "no"),
+    _a("pause", "space", "answer", "Pause, or go on", "progress", "pause"),
+    _a("failures", "f", "answer", "Only what failed", "progress", "failures"),
     # --- panes below the list
     _a("accept", "enter", "pane", "Take the choice under the cursor, or save", (*_ENTERED, "narrow", "event"), "accept",
        answers=True),

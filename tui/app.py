@@ -305,7 +305,7 @@ class BluebookApp(App[int]):
     def begin_bulk(self, order_ids: Sequence[int]) -> BulkRun:
         """These orders are held one after the other, whatever screen is in front."""
         self.bulk = BulkRun(self, order_ids)
-        self.done.held(order_ids)
+        self.done.held(order_ids, self.bulk)
         self.run_worker(self.bulk.run(), name="bulk")
         return self.bulk
 

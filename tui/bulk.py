@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.services import process
@@ -33,6 +33,7 @@ class BulkRun:
         self.now = Standing()
         self.paused = False
         self.stopped = ""
+        self._step = asyncio.Lock()
         self._go = asyncio.Event()
         self._go.set()
 
@@ -68,14 +69,15 @@ class BulkRun:
         """Every order is held or refused; then it follows what becomes of them."""
         for start in range(0, len(self.order_ids), STEP):
             await self._go.wait()
-            if self.stopped:
-                break
-            try:
-                self.outcomes += await process.process(self.order_ids[start : start + STEP], self.app.by)
-                self.now = await standing(self.done)
-            except Exception as error:
-                self.stop(told(error, "processing the marked orders"))
-                self.app.say_error(f"stopped after {len(self.done):,} orders: {self.stopped}")
+            async with self._step:
+                if self.stopped:
+                    break
+                try:
+                    self.outcomes += await process.process(self.order_ids[start : start + STEP], self.app.by)
+                    self.now = await standing(self.done)
+                except Exception as error:
+                    self.stop(told(error, "processing the marked orders"))
+                    self.app.say_error(f"stopped after {len(self.done):,} orders: {self.stopped}")
             self.app.bulk_moved()
         for _ in range(LOOKS_AFTER):
             if not self.now.held:
@@ -85,9 +87,11 @@ class BulkRun:
                 self.now = await standing(self.done)
             self.app.bulk_moved()
 
-    async def undo(self) -> list[Outcome]:
-        """What is still held is taken back, and nothing further is held."""
-        self.stop("undone")
-        found = await process.undo(list(self.now.held), self.app.by)
-        self.now = await standing(self.done)
-        return found
+    @contextlib.asynccontextmanager
+    async def ended(self, why: str) -> AsyncIterator[None]:
+        """Within, ``done`` is all there will be: the orders that are being held just now are in it, and none comes after."""
+        if not self.over:
+            self.stop(why)
+        async with self._step:
+            yield
+            self.now = await standing(self.done)

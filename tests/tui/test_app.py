@@ -48,6 +48,32 @@ async def test_a_word_nobody_understands_is_named_and_the_list_stays(scene: Scen
         assert desk.numbers == before
 
 
+async def test_the_cursor_stays_on_its_order_as_the_filter_and_the_tab_change(scene: Scene) -> None:
+    first, mine, last = [await scene.order(MUG, who=f"Anchor{n}") for n in range(3)]
+    waits = await scene.order(("NO-ANCHOR", 1))
+    async with at_desk() as desk:
+        await desk.go(last)
+        await desk.press("/", *"anchor", "enter")
+        assert desk.here == last
+        await desk.go(mine)
+        await desk.press("escape")
+        assert (desk.here, desk.orders.filter_text) == (mine, "")
+        await desk.press("/", *"anchor2")
+        assert desk.here == last
+        await desk.press("escape")
+        assert desk.here == mine
+        await desk.press("3")
+        assert desk.here == mine
+        await desk.go(waits)
+        await desk.press("2")
+        assert desk.here == waits
+        await desk.press("1")
+        assert desk.here == mine
+        await desk.press("/", *"sku:bb total>0", "enter", "R")
+        assert desk.here == mine
+        assert first in [row.id for row in desk.orders.window.rows]
+
+
 async def test_nothing_found_says_how_to_go_on(scene: Scene) -> None:
     async with at_desk() as desk:
         await desk.press("/", *"zzzzqq", "enter")

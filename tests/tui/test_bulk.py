@@ -134,3 +134,57 @@ async def test_neither_enter_nor_the_key_that_asked_confirms(scene: Scene) -> No
         await desk.press("*", "P", "P", "enter")
         assert desk.app.bulk is None
         assert (await standing(orders)).back == tuple(orders)
+
+
+@pytest.mark.parametrize("key", ["n", "q", "escape"])
+async def test_no_leaves_the_question_and_a_later_yes_sends_nothing(scene: Scene, key: str) -> None:
+    orders = await batch(scene, f"Nope{key}", 2)
+    async with at_desk() as desk:
+        await desk.orders.narrow(f"nope{key}")
+        await desk.press("*", "P", key)
+        assert desk.page.pane is None
+        assert "nothing was processed" in desk.said
+        await desk.press("y", "o", "y", "escape")
+        assert desk.app.bulk is None
+        assert (await standing(orders)).back == tuple(orders)
+        assert set(desk.orders.list.marked) == set(orders)
+
+
+async def test_the_question_and_the_progress_have_keys_of_their_own(scene: Scene) -> None:
+    orders = await batch(scene, "Footed", 2)
+    async with at_desk() as desk:
+        await desk.orders.narrow("footed")
+        await desk.press("*", "P")
+        foot = desk.text().splitlines()[-1]
+        assert "y yes" in foot
+        assert "Esc no" in foot
+        assert not any(word in foot for word in ("undo", "pause", "failures"))
+        await desk.press("y")
+        await finished(desk)
+        foot = desk.text().splitlines()[-1]
+        assert all(word in foot for word in ("u undo", "Space pause", "f failures"))
+        assert "yes" not in foot
+        await desk.press("q")
+        assert desk.page.pane is None
+        assert (await standing(orders)).held == tuple(orders)
+
+
+async def test_a_filter_is_named_only_where_it_has_all_that_is_marked(scene: Scene) -> None:
+    await batch(scene, "Marten", 3)
+    await batch(scene, "Otter", 1)
+    async with at_desk() as desk:
+        await desk.orders.narrow("marten")
+        await desk.press("*", "P")
+        assert "Process 3 marked orders   (filter: marten)" in desk.text()
+        await desk.press("n")
+        await desk.orders.narrow("otter")
+        await desk.press("*", "P")
+        assert "Process 1 marked order   (filter: otter)" in desk.text()
+        await desk.press("n", "M")
+        await desk.orders.narrow("marten")
+        await desk.press("*")
+        await desk.orders.narrow("otter")
+        await desk.press("space", "P")
+        assert "Process 4 marked orders   (3 not in this list, filter: otter)" in desk.text()
+        await desk.press("n", "escape", "2", "P")
+        assert "Process 4 marked orders   (4 not in this list)" in desk.text()

@@ -7,8 +7,9 @@ from itertools import count
 
 import pytest
 
-from engine.services.standing import standing
-from tests.support.scene import Scene
+from engine.services import process
+from engine.services.standing import holds, standing
+from tests.support.scene import DANA, Scene
 from tests.support.terminal import Desk, at_desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -108,6 +109,7 @@ async def test_cancel_says_what_it_does_and_only_y_does_it(scene: Scene) -> None
 
 async def test_undo_after_the_window_offers_to_request_cancellation(scene: Scene) -> None:
     order, number = await scene.sent(("BB-MUG-01", 1))
+    await process.undo([held.order_id for held in await holds()], DANA)  # of other tests: it would go first
     async with at_desk(start="history") as desk:
         await desk.go(order)
         await desk.press("u")

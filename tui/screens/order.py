@@ -76,7 +76,7 @@ class OrderScreen(OrderActs):
         """The order is read again; the lists behind hear of it from the feed."""
         await self.load()
 
-    async def brought_back(self, order_id: int) -> None:
+    async def brought_back(self, order_ids: Sequence[int]) -> None:
         """The same."""
         await self.load()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine import clock
@@ -16,7 +16,7 @@ from tui import clipboard, snooze, words
 from tui.plain import many
 from tui.screens.base import BookScreen
 from tui.screens.book import AuditScreen
-from tui.undo import Saved, Snoozed, awake, unmapped
+from tui.undo import Held, Saved, Snoozed, Theirs, awake, said, take_back, too_late, unmapped
 from tui.widgets.confirm import Confirm
 from tui.widgets.edit import EditPane
 from tui.widgets.form import Field, FormPane
@@ -35,9 +35,14 @@ class OrderActs(BookScreen):
         """An order was acted on; ``leaves``: it no longer belongs where it was."""
         raise NotImplementedError
 
-    async def brought_back(self, order_id: int) -> None:
-        """An order was taken back, and is to be seen."""
+    async def brought_back(self, order_ids: Sequence[int]) -> None:
+        """Orders were taken back, and are to be seen."""
         raise NotImplementedError
+
+    @property
+    def went(self) -> bool:
+        """Did the person choose the order that is acted on, rather than that the last act led there?"""
+        return True
 
     def _none(self) -> str:
         return "" if self.target() is not None else "there is no order here"
@@ -52,7 +57,7 @@ class OrderActs(BookScreen):
             return
         outcome = found[0]
         if not outcome.done:
-            self.app.say(f"{outcome.number}: {outcome.message} (r resolves)", "warn")
+            self.app.say(f"{outcome.number}: {outcome.message}{await self._way_on(target)}", "warn")
             await self.acted(target[0], leaves=False)
             return
         self.app.done.held([target[0]])
@@ -60,35 +65,71 @@ class OrderActs(BookScreen):
         self.app.say(f"{outcome.number} {outcome.message} as {numbers}: u takes it back", "good")
         await self.acted(target[0], leaves=True)
 
+    async def _way_on(self, target: tuple[int, str]) -> str:
+        """Which key helps an order that cannot be processed, "" where none does."""
+        order = await self.app.attempt(order_page(target[0]), f"reading {target[1]}")
+        if order is None:
+            return ""
+        if "undo" in order.acts:
+            return " (u takes it back)"
+        if "release" in order.acts:
+            return " (a approves it)"
+        return " (r resolves)" if await resolve.order_issues(target[0]) else ""
+
     async def act_undo(self) -> None:
-        """What was processed last is taken back, else what the cursor is on; after the window, cancellation is offered."""
-        step = self.app.done.last()
+        """The last step is taken back, or what is held by another session; after the window, cancellation is offered."""
+        here = self.target()
+        try:
+            step = await self.app.done.next(here[0] if here is not None else None, went=self.went)
+        except Exception as error:
+            self.app.fail(error, "looking at what is held")
+            return
+        if step is None:
+            self.app.say("there is nothing to undo")
+        elif isinstance(step, Held):
+            await self.take_back(step)
+        elif isinstance(step, Theirs):
+            await self._ask_theirs(step)
+        else:
+            self.app.done.forget(step)
+            await self._undo_other(step)
+
+    async def _undo_other(self, step: Saved | Snoozed) -> None:
         if isinstance(step, Saved):
             if await unmapped(self.app, step) is not None:
                 await self.acted(step.order_id, leaves=False)
-            return
-        if isinstance(step, Snoozed):
-            if await awake(self.app, step):
-                self.app.say(f"{step.number} is back in the queue", "good")
-                await self.brought_back(step.order_id)
-            return
-        target = self.target()
-        ids = list(step.order_ids) if step is not None else [target[0]] if target else []
-        if not ids:
-            self.app.say("there is nothing to undo")
-            return
-        found = await self.app.attempt(process.undo(ids, self.app.by), "undoing")
+        elif await awake(self.app, step):
+            self.app.say(f"{step.number} is back in the queue", "good")
+            await self.brought_back([step.order_id])
+
+    async def _ask_theirs(self, step: Theirs) -> None:
+        """What somebody else processed is taken back only by a yes."""
+        held = step.hold
+
+        async def do() -> None:
+            await self.take_back(Held((held.order_id,), self.app.monotonic()))
+
+        who = words.plain(held.by) or "somebody else"
+        question = f"Take back order {words.plain(held.number)}, which {who} processed?"
+        details = f" Nothing of yours is held; it is sent in {words.countdown(held.release_at)} s."
+        await self.open_pane(Confirm(question, do, details=details))
+
+    async def take_back(self, step: Held) -> None:
+        """What is still held is a draft again and in sight; where nothing is, cancellation is offered."""
+        found = await self.app.attempt(take_back(step, self.app.by), "undoing")
         if found is None:
             return
-        back = [outcome for outcome in found if outcome.done]
-        late = [outcome for outcome in found if not outcome.done]
-        if back:
-            said = back[0].number if len(back) == 1 else f"{len(back)} orders"
-            more = f"; {len(late)} too late" if late else ""
-            self.app.say(f"{said} taken back{more}", "good")
-            await self.brought_back(back[0].order_id)
-        elif late:
-            await self.offer_cancel(late[0])
+        self.app.done.forget(step)
+        if found.back:
+            self.app.say(said(found), "good")
+            await self.brought_back([outcome.order_id for outcome in found.back])
+        elif len(found.late) == 1:
+            outcomes = await self.app.attempt(process.undo(found.late, self.app.by), "undoing")
+            if outcomes:
+                await self.offer_cancel(outcomes[0])
+        elif found.late:
+            said_late = await self.app.attempt(too_late(found.late), "looking at what became of them")
+            self.app.say(said_late or "", "warn")
 
     async def offer_cancel(self, outcome: Outcome) -> None:
         """It is too late to take it back: the supplier may be asked to cancel what was sent."""
@@ -105,9 +146,21 @@ class OrderActs(BookScreen):
         if issues is None:
             return
         if not issues:
-            self.app.say(f"{target[1]} waits for nothing: p processes it")
+            await self._nothing_to_resolve()
             return
         await self.open_pane(ResolvePane(target[1], issues, self._resolved))
+
+    async def _nothing_to_resolve(self) -> None:
+        order = await self._shown()
+        if order is None:
+            return
+        if "release" in order.acts:
+            self.app.say(f"{order.number} is on hold: {order.held} (a approves it)")
+        elif "process" in order.acts:
+            self.app.say(f"{order.number} waits for nothing: p processes it")
+        else:
+            held = "held, about to be sent (u takes it back)" if "undo" in order.acts else ""
+            self.app.say(f"{order.number} has nothing to resolve: it is {held or order.status.replace('_', ' ')}")
 
     async def _resolved(self, found: Resolved, over: bool, process_too: bool) -> None:
         """An Issue was resolved; with the last one the pane goes."""

@@ -14,8 +14,10 @@ from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import order_page
 from tui.bulk import BulkRun
+from tui.plain import many
 from tui.screens.order import OrderScreen
 from tui.screens.order_acts import OrderActs
+from tui.undo import Held
 from tui.views import View
 from tui.widgets.bulk import BulkPane
 from tui.widgets.filter import FilterPane
@@ -52,6 +54,8 @@ class OrdersScreen(OrderActs):
         self.filter_text = ""
         self.view = ""
         self.window = OrderWindow(self.narrowed, self.sort)
+        self._left: dict[int, int | None] = {}
+        self._rested: int | None = None
         self._rest: Timer | None = None
 
     def narrowed(self) -> Filters:
@@ -80,8 +84,14 @@ class OrdersScreen(OrderActs):
 
     async def load(self) -> None:
         """The list is read, with the cursor on the order it was on."""
-        await self.window.load(around=self.window.cursor_id)
+        await self._load(self.window.cursor_id)
+
+    async def _load(self, *around: int | None) -> None:
+        before = self.window.cursor_id
+        await self.window.load(*around)
         self.window.forget_fresh()
+        if self.window.cursor_id != before:
+            self._rested = self.window.cursor_id
         self.list.empty = self._why_empty()
         self.drawn()
 
@@ -172,6 +182,11 @@ class OrdersScreen(OrderActs):
         row = self.window.row
         return (row.id, row.number) if row is not None else None
 
+    @property
+    def went(self) -> bool:
+        """Is the cursor where the person put it, and not where the last act left it?"""
+        return self.window.cursor_id != self._rested
+
     async def acted(self, order_id: int, *, leaves: bool) -> None:
         """An order was acted on; where it leaves the list, the cursor goes to the next."""
         if leaves and self.window.cursor_id == order_id:
@@ -182,12 +197,14 @@ class OrdersScreen(OrderActs):
         else:
             await self.window.changed([order_id])
             self.list.follow()
+        self._rested = self.window.cursor_id
         self.show_narrowed()
         self.preview_soon()
 
-    async def brought_back(self, order_id: int) -> None:
-        """An order is in the list again, and under the cursor."""
-        await self.window.bring(order_id)
+    async def brought_back(self, order_ids: Sequence[int]) -> None:
+        """The orders are in the list again, the first under the cursor."""
+        await self.window.bring_back(order_ids)
+        self._rested = self.window.cursor_id
         self.drawn()
         self.preview_soon()
 
@@ -217,13 +234,13 @@ class OrdersScreen(OrderActs):
         self.list.follow()
 
     async def act_tab(self, number: int) -> None:
-        """The tab with this number is open, the cursor on its first order."""
+        """The tab with this number is open, with the cursor on the order it was on, else on the one it was on in that tab."""
         if number > len(self.tabs):
             self.app.say(f"there is no tab {number} here")
             return
+        here = self._left[self.tab] = self.window.cursor_id
         self.tab = number - 1
-        self.window.cursor_id = None
-        await self.load()
+        await self._load(here, self._left.get(self.tab))
 
     async def act_next_problem(self) -> None:
         await self._problem(1)
@@ -287,7 +304,7 @@ class OrdersScreen(OrderActs):
         """What would happen to the marked orders is shown; y does it. What still runs is shown instead."""
         running = self.app.bulk
         if running is not None and (not running.over or running.now.held) and not self.list.marked:
-            await self.open_pane(BulkPane(preview.Preview(), 0, "", self._begin, running))
+            await self.open_pane(BulkPane(preview.Preview(), "", self._begin, self._undo_run, running))
             return
         if not self.list.marked:
             self.app.say("nothing is marked: Space marks an order, * all that match")
@@ -297,14 +314,24 @@ class OrdersScreen(OrderActs):
             return
         ids = list(self.list.marked)
         found = await self.app.attempt(preview.preview(ids, preview.Limits.in_force()), "looking at the marked orders")
-        if found is not None:
-            await self.open_pane(BulkPane(found, len(ids), self.filter_text, self._begin))
+        here = await self.app.attempt(history.fitting(self.narrowed(), ids), "looking at the marked orders")
+        if found is None or here is None:
+            return
+        # Marks outlive the filter they were made under, so it is named only where it has all of them.
+        narrowed = f"filter: {self.filter_text}" if self.filter_text else ""
+        if len(here) < len(ids):
+            narrowed = ", ".join(filter(None, (f"{len(ids) - len(here):,} not in this list", narrowed)))
+        asked = f"Process {many(len(ids), 'marked order')}{f'   ({narrowed})' if narrowed else ''}"
+        await self.open_pane(BulkPane(found, asked, self._begin, self._undo_run))
 
     def _begin(self, order_ids: list[int]) -> BulkRun:
         for order_id in order_ids:
             self.list.marked.pop(order_id, None)
         self.show_narrowed()
         return self.app.begin_bulk(order_ids)
+
+    async def _undo_run(self, run: BulkRun) -> None:
+        await self.take_back(Held(tuple(run.order_ids), self.app.monotonic(), run))
 
     def bulk_moved(self) -> None:
         """The pane that shows it tells the truth again."""
@@ -334,16 +361,19 @@ class OrdersScreen(OrderActs):
         await self.load()
         self.app.say(f"sorted by {SORT_WORDS[self.window.sort]}")
 
-    async def narrow(self, text: str, *, view: str = "") -> None:
-        """The list is narrowed to what a person typed; raises Invalid naming the word at fault, and changes nothing."""
+    async def narrow(self, text: str, *, view: str = "", around: int | None = None) -> None:
+        """The list is narrowed to what a person typed, the cursor on ``around`` or the order it was on, where these fit.
+
+        Raises Invalid naming the word at fault, and changes nothing.
+        """
         found = await history.from_text(text)
         self.filters, self.filter_text, self.view = found, text.strip(), view
-        self.window.cursor_id = None
-        await self.load()
+        await self._load(self.window.cursor_id if around is None else around)
 
     async def act_filter(self) -> None:
-        """What is typed narrows the list as one types."""
-        await self.open_pane(FilterPane(self.filter_text, self.narrow))
+        """What is typed narrows the list as one types; the cursor stays on its order, or is on the first that fits."""
+        here = self.window.cursor_id
+        await self.open_pane(FilterPane(self.filter_text, lambda text: self.narrow(text, around=here)))
 
     async def show_view(self, view: View) -> None:
         """The list is as the view was saved."""

@@ -16,29 +16,33 @@ from tui.plain import many
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+GOING = "progress"
+"""The scope of its keys once the orders are being processed."""
 LINES = 6
 BAR = 40
 
 
 class BulkPane(Pane):
-    """Asks before, shows progress after. Leaving is safe: it goes on in the background."""
+    """Asks before, shows progress after, each with keys of its own. Leaving is safe: it goes on in the background."""
 
     scope = "bulk"
 
     def __init__(
         self,
         found: Preview,
-        marked: int,
-        narrowed: str,
+        asked: str,
         begin: Callable[[list[int]], BulkRun],
+        undo: Callable[[BulkRun], Awaitable[None]],
         run: BulkRun | None = None,
     ) -> None:
         super().__init__()
-        self.found, self.marked, self.narrowed, self.begin = found, marked, narrowed, begin
+        self.found, self.asked, self.begin, self.undo = found, asked, begin, undo
         self.running = run
         self.failures = False
+        if run is not None:
+            self.scope = GOING
 
     def compose(self) -> ComposeResult:
         """One text, drawn anew as it goes on."""
@@ -56,23 +60,25 @@ class BulkPane(Pane):
 
     def act_yes(self) -> None:
         """They are held, one after the other."""
-        if self.running is not None:
-            return
         if not self.found.ready:
             self.app.say("none of the marked orders can be processed: r resolves them", "warn")
             return
         self.running = self.begin(self.found.ready)
+        self.scope = GOING
+        self.page.refresh_keys()
         self.draw()
 
+    async def act_no(self) -> None:
+        """Nothing is changed; the marks stay."""
+        await self.page.close_pane()
+        self.app.say("nothing was processed")
+
     async def act_undo(self) -> None:
-        """What is still held is taken back."""
-        if self.running is None:
-            self.app.say("nothing was processed yet")
-            return
-        found = await self.app.attempt(self.running.undo(), "undoing")
-        if found is not None:
-            self.app.say(f"{many(sum(o.done for o in found), 'order')} taken back", "good")
-        self.draw()
+        """What is still held is taken back, and nothing further is held."""
+        if self.running is not None:
+            await self.undo(self.running)
+        if self.is_attached:
+            self.draw()
 
     def act_pause(self) -> None:
         """No further order is held until it goes on."""
@@ -87,12 +93,10 @@ class BulkPane(Pane):
         self.failures = not self.failures
         self.draw()
 
-    async def act_leave(self) -> None:
+    async def act_back(self) -> None:
         """The list has the keys again; what was begun goes on."""
         await self.page.close_pane()
-        if self.running is None:
-            self.app.say("nothing was processed")
-        elif not self.running.over:
+        if self.running is not None and not self.running.over:
             self.app.say("goes on in the background: P shows it again")
 
     # --- drawing ------------------------------------------------------------------------------------------------------
@@ -105,8 +109,7 @@ class BulkPane(Pane):
     def _before(self) -> Text:
         found = self.found
         text = Text()
-        narrowed = f"   (filter: {words.plain(self.narrowed)})" if self.narrowed else ""
-        text.append(f" Process {many(self.marked, 'marked order')}{narrowed}\n", "bold")
+        text.append(f" {words.line(self.asked)}\n", "bold")
         left = ", ".join(f"{count} {short}" for short, count in found.reasons().items())
         text.append(f" {len(found.ready):,} will be held {words.undo_seconds():g} s, then sent")
         text.append(f"     {len(found.left_out):,} left out ({words.plain(left)})\n" if left else "\n")
@@ -126,7 +129,7 @@ class BulkPane(Pane):
             text.append(f"   {many(len(found.beyond), 'order')} beyond it stay marked: P again", "bold")
         text.append("\n type ", "dim")
         text.append("y", "bold")
-        text.append(" to go, Esc to stop", "dim")
+        text.append(" to go, Esc or n to leave it", "dim")
         return text
 
     def _progress(self, run: BulkRun) -> Text:
@@ -155,6 +158,7 @@ class BulkPane(Pane):
                 text.append(f"ok  {' '.join(outcome.po_numbers)}", "dim")
         if self.failures and not shown:
             text.append("\n  nothing failed")
+        text.append("\n Esc leaves it" if run.over else "\n Esc leaves it to go on by itself", "dim")
         return text
 
 

@@ -76,15 +76,20 @@ class OrderWindow:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    async def load(self, *, around: int | None = None) -> None:
-        """Read anew: from the start, or with this order in the midst where it still fits."""
+    async def load(self, *around: int | None) -> None:
+        """Read anew: with the first of these orders that still fits in the midst and under the cursor, else from the start."""
+        wanted = [order_id for order_id in around if order_id is not None]
         async with self._lock:
-            if around is not None and await self._load_around(around):
-                return
+            for order_id in wanted:
+                if await self._load_around(order_id):
+                    return
             page = await history.list_orders(self.narrowed(), sort=self.sort, limit=PAGE)
             self._set(page.rows)
+            self.gone.clear()
             self._before, self._after, self.partial = None, page.next, page.partial
-            self.cursor_id = self.rows[0].id if self.rows else None
+            # Where words are searched nothing is read around an order, which may be among the first all the same.
+            found = [order_id for order_id in wanted if order_id in self._at]
+            self.cursor_id = found[0] if found else self.rows[0].id if self.rows else None
 
     async def _load_around(self, order_id: int) -> bool:
         filters = self.narrowed()
@@ -92,6 +97,7 @@ class OrderWindow:
             return False
         page = await scroll.around(order_id, filters, sort=self.sort, before=PAGE // 2, after=PAGE)
         self._set(page.rows)
+        self.gone.clear()
         self._before, self._after, self.partial = page.previous, page.next, page.partial
         self.cursor_id = order_id
         return True
@@ -188,6 +194,19 @@ class OrderWindow:
             return True
         async with self._lock:
             return await self._load_around(order_id)
+
+    async def bring_back(self, order_ids: Sequence[int]) -> None:
+        """Those of these orders that fit are in the list again, the first under the cursor; where none does, it stays."""
+        fit = await history.fitting(self.narrowed(), list(order_ids))
+        back = [order_id for order_id in order_ids if order_id in fit]
+        if not back:
+            return
+        if fit <= set(self._at):
+            await self.changed(order_ids)
+            self.go(self._at.get(back[0], self.position))
+        else:
+            await self.load(back[0], self.cursor_id)
+            self.forget_fresh()
 
     def _drop(self, order_ids: Iterable[int]) -> None:
         out = set(order_ids)
