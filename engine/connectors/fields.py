@@ -19,7 +19,8 @@ _STRUCTURED = (inspect.DictType, inspect.ListType, inspect.VarTupleType, inspect
 
 
 class ConfigField(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting. ``default`` is as people write it, "" for a secret; ``choices`` are all there are, for a choice.
+    """One setting. ``default`` is as people write it, "" for a secret; ``choices`` are all there are, for a choice; ``about``
+    says what is meant and where it is found, by the ``msgspec.Meta(description=…)`` of the type.
 
     ``kind`` json: lists and objects, written as JSON.
     """
@@ -31,6 +32,7 @@ class ConfigField(msgspec.Struct, frozen=True, kw_only=True):
     secret: bool
     default: str = ""
     choices: tuple[str, ...] = ()
+    about: str = ""
 
 
 def fields(connector: type[Channel] | type[Supplier]) -> tuple[ConfigField, ...]:
@@ -56,8 +58,13 @@ def _field(field: inspect.Field, secret: bool) -> ConfigField:
         kind = "long"  # a key in PEM has lines, which a field of one line would lose
     return ConfigField(
         name=field.name, label=field.name.replace("_", " "), kind=kind, required=field.required, secret=secret,
-        default=default, choices=choices,
+        default=default, choices=choices, about=_about(field.type),
     )  # fmt: skip
+
+
+def _about(described: Any) -> str:
+    schema = described.extra_json_schema if isinstance(described, inspect.Metadata) else None
+    return str((schema or {}).get("description", ""))
 
 
 def _default(field: inspect.Field) -> Any:

@@ -124,3 +124,19 @@ async def test_an_answer_is_taken_from_whoever_asked_and_may(tab: OpenTab, scene
     await form.get_by_label("Ask its owner in the browser").check()
     await form.get_by_role("button", name="Test and add").click()
     await expect(one.page.get_by_role("alert").first).to_contain_text("already a channel called Demo store")
+
+
+async def test_wrong_credentials_of_a_channel_that_is_not_there_yet_end_in_what_can_be_done_here(
+    tab: OpenTab, scene: Scene, shopify: ShopifySim
+) -> None:
+    one = await tab(Role.MANAGER)
+    form = await filled(one, "shopify", name="Not yet", shop=shopify.url, access_token="shpat_no")
+    await expect(form.get_by_text("such as example.myshopify.com")).to_be_visible()
+    await expect(form.get_by_text("needed unless a token is given").first).to_be_visible()
+    await form.get_by_role("button", name="Test and add").click()
+    alert = form.get_by_role("alert")
+    await expect(alert).to_contain_text("Nothing was saved")
+    await expect(alert).to_contain_text("Dev Dashboard")
+    await expect(alert).not_to_contain_text("bluebook channels")
+    await one.looks_well()
+    assert not await db.value("SELECT COUNT(*) FROM channels WHERE name = ?", "Not yet")

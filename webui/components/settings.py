@@ -168,10 +168,13 @@ def standing_card(
         rx.cond(it.paused, button("Resume", permission=permission, tone="primary", on_click=resume)),
         rx.cond(
             ~it.paused & it.enabled & may(permission),
-            rx.el.form(
-                field("Reason of a pause", rx.el.input(name="reason", max_length=300, auto_complete="off"), pauses),
-                button("Pause", permission=permission, type="submit"),
-                on_submit=pause, class_name="filters", aria_label="Pause",
+            rx.el.div(
+                rx.el.form(
+                    field("Reason of a pause", rx.el.input(name="reason", max_length=300, auto_complete="off")),
+                    button("Pause", permission=permission, type="submit"),
+                    on_submit=pause, class_name="filters", aria_label="Pause",
+                ),
+                rx.el.p(pauses, class_name="hint"),
             ),
         ),
         rx.cond(
@@ -183,7 +186,6 @@ def standing_card(
                     button(f"Enable this {noun}", permission=permission, tone="primary", on_click=enable(True)),
                 ),
                 rx.el.p(rx.cond(it.enabled, disables, f"{disables} Enabled, it is used again."), class_name="hint"),
-                class_name="stack",
             ),
         ),
         class_name="card stack",

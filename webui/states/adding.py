@@ -156,9 +156,10 @@ def _asked_for(kind: Any) -> list[FieldView]:
     if not authorise.asks_owner(kind):
         return found
     brought = kind.authorise_gives if authorise.must_ask(kind, {}) else ()
-    needed = {f"{PREFIX}{name}" for name in kind.authorise_needs}
+    needed = [f"{PREFIX}{name}" for name in kind.authorise_needs]
     for one in found:
         one.more = one.more and one.name not in needed
+    found.sort(key=lambda one: needed.index(one.name) if one.name in needed else len(needed))
     return [one for one in found if one.name.removeprefix(PREFIX) not in brought]
 
 

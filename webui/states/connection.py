@@ -105,6 +105,7 @@ def _field(one: ConfigField, settings: Mapping[str, str], is_set: Mapping[str, A
             hint = "set; it is replaced when something is typed here" if is_set.get(one.name) else "not set"
     elif one.kind == "json":
         hint = "as JSON"
+    hint = "; ".join(part for part in (one.about, hint) if part)
     required = one.required and is_set is None
     value = "" if one.secret else settings.get(one.name, one.default)
     return FieldView(

@@ -43,7 +43,7 @@ async def test_a_token_that_was_revoked_is_asked_for_anew_once(sim: ShopifySim, 
     sim.script("OrderHeads", ChannelFault.DENY, ChannelFault.DENY)
     with pytest.raises(
         NotAuthorised,
-        match=r"scopes read_orders, .*channels set NAME --secret-from-env access_token",
+        match=r"scopes read_orders, .*its owner can let Bluebook in anew$",
     ):
         await connector.pull(None, None)
 

@@ -31,8 +31,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     which BigCommerce signs them; without either no webhook is believed.
     """
 
-    store_hash: Annotated[str, msgspec.Meta(min_length=1)]
-    access_token: Annotated[str, msgspec.Meta(min_length=1)]
+    store_hash: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, description="what stands between store- and .mybigcommerce.com in the store's address"
+        ),
+    ]
+    access_token: Annotated[str, msgspec.Meta(min_length=1, description="of a store-level API account")]
     page_size: Annotated[int, msgspec.Meta(ge=1, le=250)] = 100
     timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 30.0
     change_status: bool = True

@@ -37,9 +37,8 @@ SCOPES = (
     "write_merchant_managed_fulfillment_orders",
 )
 _ADVICE = (
-    f". Look at the app in Shopify's Dev Dashboard: it has to be installed in this store with the scopes {', '.join(SCOPES)}. "
-    "Then ask its owner anew (`bluebook channels authorise NAME`), or give it new credentials "
-    "(`bluebook channels set NAME --secret-from-env access_token=…`)"
+    f". Look at the app in Shopify's Dev Dashboard: it has to be installed in this store with the scopes {', '.join(SCOPES)}, "
+    "and the credentials given here have to be that app's; its owner can let Bluebook in anew"
 )
 
 

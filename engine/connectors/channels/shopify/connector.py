@@ -32,18 +32,30 @@ _UNBUYABLE = frozenset({"ARCHIVED", "DRAFT"})
 _OLD_ORDERS = "read_all_orders"
 
 
+_APPS = "the app's {}, in Shopify's Dev Dashboard under Settings; needed unless a token is given"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """``shop`` is the store's name; the app's ``client_id`` and ``client_secret``, or an ``access_token``, let us in.
 
     ``only`` are search terms an order must match besides (``-source_name:pos``). ``timeout`` is in seconds.
     """
 
-    shop: Annotated[str, msgspec.Meta(min_length=1)]
-    client_id: str = ""
-    client_secret: str = ""
-    access_token: str = ""
-    refresh_token: str = ""
-    webhook_secret: str = ""
+    shop: Annotated[
+        str, msgspec.Meta(min_length=1, description="the store's own domain at Shopify, such as example.myshopify.com")
+    ]
+    client_id: Annotated[str, msgspec.Meta(description=_APPS.format("Client ID"))] = ""
+    client_secret: Annotated[str, msgspec.Meta(description=_APPS.format("Secret"))] = ""
+    access_token: Annotated[
+        str,
+        msgspec.Meta(description="instead of the two: a token that does not end, of an app made in the store itself"),
+    ] = ""
+    refresh_token: Annotated[
+        str, msgspec.Meta(description="comes by itself when the owner is asked in the browser; leave it empty")
+    ] = ""
+    webhook_secret: Annotated[
+        str, msgspec.Meta(description="only for webhooks that were made in the store's admin: what it signs them with")
+    ] = ""
     only: str = ""
     ship_authorized: bool = False
     notify_customer: bool = True

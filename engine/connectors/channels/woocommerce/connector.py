@@ -30,13 +30,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ``webhook_secret`` is the Secret of the store's webhooks; without one no webhook is believed.
     """
 
-    url: str
-    consumer_key: Annotated[str, msgspec.Meta(min_length=1)]
-    consumer_secret: Annotated[str, msgspec.Meta(min_length=1)]
+    url: Annotated[str, msgspec.Meta(description="the store's home address, such as https://shop.example.com")]
+    consumer_key: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, description="of a REST API key with Read/Write, in WooCommerce > Settings > Advanced"
+        ),
+    ]
+    consumer_secret: Annotated[str, msgspec.Meta(min_length=1, description="the same key's secret")]
     page_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
     timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 30.0
     customer_note: bool = True
-    webhook_secret: str = ""
+    webhook_secret: Annotated[str, msgspec.Meta(description="only for webhooks: the Secret they were made with")] = ""
 
 
 class _Cursor(msgspec.Struct, omit_defaults=True):
