@@ -112,7 +112,7 @@ _ALL = (
     _kind(C.UNPAID, "Not paid", "UNPAID", "Wait for the payment, or say that it ships unpaid.", True, R.WAIVE, R.CANCEL),
     _kind(C.COST_CHANGED, "Cost has changed", "COST?", "The supplier's cost is not what it was: say that it is fine.", True,
           R.WAIVE, R.CHOOSE_SUPPLIER),
-    _kind(C.MARGIN_BELOW_FLOOR, "Margin below the floor", "MARGIN?", "Say that it is fine, or choose another supplier.",
+    _kind(C.MARGIN_BELOW_FLOOR, "Margin too low", "MARGIN?", "Say that it is fine, or choose another supplier.",
           True, R.WAIVE, R.CHOOSE_SUPPLIER),
     _kind(C.SUPPLIER_FAILED, "Supplier refused it", "FAILED", "Read the supplier's message, correct, and retry.", False,
           R.RETRY, R.CHOOSE_SUPPLIER, R.CANCEL),
@@ -144,12 +144,19 @@ NO_LINES = "lines"
 """The field of the Issue of an order that came without any lines: nothing that could be typed here puts it right."""
 _EMPTY = _kind(C.MISSING_FIELD, "It has no lines", "ADDR?", "Correct it in the store and read it again, or cancel it here.",
                True, R.RETRY, R.CANCEL)  # fmt: skip
+NOT_COVERED = "paid"
+"""The field of the Issue of an order that costs more than was paid for it, or sends more than was ordered."""
+_NOT_COVERED = _kind(C.MARGIN_BELOW_FLOOR, "More than was paid for", "MARGIN?",
+                     "Say that it is fine, choose another supplier, or edit the order.", True, R.WAIVE,
+                     R.CHOOSE_SUPPLIER)  # fmt: skip
 
 
 def kind_of(code: str, field: str = "") -> IssueKind:
     """What an Issue of this code about this field is, with the ways to close it, the likeliest first."""
     if code == C.MISSING_FIELD and field == NO_LINES:
         return _EMPTY
+    if code == C.MARGIN_BELOW_FLOOR and field == NOT_COVERED:
+        return _NOT_COVERED
     return ISSUES[C(code)]
 
 

@@ -62,7 +62,8 @@ class OrderLine(Model):
     """One line. shipped + canceled + open = quantity, always.
 
     cancel_asked is what the channel or a person wants canceled, canceled is what will surely not ship, cancel_told what the
-    channel was told to cancel and does not show yet.
+    channel was told to cancel and does not show yet. added is what a person wants beyond what the channel ordered, and is
+    part of quantity.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -75,6 +76,7 @@ class OrderLine(Model):
     unit_price = fields.BigIntField()
     cancel_asked = fields.IntField(default=0)
     cancel_told = fields.IntField(null=True)
+    added = fields.IntField(null=True)
     allocated = fields.IntField(default=0)
     submitted = fields.IntField(default=0)
     acknowledged = fields.IntField(default=0)

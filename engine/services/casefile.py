@@ -94,12 +94,13 @@ class LineRecord(Record):
     product_id: int | None = None
     supplier_id: int | None = None
     cancel_told: int | None = None
+    added: int | None = None
 
     TABLE = "order_lines"
     COLUMNS = (
         "id", "order_id", "external_id", "position", "sku", "title", "quantity", "unit_price", "cancel_asked", "allocated",
         "submitted", "acknowledged", "backordered", "shipped", "canceled", "returned", "product_id",
-        "supplier_id", "cancel_told",
+        "supplier_id", "cancel_told", "added",
     )  # fmt: skip
     TRACKED = COLUMNS[4:]
 
@@ -111,6 +112,16 @@ class LineRecord(Record):
     def open(self) -> int:
         """Neither shipped nor canceled."""
         return self.quantity - self.shipped - self.canceled
+
+    @property
+    def wanted(self) -> int:
+        """Pieces nobody wants canceled."""
+        return self.quantity - min(self.cancel_asked, self.quantity)
+
+    @property
+    def ordered(self) -> int:
+        """Pieces the channel ordered."""
+        return self.quantity - (self.added or 0)
 
 
 class PurchaseLineRecord(Record):

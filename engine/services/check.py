@@ -11,11 +11,11 @@ import msgspec
 
 from engine import db
 from engine.domain import addresses, money
-from engine.domain.issues import ISSUES, NO_LINES, IssueCode
-from engine.domain.states import COMMITTED, DEAD, OrderStatus
+from engine.domain.issues import ISSUES, NO_LINES, NOT_COVERED, IssueCode, kind_of
+from engine.domain.states import COMMITTED, OrderStatus
 from engine.errors import BluebookError
 from engine.ports import ChannelState, Payment
-from engine.services import inbox, lifecycle, process, route, wishes
+from engine.services import inbox, lifecycle, margin, process, route, wishes
 from engine.services.casefile import Case, LineRecord, OrderRecord, PurchaseRecord
 from engine.services.catalog import Catalog
 from engine.services.catalog import channel as connector_of
@@ -152,7 +152,7 @@ def _nothing_to_send(work: Work, case: Case) -> None:
 
 
 def _summary(case: Case) -> str:
-    problems = [ISSUES[IssueCode(issue.code)].title for issue in case.issues]
+    problems = [kind_of(issue.code, issue.field).title for issue in case.issues]
     if problems:
         return "needs a person: " + ", ".join(dict.fromkeys(problems))
     drafts = case.drafts()
@@ -286,23 +286,24 @@ def _money_issues(case: Case, catalog: Catalog) -> list[Found]:
                 message = f"{po_line.supplier_sku} costs {now} instead of {before}"
                 cause = f"cost:{po.supplier_id}:{po_line.product_id}:{po_line.unit_cost}"
                 found.append(Found(IssueCode.COST_CHANGED, message, cause, "", po_line.line, po))
-    floor = catalog.channels[case.order.channel_id].margin_floor
-    margin = _margin(case) if floor is not None and case.drafts() else None
-    if floor is not None and margin is not None and margin < floor:
-        cause = f"order:{case.order.channel_id}:{case.order.external_id}"
-        found.append(Found(IssueCode.MARGIN_BELOW_FLOOR, f"margin {margin}%, the floor is {floor}%", cause))
-    return found
+    margin_issue = _margin_issue(case, catalog) if case.drafts() else None
+    return [*found, margin_issue] if margin_issue else found
 
 
-def _margin(case: Case) -> int | None:
-    """What remains of the wanted items' price after what suppliers take, in percent rounded down; None where unknown."""
-    live = [po for po in case.purchases if po.state not in DEAD and not po.superseded]
-    wanted = sum(line.unit_price * max(0, line.quantity - line.cancel_asked) for line in case.lines)
-    items = wanted - case.order.discount_total
-    if items <= 0 or any(po.currency != case.order.currency for po in live):
+def _margin_issue(case: Case, catalog: Catalog) -> Found | None:
+    """What was paid does not cover what is bought, or more is bought than was ordered; else a margin below the floor."""
+    order = case.order
+    if margin.loses(case) or margin.added(case):
+        # The sum is part of the cause: who let it pass has not let pass what it is edited to later.
+        cost = "+".join(f"{amount}{currency}" for currency, amount in sorted(margin.costs(case).items()))
+        cause = f"paid:{order.channel_id}:{order.external_id}:{cost}"
+        return Found(IssueCode.MARGIN_BELOW_FLOOR, margin.told(case), cause, NOT_COVERED)
+    floor = catalog.channels[order.channel_id].margin_floor
+    percent = margin.percent(case) if floor is not None else None
+    if floor is None or percent is None or percent >= floor:
         return None
-    cost = sum(line.unit_cost * (line.quantity - line.canceled) for po in live for line in po.lines)
-    return (items - cost) * 100 // items
+    cause = f"order:{order.channel_id}:{order.external_id}"
+    return Found(IssueCode.MARGIN_BELOW_FLOOR, f"margin {percent}%, the floor is {floor}%", cause)
 
 
 async def _alike(cases: Sequence[Case]) -> dict[str, list[Alike]]:

@@ -2,7 +2,8 @@
 
 What a supplier already has cannot be edited here; it can be canceled, or a change be asked for. What is held for the undo
 window is taken back first, and waits to be processed again. Lines keep what was ordered at first: fewer pieces are
-pieces canceled, so that ``shipped + canceled + open = quantity`` stays true.
+pieces canceled, so that ``shipped + canceled + open = quantity`` stays true, and more are pieces ``added``, which nobody
+paid for until a person says that it is fine (``check``).
 
 A refused purchase order that was reopened has no frozen bytes any more (``submit.reopen``), so what is edited is what
 goes out, under the same number: the supplier said a definite no to the earlier bytes.
@@ -246,18 +247,27 @@ def _sent(case: Case, line: LineRecord) -> tuple[int, str]:
 def _quantity(work: Work, case: Case, line: LineRecord, wanted: int) -> None:
     if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 <= wanted <= MOST_PIECES:
         raise Invalid(f"a quantity is a whole number from 0 to {MOST_PIECES}, not {wanted!r}", _field(line, "quantity"))
-    now = line.quantity - min(line.cancel_asked, line.quantity)
+    now = line.wanted
     sent, names = _sent(case, line)
     if wanted < sent:
         raise Refused(f"{sent} × {line.sku} of order {case.order.number} is already sent in {names}: {_INSTEAD}")
     if wanted > now and sent >= now > 0:
         raise Refused(f"{line.sku} of order {case.order.number} is already sent in {names}: more needs a new order")
     if wanted < now:
-        work.put(case, line, cancel_asked=line.cancel_asked + now - wanted)
+        # What was added here goes first: the channel never ordered it, so there is nothing to cancel there.
+        spare = min(line.added or 0, now - wanted)
+        work.put(
+            case, line, quantity=line.quantity - spare, added=(line.added or 0) - spare or None,
+            cancel_asked=line.cancel_asked + now - wanted - spare,
+        )  # fmt: skip
         return
-    # More again: what was canceled here comes back first, and only then is more ordered than at first.
+    # More again: what was canceled here comes back first, and only then is more wanted than was ordered.
     back = min(line.cancel_asked, wanted - now)
-    work.put(case, line, cancel_asked=line.cancel_asked - back, quantity=line.quantity + wanted - now - back)
+    more = wanted - now - back
+    work.put(
+        case, line, cancel_asked=line.cancel_asked - back, quantity=line.quantity + more,
+        added=(line.added or 0) + more or None,
+    )  # fmt: skip
 
 
 def _field(line: LineRecord, name: str) -> str:

@@ -19,7 +19,8 @@ from engine.services import own_numbers, search, wishes
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """An order line. ``open`` is neither shipped nor canceled; ``purchase_orders`` are the ids of those that carry it."""
+    """An order line. ``open`` is neither shipped nor canceled; ``added`` is wanted here beyond what the channel ordered, and
+    is in ``quantity``; ``purchase_orders`` are the ids of those that carry it."""
 
     id: int
     position: int
@@ -35,6 +36,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     canceled: int
     returned: int
     supplier_id: int | None
+    added: int | None
     purchase_orders: tuple[int, ...] = ()
 
     @property
@@ -156,7 +158,7 @@ class HoldNote(msgspec.Struct, frozen=True):
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """An order with everything. Money is minor units of ``currency``.
 
-    ``items_total`` is what the lines still wanted come to, less discounts; ``cost`` of the live purchase orders and
+    ``items_total`` is what the pieces ordered and still wanted come to, less discounts; ``cost`` of the live purchase orders and
     ``margin_percent`` are None while lines have no supplier or a supplier's currency is another. ``store_url`` is its page
     in the store's back office, "" where the channel has none, ``store_number`` what it is called
     there. ``channel_cancels``: the channel can be told to cancel.
@@ -340,7 +342,9 @@ def _store_url(connector: str, settings: Any, external_id: str) -> str:
 
 
 def _sums(order: dict[str, Any], lines: Sequence[Line], purchases: Sequence[Purchase]) -> dict[str, Any]:
-    items = sum(line.unit_price * (line.quantity - line.canceled) for line in lines) - int(order["discount_total"])
+    brings = [min(line.quantity - line.canceled, line.quantity - (line.added or 0)) for line in lines]
+    items = sum(line.unit_price * count for line, count in zip(lines, brings, strict=True))
+    items -= int(order["discount_total"])
     live = [po for po in purchases if po.state not in DEAD and not po.superseded]
     pieces: dict[int, int] = {}
     for po in live:

@@ -12,7 +12,7 @@ import msgspec
 from engine import clock
 from engine.domain import money
 from engine.domain.issues import ISSUES, IssueCode
-from engine.services import catalog, loading, process
+from engine.services import catalog, loading, margin, process
 from engine.services.casefile import Case
 from engine.services.catalog import SupplierRow
 from engine.settings import settings
@@ -21,7 +21,8 @@ BATCH = 200
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The most one person processes in one go: orders, and their totals in major units of each currency; 0 is no limit."""
+    """The most one person processes in one go: orders, and what they are worth in major units of each currency; 0 is no
+    limit."""
 
     orders: int = 0
     value: Decimal = Decimal(0)
@@ -35,8 +36,8 @@ class Limits(msgspec.Struct, frozen=True):
         """Would this order too be more than one person may?"""
         if self.orders and len(found.ready) >= self.orders:
             return True
-        total = found.totals.get(case.order.currency, 0) + case.order.total
-        return bool(self.value) and money.major(total, case.order.currency) > self.value
+        sums = {currency: found.totals.get(currency, 0) + value for currency, value in margin.worth(case).items()}
+        return bool(self.value) and any(money.major(total, currency) > self.value for currency, total in sums.items())
 
 
 class SupplierShare(msgspec.Struct):
@@ -57,7 +58,8 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 
 class Preview(msgspec.Struct):
-    """``ready``: the ids that would be held and sent. ``totals`` by currency, and the ``largest`` (number, total, currency).
+    """``ready``: the ids that would be held and sent. ``totals`` by currency, and the ``largest`` (number, amount, currency):
+    an order counts with its total, or with what its purchase orders cost where that is more.
 
     ``beyond`` are the ids that were not looked at any more, from the first on that was beyond the limits.
     """
@@ -113,9 +115,10 @@ def _share(shares: dict[tuple[int, str], SupplierShare], case: Case, known: Mapp
 def _add(found: Preview, case: Case) -> None:
     order = case.order
     found.ready.append(order.id)
-    found.totals[order.currency] = found.totals.get(order.currency, 0) + order.total
-    if found.largest is None or order.total > found.largest[1]:
-        found.largest = (order.number, order.total, order.currency)
+    for currency, value in margin.worth(case).items():
+        found.totals[currency] = found.totals.get(currency, 0) + value
+        if found.largest is None or value > found.largest[1]:
+            found.largest = (order.number, value, currency)
     placed = clock.moment(order.placed_at)
     found.oldest = placed if found.oldest is None else min(found.oldest, placed)
 

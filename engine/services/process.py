@@ -9,10 +9,10 @@ import msgspec
 
 from engine import clock
 from engine.domain import conditions
-from engine.domain.issues import ISSUES, IssueCode
+from engine.domain.issues import ISSUES, IssueCode, kind_of
 from engine.domain.states import OrderStatus, PurchaseState
 from engine.errors import Invalid
-from engine.services import lifecycle, route
+from engine.services import lifecycle, margin, route
 from engine.services.casefile import Case
 from engine.services.catalog import Catalog
 from engine.services.lifecycle import Actor, Work
@@ -40,7 +40,7 @@ def problem(case: Case) -> str:
         return f"on hold: {case.order.held}"
     blocking = [issue for issue in case.issues if ISSUES[IssueCode(issue.code)].checked]
     if blocking:
-        return "; ".join(dict.fromkeys(f"{ISSUES[IssueCode(i.code)].title}: {i.message}" for i in blocking))
+        return "; ".join(dict.fromkeys(f"{kind_of(i.code, i.field).title}: {i.message}" for i in blocking))
     if any(po.state == PurchaseState.OUTCOME_UNKNOWN for po in case.purchases):
         return "a purchase order may have arrived or not: ask the supplier (it is never sent again unasked)"
     if not case.drafts():
@@ -128,7 +128,7 @@ def beyond_limits(case: Case, catalog: Catalog) -> str:
     if channel.auto_limit is not None:
         if channel.auto_currency and case.order.currency != channel.auto_currency:
             return f"the value limit is in {channel.auto_currency}, the order in {case.order.currency}"
-        if case.order.total > channel.auto_limit:
+        if margin.worth(case)[case.order.currency] > channel.auto_limit:
             return "above the channel's value limit"
     try:
         if not conditions.holds(channel.auto_condition, {"order": route.order_facts(case, catalog)}):

@@ -164,6 +164,10 @@ async def test_an_edit_needs_the_state_that_was_seen(api: Api, scene: Scene) -> 
     done = await api.call("PATCH", path, change, headers={"If-Match": now})
     assert done.status == 200
     assert done.said["diffs"] == diffs
+    assert (done.said["status"], [issue["code"] for issue in done.said["issues"]]) == (
+        "unresolved",
+        ["margin_below_floor"],
+    )
     after = await api.call("GET", path)
     assert after.said["lines"][0]["quantity"] == 3
     assert done.headers["ETag"] == after.headers["ETag"] != now
@@ -190,6 +194,8 @@ async def test_an_edit_needs_the_state_that_was_seen(api: Api, scene: Scene) -> 
             said = await api.refused(422, "invalid", method, where, wrong, headers=headers)
             assert said.get("field") == field, said
     assert (await api.call("PATCH", path, {"note": r"\u0000 is no NUL"}, headers={"If-Match": "*"})).status == 200
+    issue = done.said["issues"][0]["id"]
+    assert (await api.call("POST", f"/issues/{issue}/resolve", {"how": "waive"})).said["status"] == "ready"
     await scene.send(order_id)
     said = await api.refused(409, "conflict", "PATCH", path, {"quantities": {"1": 1}}, headers={"If-Match": "*"})
     assert "already sent" in said["detail"]
