@@ -1,4 +1,4 @@
-"""What ``u`` takes back: orders that are held, a mapping that was just saved, an order that was just snoozed; the last first.
+"""What ``u`` takes back: orders that are held, a mapping just saved, an order just edited or snoozed; the last first.
 
 What this session did is remembered; what is held is asked of the database, so that ``u`` finds it after a restart too.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.services import hold, process, standing, unmap
+from engine.services import hold, process, reverse, standing, unmap
 from engine.services.lifecycle import Actor
 from engine.services.process import Outcome
 from engine.services.standing import Hold
@@ -54,13 +54,22 @@ class Snoozed:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """An order was edited, or answered for itself only, by the event of this number, then."""
+
+    order_id: int
+    seq: int
+    at: float
+
+
+@dataclass(frozen=True)
 class Theirs:
     """Nothing of this person's can be taken back, but this that somebody else holds."""
 
     hold: Hold
 
 
-Step = Held | Saved | Snoozed
+Step = Held | Saved | Snoozed | Changed
 
 
 class Steps:
@@ -83,6 +92,13 @@ class Steps:
         """This order was put out of sight."""
         self._done.append(Snoozed(order_id, number, self._app.monotonic()))
 
+    async def changed(self, order_id: int) -> bool:
+        """This order was edited or answered; can that be taken back?"""
+        seq = await reverse.last(order_id, self._app.by)
+        if seq:
+            self._done.append(Changed(order_id, seq, self._app.monotonic()))
+        return bool(seq)
+
     def forget(self, step: Step) -> None:
         """It is taken back, or cannot be: u goes to the one before."""
         run = step.run if isinstance(step, Held) else None
@@ -98,7 +114,7 @@ class Steps:
                 if await standing.undoable(step.order_ids) or (step.run is not None and not step.run.over):
                     return step
                 await self._missed(step)
-            elif self._fresh(step):
+            elif self._fresh(step) and not (isinstance(step, Changed) and await standing.cancelable(step.order_id)):
                 return step
             self._done.pop()
         return None

@@ -11,7 +11,7 @@ goes out, under the same number: the supplier said a definite no to the earlier 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from engine import db
 from engine.domain.states import COMMITTED, OrderStatus, PurchaseState
 from engine.errors import Invalid, NotFound, Refused, StaleState
-from engine.services import cancel, catalog, check, lifecycle, merge, resolve
+from engine.services import cancel, catalog, check, lifecycle, merge, resolve, reverse
 from engine.services.casefile import NOTE_LIMIT, Case, LineRecord, PurchaseRecord, snapshot
 from engine.services.lifecycle import Actor, Work
 from engine.services.resolve import OpenIssue
@@ -137,13 +137,13 @@ async def _change(work: Work, case: Case, changes: Changes, reason: str) -> list
     lines = {position: _line(case, position) for position in sorted(named)}
     whole = bool(changes.address) or changes.note is not None or changes.shipping_rate is not None
     if whole and not _unsent(case):
-        raise Refused(f"order {case.order.number} is already sent as {_names(case.purchases)}: {_INSTEAD}")
+        raise Refused(f"order {case.order.number} is already sent as {_names(case.purchases)}: {reverse.INSTEAD}")
     suppliers = await _suppliers(changes.methods)
     methodical = [
         po for po in case.purchases if po.po_number in changes.methods or po.supplier_id in suppliers.values()
     ]
     touched = [po for po in case.purchases if whole or _serves(po, lines.values()) or po in methodical]
-    taken_back = _take_back(work, case, touched)
+    taken_back = reverse.held(work, case, touched, "taken back to be edited")
     work.event(case, "order:edit", reason or _what(changes))
     for position, wanted in changes.quantities.items():
         _quantity(work, case, lines[position], wanted)
@@ -181,9 +181,6 @@ def _what(changes: Changes) -> str:
     return ", ".join(parts)
 
 
-_INSTEAD = "cancel it, or ask the supplier for a change"
-
-
 def _line(case: Case, position: int) -> LineRecord:
     found = next((line for line in case.lines if line.position == position), None)
     if found is None:
@@ -219,19 +216,6 @@ def _unsent(case: Case) -> bool:
     return any(po.state in states and not po.superseded for po in case.purchases) or check.unsent_part(case)
 
 
-def _take_back(work: Work, case: Case, purchases: Sequence[PurchaseRecord]) -> list[str]:
-    """The held ones among these are drafts again; raises Refused for one whose undo window is over."""
-    taken = []
-    for po in purchases:
-        if po.state != PurchaseState.QUEUED:
-            continue
-        if po.attempt or po.release_at is None or po.release_at <= work.now:
-            raise Refused(f"{po.po_number} is being sent: wait for the supplier's answer, then {_INSTEAD}")
-        work.move(case, po, "undo", "taken back to be edited", release_at=None)
-        taken.append(po.po_number)
-    return taken
-
-
 def _sent(case: Case, line: LineRecord) -> tuple[int, str]:
     """How many pieces of the line suppliers have (or may have), and in which purchase orders."""
     pieces: dict[int, int] = {}
@@ -250,7 +234,7 @@ def _quantity(work: Work, case: Case, line: LineRecord, wanted: int) -> None:
     now = line.wanted
     sent, names = _sent(case, line)
     if wanted < sent:
-        raise Refused(f"{sent} × {line.sku} of order {case.order.number} is already sent in {names}: {_INSTEAD}")
+        raise Refused(f"{sent} × {line.sku} of order {case.order.number} is already sent in {names}: {reverse.INSTEAD}")
     if wanted > now and sent >= now > 0:
         raise Refused(f"{line.sku} of order {case.order.number} is already sent in {names}: more needs a new order")
     if wanted < now:
@@ -277,7 +261,7 @@ def _field(line: LineRecord, name: str) -> str:
 async def _sku(work: Work, case: Case, line: LineRecord, sku: str) -> None:
     sent, names = _sent(case, line)
     if sent:
-        raise Refused(f"{line.sku} of order {case.order.number} is already sent in {names}: {_INSTEAD}")
+        raise Refused(f"{line.sku} of order {case.order.number} is already sent in {names}: {reverse.INSTEAD}")
     name = sku.strip()
     if not name or len(name) > 200:
         raise Invalid("a SKU has 1 to 200 characters", _field(line, "sku"))
@@ -292,7 +276,7 @@ async def _sku(work: Work, case: Case, line: LineRecord, sku: str) -> None:
 async def _supplier(work: Work, case: Case, line: LineRecord, supplier: int | str) -> None:
     sent, names = _sent(case, line)
     if sent and sent >= line.quantity - line.cancel_asked:
-        raise Refused(f"{line.sku} of order {case.order.number} is already sent in {names}: {_INSTEAD}")
+        raise Refused(f"{line.sku} of order {case.order.number} is already sent in {names}: {reverse.INSTEAD}")
     try:
         chosen = await resolve.offering(case, [line], supplier) if supplier else None
     except Invalid as error:
@@ -304,7 +288,7 @@ async def _method(work: Work, case: Case, key: str, supplier: int | None, code: 
     ours = [po for po in case.purchases if po.po_number == key or po.supplier_id == supplier]
     po = next((po for po in ours if po.state == PurchaseState.DRAFT), None)
     if po is None and any(po.state in COMMITTED for po in ours):
-        raise Refused(f"{_names(ours)} of order {case.order.number} is already sent: {_INSTEAD}")
+        raise Refused(f"{_names(ours)} of order {case.order.number} is already sent: {reverse.INSTEAD}")
     if po is None:
         raise Invalid(f"nothing of order {case.order.number} is to be sent as, or by, {key!r}", f"methods.{key}")
     if not code:

@@ -52,6 +52,20 @@ async def test_u_after_processing_takes_back_that_first_and_then_the_mapping(sce
         assert await scene.status(order) == "unresolved"
 
 
+async def test_u_takes_back_an_answer_for_this_order_only(scene: Scene) -> None:
+    rate = f"Tortoise {next(serial)}"
+    order, other = await scene.order(MUG, rate=rate), await scene.order(MUG, rate=rate)
+    async with at_desk() as desk:
+        await begin(desk, order, "2")
+        await desk.press("r", "m", "2")
+        assert "(u takes it back)" in desk.said
+        assert [await scene.status(one) for one in (order, other)] == ["ready", "unresolved"]
+        await desk.press("u")
+        assert "is as it was; taken back:" in desk.said
+        assert await scene.status(order) == "unresolved"
+        assert desk.here == order
+
+
 async def test_a_mapping_that_was_saved_a_while_ago_is_not_what_u_means(scene: Scene) -> None:
     order = await scene.order(MUG, rate=f"Sloth {next(serial)}")
     async with at_desk() as desk:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from engine import clock
 from engine.domain.states import CANCELABLE
-from engine.services import cancel, hold, preview, process, resolve, sync
+from engine.services import cancel, hold, preview, process, resolve, reverse, sync
 from engine.services.edit import Edited
 from engine.services.order_page import OrderPage, order_page
 from engine.services.process import Outcome
@@ -16,7 +16,7 @@ from tui import clipboard, snooze, words
 from tui.plain import many
 from tui.screens.base import BookScreen
 from tui.screens.book import AuditScreen
-from tui.undo import Held, Saved, Snoozed, Theirs, awake, said, take_back, too_late, unmapped
+from tui.undo import Changed, Held, Saved, Snoozed, Theirs, awake, said, take_back, too_late, unmapped
 from tui.widgets.confirm import Confirm
 from tui.widgets.edit import EditPane
 from tui.widgets.form import Field, FormPane
@@ -94,9 +94,14 @@ class OrderActs(BookScreen):
             self.app.done.forget(step)
             await self._undo_other(step)
 
-    async def _undo_other(self, step: Saved | Snoozed) -> None:
+    async def _undo_other(self, step: Saved | Snoozed | Changed) -> None:
         if isinstance(step, Saved):
             if await unmapped(self.app, step) is not None:
+                await self.acted(step.order_id, leaves=False)
+        elif isinstance(step, Changed):
+            back = await self.app.attempt(reverse.take_back(step.order_id, step.seq, self.app.by), "taking it back")
+            if back is not None:
+                self.app.say(back, "good")
                 await self.acted(step.order_id, leaves=False)
         elif await awake(self.app, step):
             self.app.say(f"{step.number} is back in the queue", "good")
@@ -173,6 +178,8 @@ class OrderActs(BookScreen):
         if found.saved is not None:
             self.app.done.saved(found.saved, found.order_id)
             saved = "; mapping saved (u takes it back)"
+        elif await self._taken_back(found.order_id, found.number):
+            saved = " (u takes it back)"
         held = await self._process_too(found) if process_too and found.ready else ""
         self.app.say(f"{found.number} → {state}: {found.message}{others}{held}{saved}{left}", "good")
         await self.acted(found.order_id, leaves=False)
@@ -201,8 +208,13 @@ class OrderActs(BookScreen):
     async def _edited(self, found: Edited) -> None:
         await self.close_pane()
         issues = "".join(f"; {issue.title}" for issue in found.issues)
-        self.app.say(f"{found.message}{issues}", "warn" if found.issues else "good")
+        back = " (u takes it back)" if await self._taken_back(found.order_id, found.number) else ""
+        self.app.say(f"{found.message}{back}{issues}", "warn" if found.issues else "good")
         await self.acted(found.order_id, leaves=False)
+
+    async def _taken_back(self, order_id: int, number: str) -> bool:
+        """Will u take back what was just said of the order?"""
+        return bool(await self.app.attempt(self.app.done.changed(order_id), f"reading what was said of {number}"))
 
     async def act_cancel(self) -> None:
         """What is unsent is canceled and what is sent is asked back, once that is confirmed."""
