@@ -50,11 +50,22 @@ Only a digit still takes a choice as long as nothing is written: `/` first write
 looked for. Enter takes nothing that was not on the screen when you pressed it: behind a paste, or where the machine did not keep
 up, it asks you to look at the list that belongs to what you wrote.
 
+## Edit
+
+`e` opens what can be changed before it is sent; what would follow is shown as you type. A quantity or SKU is replaced by what you
+type, an address or note goes on where it ends (Ctrl+U empties the field). Enter saves all of it, and leaves where nothing was
+changed; quantity 0 asks before it drops the line. `u` takes the edit back, and an answer in Resolve that was for this order only,
+for two minutes and until it is sent.
+
+More than the channel ordered, or an order that costs more than its customer paid, waits in Resolve until a person says that it is
+fine: it was paid for what the channel told, whatever is typed here.
+
 ## Many at once
 
 `*` marks all that match, `P` says what would happen within your limits (settings `bulk_orders` and `bulk_value`), `y` does it.
-It goes on in the background when you leave it; `P` shows it again, Space pauses it, `u` takes back what is still held. Marks
-outlive the filter they were made under: the question says how many of them are not in the list.
+An order counts with its total, or with what it costs where that is more. It goes on in the background when you
+leave it; `P` shows it again, Space pauses it, `u` takes back what is still held. Marks outlive the filter they were made under:
+the question says how many of them are not in the list.
 
 ## Views, themes, keys of your own
 

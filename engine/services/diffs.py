@@ -9,7 +9,9 @@ from typing import Any
 PATH = re.compile(r"(?:line\.(?P<line>\d+)\.|po\.(?P<po>.+?)\.(?:line\.(?P<part>\d+)\.)?)?(?P<field>\w+)")
 TOLD = {"state", "supplier_id", "method_id", "reference", "message"}  # of a purchase order
 TOLD_OF_PART = {"quantity", "sku", "canceled"}
-UNTOLD = {"allocated", "product_id"}  # of the order and its lines: it follows from the rest
+UNTOLD = {"allocated", "product_id", "added"}  # of the order and its lines: it follows from the rest
+
+BY_RULES = "whom the rules say"
 
 
 class Names:
@@ -53,6 +55,8 @@ def _rows(diff: Any, known: Names) -> list[tuple[str, Any, Any]]:
     before, after = (known.of(field, value) for value in (diff.before, diff.after))
     if found["po"] and not before and not after:
         return []
+    if field == "supplier_id" and not found["po"]:
+        before, after = (BY_RULES if value is None else value for value in (before, after))
     line = found["part"] or found["line"]
     what = " ".join(filter(None, (found["po"], f"line {line}" if line else "", words(field.removesuffix("_id")))))
     return _by_field(what, _opened(before), _opened(after))

@@ -67,9 +67,107 @@ async def test_an_address_is_corrected_field_by_field(scene: Scene) -> None:
     order = await scene.order(("BB-MUG-01", 1))
     async with at_desk() as desk:
         await open_edit(desk, order)
-        await desk.press("a", *"Zoe", "down", "down", *"9 Elm", "enter")
+        await desk.press("a", "ctrl+u", *"Zoe", "down", "down", *" Apt 4", "enter")
         address = (await scene.case(order)).address()
-        assert (address.name, address.line1) == ("Zoe", "9 Elm")
+        assert (address.name, address.line1) == ("Zoe", "1 Maple Ave Apt 4")
+
+
+async def test_a_note_goes_on_where_it_ends(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    await scene.edit(order, note="Ring twice")
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("n", *", please", "enter")
+        assert (await scene.case(order)).order.note == "Ring twice, please"
+
+
+async def test_enter_without_a_change_leaves_so_that_no_later_key_is_a_quantity(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    seq = (await scene.case(order)).order.audit_seq
+    async with at_desk() as desk:
+        for keys in (["q", "enter"], ["q", "1", "enter"], ["enter"], ["a", "enter"], ["n", "enter"]):
+            await open_edit(desk, order)
+            await desk.press(*keys)
+            assert (desk.page.pane, "nothing was changed" in desk.said) == (None, True), keys
+        await desk.press("g", "h", "/", "ctrl+u", *"1148", "enter")
+        case = await scene.case(order)
+        assert (case.order.audit_seq, case.lines[0].quantity) == (seq, 1)
+
+
+async def test_more_than_was_ordered_is_not_processed_by_the_next_key(scene: Scene) -> None:
+    await scene.product("EDIT-MORE", stock=5000)
+    order = await scene.order(("EDIT-MORE", 1))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", *"1148", "enter")
+        assert "is changed (u takes it back); More than was paid for" in desk.said
+        await desk.press("3")
+        await desk.go(order)
+        await desk.press("p")
+        assert "costs 11,480.00 USD, paid 25.00 USD" in desk.said
+        assert await scene.states(order) == ["draft"]
+        await desk.press("r", "enter", "p")
+        assert await scene.states(order) == ["queued"]
+
+
+async def test_an_edit_is_taken_back_by_u(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "2", "enter", "p", "u", "u")
+        assert "is as it was; taken back: line 1: 2 pieces" in desk.said
+        assert (await scene.states(order), (await scene.po(order)).lines[0].quantity) == (["draft"], 3)
+        assert desk.here == order
+
+
+async def test_an_edit_that_was_sent_is_not_taken_back_by_u(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "2", "enter")
+        await scene.send(order)
+        await desk.press("u")
+        assert "is as it was" not in desk.said
+        assert (await scene.states(order), (await scene.po(order)).lines[0].quantity) == (["submitted"], 2)
+
+
+async def test_no_piece_drops_the_line_only_once_that_is_confirmed(scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 3), ("BB-TEA-01", 1))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("q", "0", "enter")
+        assert "Drop line 1 BB-MUG-01 × 3?" in desk.text()
+        await desk.press("enter", "0", "escape")  # neither answers it
+        assert desk.page.pane is not None
+        assert (await scene.case(order)).lines[0].wanted == 3
+        await desk.press("backspace", "2", "enter")
+        assert (await scene.case(order)).lines[0].wanted == 2
+        await open_edit(desk, order)
+        await desk.press("q", "0", "down", "0", "enter")
+        assert "Drop line 1 BB-MUG-01 × 2, 2 BB-TEA-01 × 1, which cancels the order?" in desk.text()
+        await desk.press("y")
+        assert await scene.status(order) == "canceled"
+        await desk.press("u")
+        assert [line.wanted for line in (await scene.case(order)).lines] == [2, 1]
+        assert await scene.status(order) == "ready"
+
+
+async def test_who_ships_it_already_is_said_and_is_no_change(scene: Scene) -> None:
+    order = await scene.order(("BB-KETTLE-01", 1))
+    async with at_desk() as desk:
+        await open_edit(desk, order)
+        await desk.press("p")
+        [here] = [line for line in desk.text().splitlines() if "as it is" in line]
+        assert "ACME" in here
+        place = next(n for n in "12" if f"{n}  " in here.partition("ACME")[0] or f" {n} " in here.partition("ACME")[0])
+        await desk.press(place)
+        assert "supplier:" not in desk.text()
+        other = "2" if place == "1" else "1"
+        await desk.press(other)
+        await shows(desk, "line 1 supplier: whom the rules say → NOVA")
+        await desk.press(place, "enter")
+        assert "nothing was changed" in desk.said
+        assert (await scene.case(order)).lines[0].supplier_id is None
 
 
 async def test_shipping_and_supplier_are_chosen_by_number(scene: Scene) -> None:

@@ -25,13 +25,20 @@ PREVIEW_SECONDS = 0.12
 ADDRESS = ("name", "company", "line1", "line2", "postal_code", "city", "region", "country", "phone", "email")
 MENU = "q quantity   a address   s shipping   p supplier   n note   l product"
 MOST_DIFFS = 8
+MOST_NAMED = 3
 SHOWN = 6
 """Lines of the order in sight; the others by scrolling."""
+WHOLE = ("quantity", "product")
+"""Typing replaces these; of text one corrects a part."""
+AS_IT_IS = "as it is"
 R = Resolution
 
 
 class EditPane(UnsavedPane):
-    """``done`` is told what was saved. What is typed is gathered until Enter saves all of it, or Esc drops it, once asked."""
+    """``done`` is told what was saved. What is typed is gathered until Enter saves all of it, or Esc drops it, once asked.
+
+    What drops lines is saved only by y.
+    """
 
     scope = "edit"
 
@@ -44,8 +51,10 @@ class EditPane(UnsavedPane):
         self.choices: list[Choice] = []
         self.typed: dict[str, dict[Any, str]] = {"quantity": {}, "address": {}, "note": {}, "product": {}}
         self.picked: dict[str, dict[str, str]] = {"methods": {}, "suppliers": {}}
+        self.as_it_is: dict[str, dict[str, str]] = {"methods": {}, "suppliers": {}}
         self.found: list[Diff] = []
         self.trouble = ""
+        self.drops: Changes | None = None
 
     def compose(self) -> ComposeResult:
         """What there is, a field, the choices, and what would change."""
@@ -121,10 +130,11 @@ class EditPane(UnsavedPane):
         return line.sku if self.what == "product" else str(line.quantity - line.canceled)
 
     def _fill(self) -> None:
-        """The field has the value as it is, selected, so that typing replaces it."""
+        """The field has the value as it is: selected where typing replaces it, else with the cursor behind it."""
         with self.prevent(Input.Changed):
             self.field.value = self.typed[self.what].get(self._key(), self._present())
-        self.field.selection = type(self.field.selection)(0, len(self.field.value))
+        end = len(self.field.value)
+        self.field.selection = type(self.field.selection)(0 if self.what in WHOLE else end, end)
 
     def draw(self) -> None:
         """The pane tells the truth again."""
@@ -191,9 +201,12 @@ class EditPane(UnsavedPane):
                 continue
             for method in await listings.methods(po.supplier_id):
                 label = f"{po.po_number}  {po.supplier_code}  {method.name}"
-                now = "as it is" if method.name == po.method else ""
+                now = method.id == po.method_id
+                if now:
+                    self.as_it_is["methods"][po.po_number] = method.code
                 if method.enabled:
-                    self.choices.append(Choice(R.MAP_SHIPPING, label, {po.po_number: method.code}, now))
+                    args = {po.po_number: method.code}
+                    self.choices.append(Choice(R.MAP_SHIPPING, label, args, AS_IT_IS if now else ""))
         self.place = 0
         self._show("shipping")
 
@@ -203,10 +216,13 @@ class EditPane(UnsavedPane):
             return
         line = self.lines[self.line]
         found = await self.app.attempt(suggest.for_line(self.order.id, line.position), "asking who offers it")
-        self.choices = [
-            Choice(R.CHOOSE_SUPPLIER, one.label, {str(line.position): one.value}, offer_words(one))
-            for one in found or []
-        ]
+        carried = {po.supplier_code for po in self.order.live if po.id in line.purchase_orders}
+        if len(carried) == 1:
+            self.as_it_is["suppliers"][str(line.position)] = next(iter(carried))
+        self.choices = []
+        for one in found or []:
+            about = "   ".join(filter(None, (AS_IT_IS if carried == {one.value} else "", offer_words(one))))
+            self.choices.append(Choice(R.CHOOSE_SUPPLIER, one.label, {str(line.position): one.value}, about))
         self.place = 0
         self._show("supplier")
 
@@ -238,9 +254,14 @@ class EditPane(UnsavedPane):
         self._picked()
 
     def _picked(self) -> None:
-        kind = "methods" if self.what == "shipping" else "suppliers"
-        self.picked[kind] |= self.choices[self.place].args
+        self._take_choice()
         self._preview_soon()
+
+    def _take_choice(self) -> None:
+        """The choice under the cursor is picked; what is as it is already is no change."""
+        kind = "methods" if self.what == "shipping" else "suppliers"
+        picked = self.picked[kind] | self.choices[self.place].args
+        self.picked[kind] = {key: value for key, value in picked.items() if self.as_it_is[kind].get(key) != value}
 
     # --- what would change --------------------------------------------------------------------------------------------
 
@@ -296,21 +317,54 @@ class EditPane(UnsavedPane):
         )  # fmt: skip
 
     async def act_accept(self) -> None:
-        """All that was changed is saved."""
+        """All that was changed is saved, what drops a line once that is confirmed; where nothing was, the pane closes."""
         if self.what in ("shipping", "supplier") and self.choices:
-            kind = "methods" if self.what == "shipping" else "suppliers"
-            self.picked[kind] |= self.choices[self.place].args
+            self._take_choice()
         try:
             changes = self.changes()
         except BluebookError as error:
             self.app.say_error(error.message)
             return
         if changes == Changes():
-            self.app.say("nothing was changed yet")
-            return
+            await self.page.close_pane()
+            self.app.say("nothing was changed")
+        elif 0 in changes.quantities.values():
+            self.drops = changes
+            self._ask(True)
+            self.page.set_focus(None)
+            self.app.asks()
+        else:
+            await self._save(changes)
+
+    async def _save(self, changes: Changes) -> None:
         found = await self.app.attempt(edit.apply(self.order.id, changes, self.app.by), f"editing {self.order.number}")
         if found is not None:
             await self.done(found)
+
+    @property
+    def asking(self) -> str:
+        """The question while it is asked, else ""."""
+        if not self.leaving or self.drops is None:
+            return super().asking
+        gone = [line for line in self.lines if self.drops.quantities.get(line.position) == 0]
+        named = ", ".join(f"{line.position} {line.sku} × {line.quantity - line.canceled}" for line in gone)
+        what = f"line {words.plain(named)}" if len(gone) <= MOST_NAMED else f"{len(gone)} lines"
+        ends = ", which cancels the order" if len(gone) == len(self.lines) else ""
+        return f"Drop {what}{ends}?   y drops {'it' if len(gone) == 1 else 'them'}   Esc goes on editing"
+
+    async def act_yes(self) -> None:
+        """What was asked is done: the line is dropped and all saved, or what was typed is dropped."""
+        if self.drops is None:
+            await super().act_yes()
+            return
+        changes = self.drops
+        self.act_no()
+        await self._save(changes)
+
+    def act_no(self) -> None:
+        """One goes on where one was."""
+        self.drops = None
+        super().act_no()
 
     async def act_leave(self) -> None:
         """Back to the menu where nothing was changed, and from there out; what was changed is dropped only by y."""
