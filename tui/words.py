@@ -16,6 +16,7 @@ from tui.plain import clean, many, span
 if TYPE_CHECKING:
     from engine.services.history import OrderRow
     from engine.services.intake import Pulled
+    from engine.services.unsent import Waits
 
 LEAST_RATE = 4
 _STATES = {
@@ -91,6 +92,13 @@ def pulled(channel: str, found: Pulled, hastened: int) -> str:
     """What came of pulling from a channel."""
     due = f"; {many(hastened, 'waiting job')} due now" if hastened else ""
     return f"{channel}: {found.new} new, {found.changed} changed, {found.parked} parked{due}"
+
+
+def waits(found: Waits, *, brief: bool = False) -> str:
+    """Why a purchase order could not be sent yet, and when that is tried again."""
+    left = countdown(found.next_at)
+    again = f"tried again in {span(left)}" if left else "tried again now"
+    return f"not sent yet, {again}: {found.reason}" if brief else f"not sent yet: {found.reason}; {again}, by itself"
 
 
 def shortened(number: str, width: int) -> str:

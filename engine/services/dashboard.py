@@ -11,8 +11,9 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import OrderStatus
-from engine.services import history
+from engine.services import history, unsent
 from engine.services.filter_line import RESOLVE
+from engine.services.unsent import Unsent
 
 MINUTES = 30
 STALE_SECONDS = 15.0
@@ -42,7 +43,8 @@ class Worker(msgspec.Struct, frozen=True):
 
 
 class StatusBar(msgspec.Struct, frozen=True, kw_only=True):
-    """The line at the foot of the queue. ``per_minute``: purchase orders sent in each of the last 30 minutes."""
+    """The line at the foot of the queue. ``per_minute``: purchase orders sent in each of the last 30 minutes. ``unsent``: the
+    suppliers that cannot be reached with what is due."""
 
     held: tuple[Held, ...]
     sent_today: int
@@ -51,6 +53,7 @@ class StatusBar(msgspec.Struct, frozen=True, kw_only=True):
     ready: int
     per_minute: tuple[int, ...]
     workers: tuple[Worker, ...]
+    unsent: tuple[Unsent, ...] = ()
 
 
 class AgeRow(msgspec.Struct, frozen=True):
@@ -97,7 +100,7 @@ async def status_bar(midnight: datetime | None = None) -> StatusBar:
     today = clock.micros(midnight or now.replace(hour=0, minute=0, second=0, microsecond=0))
     held = await db.rows(
         "SELECT o.id, o.number, p.release_at FROM purchase_orders AS p JOIN orders AS o ON o.id = p.order_id "
-        "WHERE p.state = 'queued' AND p.release_at > ? ORDER BY p.release_at LIMIT 200",
+        "WHERE p.state = 'queued' AND p.attempt = 0 AND p.release_at > ? ORDER BY p.release_at LIMIT 200",
         at,
     )
     first = {int(r[0]): Held(int(r[0]), str(r[1]), clock.moment(r[2])) for r in reversed(held)}
@@ -118,6 +121,7 @@ async def status_bar(midnight: datetime | None = None) -> StatusBar:
         ready=counts[OrderStatus.READY],
         per_minute=tuple(by_minute.get(n, 0) for n in range(MINUTES)),
         workers=await workers(),
+        unsent=await unsent.suppliers(),
     )
 
 

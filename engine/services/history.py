@@ -289,7 +289,7 @@ async def rows_of(ids: Sequence[int], shown: int | None = 2) -> list[OrderRow]:
     purchases = _by_order(
         await db.rows(
             "SELECT p.order_id, p.state, p.superseded, p.release_at, s.id, s.code, m.name, l.order_line_id, "
-            "l.quantity, l.per_unit, l.canceled, p.id "
+            "l.quantity, l.per_unit, l.canceled, p.id, p.attempt "
             "FROM purchase_orders AS p JOIN suppliers AS s ON s.id = p.supplier_id "
             "LEFT JOIN shipping_methods AS m ON m.id = p.method_id "
             f"LEFT JOIN purchase_order_lines AS l ON l.purchase_order_id = p.id WHERE p.order_id IN ({these}) ORDER BY p.id",
@@ -333,7 +333,8 @@ def _row(
 ) -> OrderRow:
     live = [p for p in purchases if p[1] not in DEAD and not p[2]]
     codes = tuple(sorted(dict.fromkeys(str(i[1]) for i in issues), key=lambda code: code != IssueCode.CANCEL_WISHED))
-    queued = [p[3] for p in live if p[1] == PurchaseState.QUEUED and p[3] is not None]
+    # What was tried already waits for its supplier, and nobody can take it back.
+    queued = [p[3] for p in live if p[1] == PurchaseState.QUEUED and p[3] is not None and not p[12]]
     numbers = tuple(dict.fromkeys(str(p[1]) for p in parcels))
     return OrderRow(
         id=int(order[0]), number=order[1], status=OrderStatus(order[2]), placed_at=clock.moment(order[3]),

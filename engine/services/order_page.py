@@ -15,7 +15,8 @@ from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, 
 from engine.errors import Misconfigured, NotFound
 from engine.ports import CancelWish, HasOrderPages
 from engine.ports_channels import CancelsOrders
-from engine.services import own_numbers, search, wishes
+from engine.services import own_numbers, search, unsent, wishes
+from engine.services.unsent import Waits
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +75,10 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """A purchase order. ``moves`` are the names of the moves its state allows; ``cost`` minor units of its currency."""
+    """A purchase order. ``moves`` are the names of the moves its state allows; ``cost`` minor units of its currency.
+
+    ``waits``: it is due and could not be sent yet, and why; None while nothing went wrong.
+    """
 
     id: int
     po_number: str
@@ -100,6 +104,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[PurchaseLine, ...]
     submissions: tuple[Attempt, ...]
     moves: tuple[str, ...]
+    waits: Waits | None = None
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,7 +271,7 @@ _ORDER = _columns(
     "store_number channel_cancels",
 )
 _LINE = _columns(Line, "purchase_orders")
-_PO = _columns(Purchase, "supplier supplier_code method cost lines submissions moves")
+_PO = _columns(Purchase, "supplier supplier_code method cost lines submissions moves waits")
 _PO_LINE = _columns(PurchaseLine)
 _PARCEL = _columns(Parcel, "contents moves")
 _ISSUE = _columns(IssueNote, "title short todo resolutions")
@@ -383,6 +388,8 @@ async def _purchases(order_id: int) -> tuple[Purchase, ...]:
             order_id,
         )
     )
+    place = _PO.index("state")
+    waits = await unsent.waits([int(row[0]) for row in rows if row[place] == "queued"])
     found = []
     for row in rows:
         *columns, supplier, code, method = list(row)
@@ -399,6 +406,7 @@ async def _purchases(order_id: int) -> tuple[Purchase, ...]:
                 cost=sum(part.unit_cost * (part.quantity - part.canceled) for part in lines),
                 submissions=tuple(Attempt(t[1], _time(t[2]), _time(t[3]), t[4], t[5]) for t in tries),
                 moves=tuple(allowed(Axis.PURCHASE, values["state"])),
+                waits=waits.get(values["id"]),
             )
         )
     return tuple(found)

@@ -44,8 +44,11 @@ def problem(case: Case) -> str:
     if any(po.state == PurchaseState.OUTCOME_UNKNOWN for po in case.purchases):
         return "a purchase order may have arrived or not: ask the supplier (it is never sent again unasked)"
     if not case.drafts():
-        if any(po.state == PurchaseState.QUEUED for po in case.purchases):
+        queued = [po for po in case.purchases if po.state == PurchaseState.QUEUED]
+        if any(po.attempt == 0 and (po.release_at or 0) > clock.micros(clock.now()) for po in queued):
             return "already held, about to be sent"
+        if queued:
+            return "already processed: it is sent by itself as soon as its supplier can be reached"
         if case.order.status == OrderStatus.FAILED:
             return "a purchase order failed: resolve it first"
         return f"nothing to send: the order is {case.order.status.replace('_', ' ')}"

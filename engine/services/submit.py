@@ -23,7 +23,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
 from engine.ports import Accepted, Supplier
-from engine.services import cancel, catalog, connections, documents, lifecycle, submissions
+from engine.services import cancel, catalog, connections, documents, lifecycle, submissions, unsent
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import SupplierRow
 from engine.services.harvest import harvest
@@ -33,7 +33,6 @@ from engine.services.submissions import Attempt, turn
 from engine.settings import settings
 
 log = structlog.get_logger(__name__)
-_BUSY = "another worker is preparing it"
 _STOPPED = "the worker stopped before the answer"
 _TOO_EARLY = "the supplier does not show it yet, and it may still arrive; asked again in a moment, and not sent before"
 
@@ -56,7 +55,7 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
             wait = max(wait or 0.0, settings().lease_seconds)
         results |= {job.id: Retry(wait, trouble.message) for job in jobs if job.subject_id == attempt.po_id}
     begun = await _begin(staged, by)
-    results |= {j.id: Retry(1.0, _BUSY) for j in jobs for a in staged if a.late and a.po_id == j.subject_id}
+    results |= {j.id: Retry(1.0, unsent.BUSY) for j in jobs for a in staged if a.late and a.po_id == j.subject_id}
     async for done in harvest([_send(attempt) for attempt in begun]):
         await _finish(done, by)
     return results
@@ -137,7 +136,7 @@ async def _stage_all(attempts: Sequence[Attempt]) -> list[tuple[Attempt, Blueboo
             now + int(settings().lease_seconds * 1_000_000), reservation, now, *ids,
         )  # fmt: skip
     mine = {int(r[0]) for r in reserved}
-    plain += [(attempt, TryLater(_BUSY, 1.0)) for attempt in staging if attempt.po_id not in mine]
+    plain += [(attempt, TryLater(unsent.BUSY, 1.0)) for attempt in staging if attempt.po_id not in mine]
     ours = [_stage(attempt, reservation) for attempt in staging if attempt.po_id in mine]
     return plain + list(await asyncio.gather(*ours))
 
@@ -188,7 +187,7 @@ def _still_due(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow
         reason = supplier.paused_reason or "the supplier is disabled"
         if supplier.denied and po.message != reason:
             connections.tell(work, case, po, reason)
-        work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
+        work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000, error=reason)
         work.put(case, po, message=reason)
         return False
     if cancel.unwanted(po):

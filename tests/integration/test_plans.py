@@ -17,7 +17,7 @@ import pytest
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import OrderStatus, PurchaseState
-from engine.services import changed, dashboard, feed, history, lead_times, reports, scroll, search, walk
+from engine.services import changed, dashboard, feed, history, lead_times, reports, scroll, search, unsent, walk
 from engine.services.filters import Filters
 from tests.support import bulk
 
@@ -114,6 +114,7 @@ async def _ask_everything() -> None:
         for _ in range(2):
             place = (await changed.after(place, 50)).place
     await dashboard.status_bar()
+    await unsent.waits([1, 2, 3])
     await dashboard.issue_pareto(7)
     await dashboard.supplier_lead_times(1)
     for channel_ids in ((), (1,), (2, 3)):
@@ -173,8 +174,23 @@ def _postgres_scans(node: dict[str, Any]) -> list[str]:
     return found
 
 
+async def _jobs() -> None:
+    """Many jobs are over, many wait for their first try, and a few for another."""
+    now = clock.micros(bulk.NOW)
+    columns = ("key", "task", "subject_id", "state", "run_at", "created_at", "attempts", "error", "args", "token")
+    kinds = (("done", COUNT, ""), ("ready", COUNT, ""), ("ready", 20, "nothing listens there"))
+    values = [
+        (f"submit:{state}:{error}:{n}", "purchases.submit", n + 1, state, now + n, now + n, 0, error, "{}", "")
+        for state, many, error in kinds
+        for n in range(many)
+    ]
+    await db.insert("outbox", columns, values)
+    await db.run("ANALYZE outbox")
+
+
 async def test_no_big_table_is_read_whole(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await bulk.fill(database, COUNT)
+    await _jobs()
     clock.use(lambda: bulk.NOW)
     # In proportion to this many orders, or reading most of a table would rightly be the cheapest.
     monkeypatch.setattr(walk, "FEW", 60)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from engine.services import history, scroll
 from engine.services.blue_book import blue_book
+from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import OrderPage, order_page
+from engine.services.unsent import Unsent
 from tui.screens.order_acts import OrderActs
 from tui.widgets import order_text
 
 WIDE = 140
+TICK_SECONDS = 0.5
 Beside = Callable[[int, int], Awaitable[int | None]]
 
 
@@ -36,6 +40,8 @@ class OrderScreen(OrderActs):
         super().__init__()
         self.order_id, self.number, self.beside = order_id, number, beside or _in_queue
         self.order: OrderPage | None = None
+        self._said: tuple[Text, Text] | None = None
+        self._unsent: tuple[Unsent, ...] = ()
 
     def compose(self) -> ComposeResult:
         """A head, what scrolls, the panes, and the foot."""
@@ -52,10 +58,31 @@ class OrderScreen(OrderActs):
         """The order is read again, and stays where it was scrolled to."""
         self.order = await order_page(self.order_id)
         events = await blue_book(self.order_id)
-        self.query_one("#order-head", Static).update(order_text.head(self.order))
-        self.query_one("#order-main", Static).update(order_text.main(self.order))
+        self._tick()
         self.query_one("#order-aside", Static).update(order_text.aside(self.order))
         self.query_one("#order-timeline", Static).update(order_text.timeline(events))
+
+    def on_mount(self) -> None:
+        """Ages and countdowns go on by themselves."""
+        super().on_mount()
+        self.set_interval(TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        """What is said of times is true now."""
+        if self.order is None:
+            return
+        said = (order_text.head(self.order), order_text.main(self.order))
+        if said != self._said:
+            self._said = said
+            self.query_one("#order-head", Static).update(said[0])
+            self.query_one("#order-main", Static).update(said[1])
+
+    def show_figures(self, figures: StatusBar) -> None:
+        """That an order cannot be sent changes nothing about it, so it is read again when its supplier fails or works again."""
+        super().show_figures(figures)
+        before, self._unsent = self._unsent, figures.unsent
+        if before != figures.unsent and self.order is not None and any(po.state == "queued" for po in self.order.live):
+            self.app.later(self.loaded)
 
     def on_resize(self) -> None:
         """Two columns where there is room."""

@@ -13,6 +13,7 @@ from engine.services import history, preview, scroll
 from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import order_page
+from engine.services.unsent import Unsent
 from tui.bulk import BulkRun
 from tui.plain import many
 from tui.screens.order import OrderScreen
@@ -57,6 +58,7 @@ class OrdersScreen(OrderActs):
         self._left: dict[int, int | None] = {}
         self._rested: int | None = None
         self._rest: Timer | None = None
+        self._unsent: tuple[Unsent, ...] = ()
 
     def narrowed(self) -> Filters:
         """The filters of the open tab with what the person typed."""
@@ -119,6 +121,9 @@ class OrdersScreen(OrderActs):
         super().show_figures(figures)
         self.query_one(Head).show(counts=self.tab_counts(figures))
         self.list.refresh()  # ages and countdowns go on
+        before, self._unsent = self._unsent, figures.unsent
+        if before != figures.unsent:
+            self.preview_soon()  # that an order cannot be sent changes nothing about the order itself
 
     async def changed(self, order_ids: Sequence[int], *, settings: bool) -> None:
         """Rows that changed are read again where they stand."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import events
 from textual.widgets import Static
 
+from engine import clock
 from tui.actions import Action
 from tui.keys import shown
-from tui.words import countdown, plain, shortened
+from tui.words import age, countdown, plain, shortened
 
 if TYPE_CHECKING:
     from engine.services.dashboard import StatusBar
@@ -21,6 +22,9 @@ SAID_SECONDS = 8.0
 BARS = "·▁▂▃▄▅▆▇█"
 MOST_HELD = 3
 SHORT = 9
+GAP = 3
+PATIENCE = 3.0
+"""Seconds of failing before the foot speaks of it: a supplier that is busy for a moment is no news."""
 
 
 class Banner(Static):
@@ -76,38 +80,77 @@ class StatusLine(Static):
                 self.update(line, layout=False)
 
     def text(self, figures: StatusBar, width: int) -> Text:
-        """The line, its parts by importance as far as there is room."""
-        parts: list[tuple[str, str]] = []
-        held = [(h.number, countdown(h.release_at)) for h in figures.held]
-        held = [(number, left) for number, left in held if left]
-        if held:
-            said = _held(held, 99)
-            parts.append((said if len(said) < width else _held(held, SHORT), "bold"))
-        alive = sum(worker.alive for worker in figures.workers)
-        if not alive:
-            parts.append(("NO WORKER RUNS: nothing is sent (`bluebook worker`)", "bold reverse"))
-        parts.append((f"resolve {figures.resolve:,}", ""))
-        parts.append((f"failed {figures.failed:,}", "bold" if figures.failed else ""))
-        parts.append((f"sent today {figures.sent_today:,}", ""))
-        minute = figures.per_minute[-2] if len(figures.per_minute) > 1 else 0
-        bars = spark(figures.per_minute, 12)
-        if bars:
-            parts.append((f"{bars} {minute}/min", ""))
-        if alive:
-            parts.append((f"♥ {alive} worker{'s' if alive > 1 else ''}", ""))
+        """The line, its parts by importance as far as there is room; what is urgent is shortened and never left out."""
+        urgent = [part for part in (_workers(figures), _unsent(figures), _held(figures)) if part[0]]
         line = Text(no_wrap=True, overflow="ellipsis")
-        for said, style in parts:
-            if line.cell_len + len(said) + 3 > width and line.cell_len:
-                continue
-            line.append("   " if line.cell_len else " ")
-            line.append(said, style)
+        for n, (variants, style) in enumerate(urgent):
+            least = sum(len(later[-1]) + GAP for later, _ in urgent[n + 1 :])
+            left = width - line.cell_len - GAP - least
+            _add(line, next((said for said in variants if len(said) <= left), variants[-1]), style)
+        for said, style in _calm(figures):
+            if line.cell_len + len(said) + GAP <= width or not line.cell_len:
+                _add(line, said, style)
         return line
 
 
-def _held(held: Sequence[tuple[str, int]], most: int) -> str:
-    """How many are held, the first few with their seconds; a number longer than ``most`` keeps its end."""
-    named = "  ".join(f"{shortened(plain(number), most)} {left}s" for number, left in held[:MOST_HELD])
-    return f"HOLD {len(held)}  {named}  u undoes"
+Part = tuple[tuple[str, ...], str]
+"""What is said, the longest way first, and its style; nothing where there is nothing to say."""
+
+
+def _add(line: Text, said: str, style: str) -> None:
+    line.append(" " * GAP if line.cell_len else " ").append(said, style)
+
+
+def _workers(figures: StatusBar) -> Part:
+    """That nobody sends anything."""
+    if any(worker.alive for worker in figures.workers):
+        return (), ""
+    short = "NO WORKER RUNS"
+    return (f"{short}: nothing is sent (`bluebook worker`)", f"{short}: nothing is sent", short), "bold reverse"
+
+
+def _unsent(figures: StatusBar) -> Part:
+    """Which suppliers cannot be reached, for how long, and how many purchase orders wait for that."""
+    late = [one for one in figures.unsent if (clock.now() - one.since).total_seconds() >= PATIENCE]
+    if not late:
+        return (), ""
+    each = [
+        f"{plain(one.supplier)} failing {age(one.since)}, {one.count:,}{'+' if one.more else ''} "
+        f"{'waits' if one.count == 1 and not one.more else 'wait'}"
+        for one in late
+    ]
+    more = f" +{len(late) - 1}" if len(late) > 1 else ""
+    return ("  ".join(each), f"{each[0]}{more}", f"{plain(late[0].supplier)} failing{more}"), "bold"
+
+
+def _held(figures: StatusBar) -> Part:
+    """How many are held, the first few with their seconds; where there is little room a number keeps its end."""
+    held = [(plain(h.number), countdown(h.release_at)) for h in figures.held]
+    held = [(number, left) for number, left in held if left]
+    if not held:
+        return (), ""
+    said = [
+        "  ".join(f"{shortened(number, most)} {left}s" for number, left in held[:count])
+        for count, most in ((MOST_HELD, 99), (MOST_HELD, SHORT), (1, SHORT))
+    ]
+    return (*(f"HOLD {len(held)}  {named}  u undoes" for named in said), f"HOLD {len(held)}  {held[0][1]}s"), "bold"
+
+
+def _calm(figures: StatusBar) -> list[tuple[str, str]]:
+    """The figures of every day, the more important first."""
+    parts = [
+        (f"resolve {figures.resolve:,}", ""),
+        (f"failed {figures.failed:,}", "bold" if figures.failed else ""),
+        (f"sent today {figures.sent_today:,}", ""),
+    ]
+    minute = figures.per_minute[-2] if len(figures.per_minute) > 1 else 0
+    bars = spark(figures.per_minute, 12)
+    if bars:
+        parts.append((f"{bars} {minute}/min", ""))
+    alive = sum(worker.alive for worker in figures.workers)
+    if alive:
+        parts.append((f"♥ {alive} worker{'s' if alive > 1 else ''}", ""))
+    return parts
 
 
 class Foot(Static):

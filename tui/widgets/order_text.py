@@ -122,7 +122,9 @@ def _purchase(text: Text, order: OrderPage, po: Purchase, lines: dict[int, Line]
     if po.reference:
         parts.append(f"their no. {po.reference}")
     text.append(words.line(f"  {'   '.join(part for part in parts if part)}") + "\n", "dim")
-    if po.message:
+    if po.waits is not None:
+        text.append(words.line(f"  {words.waits(po.waits)}") + "\n", "bold")
+    elif po.message:
         text.append(words.line(f"  {po.message}") + "\n", "bold")
     for part in po.lines:
         text.append(words.line(f"  {_part(part, lines.get(part.order_line_id))}") + "\n")
@@ -142,7 +144,7 @@ def _part(part: PurchaseLine, line: Line | None) -> str:
 
 
 def _when(po: Purchase) -> str:
-    left = words.countdown(po.release_at) if po.state == "queued" else None
+    left = words.countdown(po.release_at) if po.state == "queued" and not po.attempt else None
     if left:
         return f"held {left}s, u takes it back"
     if po.acknowledged_at:

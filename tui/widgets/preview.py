@@ -26,15 +26,20 @@ class Preview(Static):
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self.order: OrderPage | None = None
-        self._lines = 0
+        self._shown = Text()
+
+    def on_mount(self) -> None:
+        """What is said of times goes on by itself."""
+        self.set_interval(1.0, lambda: self.show(self.order))
 
     def show(self, order: OrderPage | None) -> None:
         """This order is shown, or none."""
         self.order = order
         text = drawn(order) if order is not None else Text()
-        # Nothing wraps, so the screen need only be laid out anew where there are more lines or fewer.
-        before, self._lines = self._lines, text.plain.count("\n") + 1
-        self.update(text, layout=self._lines != before)
+        before, self._shown = self._shown, text
+        if text != before:
+            # Nothing wraps, so the screen need only be laid out anew where there are more lines or fewer.
+            self.update(text, layout=text.plain.count("\n") != before.plain.count("\n"))
 
 
 def drawn(order: OrderPage) -> Text:
@@ -57,6 +62,9 @@ def drawn(order: OrderPage) -> Text:
             covered.add(part.order_line_id)
             text.append("\n")
             _part(text, po, part, by_line.get(part.order_line_id))
+        if po.waits is not None:
+            text.append("\n")
+            text.append(words.line(f" {po.supplier_code:<6} {words.waits(po.waits, brief=True)}"), "bold")
     for line in order.lines:
         if line.id not in covered and line.open:
             text.append("\n")
