@@ -18,8 +18,8 @@ TITLES = {
 HEAD = """# The terminal app
 
 `bluebook tui` is where orders are processed by keyboard. It needs a worker somewhere (`bluebook worker`) to send what is
-processed; the line at the foot says when none runs, and which supplier cannot be reached ("ACME failing 2m, 3 wait"): what waits for
-it is tried again by itself, and the order says why and when. `make run` ends in it, on orders that wait for you.
+processed; the line at the foot says when none runs, and which supplier cannot be reached ("ACME failing 2m, 3 wait"): what
+waits for it is tried again by itself, and the order says why and when. `make run` ends in it, on orders that wait for you.
 
 This page is made by `python -m scripts.keys` from the table of actions that the app itself reads; `?` shows it there.
 

@@ -201,6 +201,8 @@ class BluebookApp(App[int]):
                 self.say(ignored)
                 return
             await self.perform(found)
+        elif page.scopes[0] == "confirm" and event.is_printable:
+            self.say(f"{shown(token)} is no answer here: y says yes, Esc no")
         elif typing or alone:
             await super().on_event(event)
             await self._settled()

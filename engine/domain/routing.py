@@ -308,7 +308,8 @@ def _nobody(need: Need, disabled: str) -> str:
 
 
 def _reason(offer: Offer, need: Need, free: int | None, share: int, whole: Offer | None, ranks: _Ranks) -> str:
-    stock = "stock not told" if free is None else f"stock {free} of {need.quantity}"
+    short = f" of {need.quantity}" if free is not None and free < need.quantity else ""
+    stock = "stock not told" if free is None else f"stock {free}{short}"
     if offer.stale:
         stock += f", told {_age(offer.stale)} ago and may be out of date"
     if need.policy == Policy.NEAREST:

@@ -87,7 +87,7 @@ def _suggested(told: Suggestions, one: Suggestion) -> Choice:
 def offer_words(one: Suggestion, *, scored: bool = False) -> str:
     """What it costs, how many there are, and why it is suggested."""
     cost = money.show(one.cost, one.currency) if one.cost is not None and one.currency else ""
-    stock = f"stock {one.stock}" if one.stock is not None else ""
+    stock = f"stock {one.stock}" if one.stock is not None and "stock" not in one.reason else ""
     score = f"{one.score / 100:.2f}" if one.score and scored else ""
     return "   ".join(part for part in (cost, stock, one.reason, score) if part)
 

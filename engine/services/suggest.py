@@ -162,7 +162,7 @@ async def methods(supplier_id: int, rate: str) -> list[Suggestion]:
     return [
         Suggestion(
             value=r[0], label=r[1], score=round(score, 1), supplier=r[2],
-            reason=f"{r[3]} rates go by it" if r[3] else "",
+            reason="1 rate goes by it" if r[3] == 1 else f"{r[3]} rates go by it" if r[3] else "",
         )
         for score, r in rated
     ]  # fmt: skip

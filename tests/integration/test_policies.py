@@ -26,7 +26,7 @@ async def test_the_nearest_warehouse_ships_and_the_blue_book_says_why(
         (kept,) = await db.rows("SELECT s.code FROM purchase_orders p JOIN suppliers s ON s.id = p.supplier_id")
         assert kept[0] == "NOVA"
         reasons = {c["supplier"]: c["reason"] for c in await route.explain(order_id)}
-        assert reasons["NOVA"] == "nearest warehouse with the stock, 78 km by ZIP code, stock 2000 of 1"
+        assert reasons["NOVA"] == "nearest warehouse with the stock, 78 km by ZIP code, stock 2000"
         assert reasons["ACME"].startswith("after NOVA by distance, 4,17")
         booked = await shop.value("SELECT data FROM audit_events WHERE data LIKE '%nearest warehouse%'")
         assert "78 km by ZIP code" in booked

@@ -95,7 +95,7 @@ async def test_stock_grows_old_where_the_supplier_tells_it_by_itself(
         await at.told(at.order("1001", ("BB-MUG-01", 2)))
         explained = await route.explain(await at.value("SELECT id FROM orders WHERE number = '1001'"))
         assert [line["reason"] for line in explained if line["supplier"] == "ACME"] == [
-            "first by priority, stock 5 of 2, told 2 days ago and may be out of date"
+            "first by priority, stock 5, told 2 days ago and may be out of date"
         ]
         await setup.update("suppliers", acme, PERSON, stock_hours=0)
         assert {offer.stale for offer in await listings.offers(acme)} == {None}

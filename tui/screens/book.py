@@ -19,7 +19,7 @@ from tui.plain import local, many
 from tui.screens.moves import ListMoves
 from tui.widgets.form import Field, FormPane
 from tui.widgets.narrow import Narrow
-from tui.widgets.order_text import told
+from tui.widgets.order_text import told, whose
 from tui.widgets.rows import Column, RowList
 from tui.widgets.text import TextPane
 
@@ -27,6 +27,9 @@ SOURCES = ("", "person", "worker", "supplier", "channel", "rule")
 COLUMNS = (
     Column("TIME", 23, 0), Column("WHO", 18, 0), Column("WHAT", 24, 3), Column("ABOUT", 12, 1), Column("CAUSE", 10, 1),
 )  # fmt: skip
+NARROW = (Column("TIME", 15, 0), Column("WHO", 8, 0), Column("WHAT", 24, 1))
+ROOM = 96
+"""Cells from which on there is room for all columns; below, what an event is about stands before what happened."""
 
 
 class AuditScreen(ListMoves):
@@ -87,11 +90,17 @@ class AuditScreen(ListMoves):
 
     def _show(self, *, to_end: bool) -> None:
         shown = self._fitting(self.events)
+        narrow = self.app.size.width < ROOM
+        self.rows.columns = NARROW if narrow else COLUMNS
         self.rows.empty = "No event fits." if self.events else "Nothing has happened yet."
-        self.rows.show([(event.id, event, _cells(event)) for event in shown])
+        self.rows.show([(event.id, event, _brief(event) if narrow else _cells(event)) for event in shown])
         if to_end:
             self.rows.go(len(shown) - 1)
         self._head()
+
+    def on_resize(self) -> None:
+        """The columns are those that have room."""
+        self._show(to_end=False)
 
     def _head(self) -> None:
         zone = self.events[-1].at.astimezone().tzname() if self.events else ""
@@ -167,7 +176,9 @@ class AuditScreen(ListMoves):
         fields = [Field("to", "to", here, about="a folder, or a file that ends in .json or .csv")]
         what = "the settings" if self.order_id == 0 else self.number
         await self.open_pane(
-            FormPane(f"Export the blue book of {words.plain(what)}", fields, save, verb="Export", as_is=True)
+            FormPane(
+                f"Export the blue book of {words.plain(what)}", fields, save, verb="Export", as_is=True, kept=False
+            )
         )
 
     async def _export(self, to: str) -> list[str]:
@@ -206,6 +217,12 @@ def _cells(event: Event) -> tuple[str, ...]:
         event.subject,
         event.cause,
     )
+
+
+def _brief(event: Event) -> tuple[str, ...]:
+    """The same where there is little room; Enter shows the rest."""
+    at = event.at.astimezone()
+    return at.strftime("%d %b %H:%M:%S"), event.actor, f"{whose(event)}{told(event)}{_change(event)}"
 
 
 def _words(event: Event) -> str:

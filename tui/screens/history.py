@@ -21,6 +21,7 @@ class HistoryScreen(OrdersScreen):
     tabs = ("All", "In progress", "Done")
     columns = ("number", "age", "channel", "customer", "quantity", "suppliers", "tracking", "total", "state")
     sort = "-placed"
+    elsewhere = "in All (1)"
 
     def narrowed(self) -> Filters:
         """What the open tab shows."""
@@ -31,6 +32,10 @@ class HistoryScreen(OrdersScreen):
         if not both:  # none of the statuses asked for is in this tab, so nothing may fit
             return msgspec.structs.replace(self.filters, statuses=wanted, older_than=1, younger_than=0)
         return msgspec.structs.replace(self.filters, statuses=both)
+
+    def go_on(self) -> str:
+        """The tab with every order."""
+        return "1 shows every order." if self.tab else ""
 
     def tab_counts(self, figures: StatusBar) -> dict[int, int]:
         """History has no counts of its own in the status bar."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from engine.services import history, preview, scroll
+from engine.services import history, listings, preview, scroll
 from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import order_page
@@ -38,12 +39,14 @@ SORT_WORDS = {
     "state": "state",
 }
 MOST_MARKED = 10_000
+MOST_COUNTED = 1_000
 
 
 class OrdersScreen(OrderActs):
     """Subclasses say which tabs there are and how each narrows the list."""
 
     heading = ""
+    elsewhere = ""  # in which words other lists are named that have what is not here
     tabs: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     sort = "placed"
@@ -59,6 +62,8 @@ class OrdersScreen(OrderActs):
         self._rested: int | None = None
         self._rest: Timer | None = None
         self._unsent: tuple[Unsent, ...] = ()
+        self._was_read = False
+        self._all, self._channels, self._elsewhere = 1, True, ""
 
     def narrowed(self) -> Filters:
         """The filters of the open tab with what the person typed."""
@@ -94,14 +99,35 @@ class OrdersScreen(OrderActs):
         self.window.forget_fresh()
         if self.window.cursor_id != before:
             self._rested = self.window.cursor_id
-        self.list.empty = self._why_empty()
+        if not self.window.rows:
+            await self._look_elsewhere()
+        self._was_read = True
+        self.list.empty = self.why_empty()
         self.drawn()
 
-    def _why_empty(self) -> str:
-        """What stands where no order does, now or once the last one has left."""
+    async def _look_elsewhere(self) -> None:
+        """What a person is told who finds nothing here: is there anything at all, and anything like it elsewhere?"""
+        self._all = sum((await history.counts()).values())
+        self._channels = self._all > 0 or bool(await listings.channels())
+        found, whole = await history.count_matching(self.filters, MOST_COUNTED) if self.filter_text else (0, True)
+        self._elsewhere = f"{found:,}{'' if whole else '+'}" if found else ""
+
+    def why_empty(self) -> str:
+        """What stands where no order does, now or once the last one has left, and where to go from there."""
         if self.filter_text:
-            return f"No order matches {self.filter_text} here. / changes the filter, Esc clears it."
-        return "Nothing waits here." if any(self.tabs) else "There are no orders yet."
+            none = f"No order matches {self.filter_text} here"
+            if self._elsewhere:
+                return f"{none}; {self._elsewhere} {self.elsewhere}. Esc clears the filter."
+            return f"{none}. / changes the filter, Esc clears it."
+        if not self._all:
+            return (
+                f"There are no orders yet. {'S pulls them now.' if self._channels else 'g c, then A adds a channel.'}"
+            )
+        return f"Nothing waits here. {self.go_on()}".rstrip()
+
+    def go_on(self) -> str:
+        """Where the orders are that are not here, and the keys that go there; "" for nowhere."""
+        return ""
 
     def drawn(self) -> None:
         """What is in memory is on the screen."""
@@ -120,6 +146,8 @@ class OrdersScreen(OrderActs):
         """The status line and the tabs show these."""
         super().show_figures(figures)
         self.query_one(Head).show(counts=self.tab_counts(figures))
+        if self._was_read:
+            self.list.empty = self.why_empty()
         self.list.refresh()  # ages and countdowns go on
         before, self._unsent = self._unsent, figures.unsent
         if before != figures.unsent:
@@ -257,7 +285,14 @@ class OrdersScreen(OrderActs):
         """To the next order of the list with an open Issue, however far it is."""
         here = self.window.cursor_id
         if here is None or await self.problem_beside(here, way) is None:
-            self.app.say("no further order needs you" if way > 0 else "no order before this needs you")
+            more = self.go_on() if not await self._any_problem() else ""
+            said = "no further order needs you" if way > 0 else "no order before this needs you"
+            self.app.say(f"{said} here. {more}" if more else said)
+
+    async def _any_problem(self) -> bool:
+        """Does any order of this list need a person?"""
+        narrowed = self.narrowed()
+        return (await history.count_matching(msgspec.structs.replace(narrowed, has_issue=True), 1))[0] > 0
 
     async def problem_beside(self, order_id: int, way: int) -> int | None:
         """The next order of the list that needs a person, under the cursor now; None where there is none."""

@@ -34,17 +34,18 @@ class FormPane(UnsavedPane):
     """``save`` gets what was changed, by name, and says what came of it, or raises what is wrong with it.
 
     ``as_is``: the values may be taken as they are, so that nothing need be changed. ``hint`` is a line below the title.
+    ``kept``: Esc asks before it drops what was written; what is soon written again is not worth a question.
     """
 
     scope = "form"
 
     def __init__(
         self, title: str, fields: Sequence[Field], save: Callable[[Mapping[str, str]], Awaitable[str]],
-        *, verb: str = "Update", as_is: bool = False, hint: str = "",
+        *, verb: str = "Update", as_is: bool = False, hint: str = "", kept: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         self.heading, self.fields, self.save, self.verb = title, list(fields), save, verb
-        self.as_is, self.hint = as_is, hint
+        self.as_is, self.hint, self.kept = as_is, hint, kept
         self.place = 0
         self.typed: dict[str, str] = {}
         self.wrong = ""
@@ -63,8 +64,8 @@ class FormPane(UnsavedPane):
 
     @property
     def unsaved(self) -> int:
-        """The fields that were changed."""
-        return len(self.changed())
+        """The fields that were changed and are worth a question."""
+        return len(self.changed()) if self.kept else 0
 
     def resume(self) -> None:
         """The field under the cursor is written."""

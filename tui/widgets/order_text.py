@@ -87,7 +87,7 @@ def timeline(events: list[Event]) -> Text:
     _title(text, f"Timeline, {many(len(events), 'event')} (b shows them in full)")
     for event in events[-MOST_EVENTS:]:
         text.append(f"  {local(event.at, seconds=True)}  ", "dim")
-        text.append(words.line(f"{event.actor:<10} {told(event)}") + "\n")
+        text.append(words.line(f"{event.actor:<10} {whose(event)}{told(event)}") + "\n")
     return text
 
 
@@ -95,6 +95,14 @@ def told(event: Event) -> str:
     """What happened, in words."""
     action = event.action.rpartition(":")[2].replace("_", " ")
     return f"{action}: {event.message}" if event.message else action
+
+
+def whose(event: Event) -> str:
+    """The purchase order it happened to, or to a parcel of: ``1001-2: ``. Two suppliers' steps read alike else."""
+    kind, _, name = event.subject.partition(".")
+    if kind == "shipment":
+        name = name.rpartition(".")[0]
+    return f"{name}: " if kind in ("po", "shipment") and name else ""
 
 
 def _title(text: Text, title: str) -> None:
