@@ -33,7 +33,6 @@ class Permission(StrEnum):
     SUPPLIERS = "suppliers"
     PRODUCTS = "products"
     MAPPINGS = "mappings"
-    RULES = "rules"
     JOBS = "jobs"
     INBOX = "inbox"
     SHARED_VIEWS = "shared_views"
@@ -55,7 +54,6 @@ LEAST: dict[Permission, Role] = {
     Permission.SUPPLIERS: Role.MANAGER,
     Permission.PRODUCTS: Role.MANAGER,
     Permission.MAPPINGS: Role.MANAGER,
-    Permission.RULES: Role.MANAGER,
     Permission.JOBS: Role.MANAGER,
     Permission.INBOX: Role.MANAGER,
     Permission.SHARED_VIEWS: Role.MANAGER,
@@ -78,7 +76,6 @@ WHAT: dict[Permission, str] = {
     Permission.SUPPLIERS: "set suppliers up",
     Permission.PRODUCTS: "change products and listings",
     Permission.MAPPINGS: "change mappings",
-    Permission.RULES: "change rules",
     Permission.JOBS: "see to jobs",
     Permission.INBOX: "see to the inbox",
     Permission.SHARED_VIEWS: "change views that others share",

@@ -15,9 +15,10 @@ from engine import db
 from engine.domain.routing import Policy
 from engine.errors import Invalid, NotFound, StaleState
 from engine.models import Product
-from engine.services import distinct, listings, settings_book, setup
+from engine.services import distinct, listings, restock, settings_book, setup
 from engine.services.lifecycle import Actor
 from engine.services.listings import ProductView
+from engine.services.restock import Rechecked
 
 ANY, NONE = "*", "-"
 """What may be expected instead of a mark: that there is such a product, whatever it is, or that there is none."""
@@ -81,9 +82,9 @@ async def _replace(known: ProductView, values: ProductValues, by: Actor) -> None
 
 async def put_offer(
     sku: str, supplier_id: int, values: OfferValues, by: Actor, *, expected: str | None = None
-) -> ProductView:
-    """The supplier offers the product so; how it is listed. ``expected`` is the mark of the product. Raises NotFound,
-    StaleState and Invalid."""
+) -> tuple[ProductView, Rechecked]:
+    """The supplier offers the product so; how it is listed, and what became of the orders that waited for it. ``expected``
+    is the mark of the product. Raises NotFound, StaleState and Invalid."""
     if not values.sku.strip():
         raise Invalid("say by which SKU the supplier knows it", "sku")
     distinct.written(values.sku, "supplier_sku", "sku")
@@ -92,10 +93,11 @@ async def put_offer(
         async with _looking_at(sku, expected) as known:
             if known is None:
                 raise NotFound(f"there is no product {sku!r}: put the product first, then its offers")
-            await setup.add_offer(supplier_id, sku, values.sku.strip(), values.cost, by, **options)
+            await setup.add_offer(supplier_id, sku, values.sku.strip(), values.cost, by, recheck=False, **options)
     except IntegrityError as error:
         raise Invalid(f"the supplier's SKU {values.sku.strip()!r} is that of another product", "sku") from error
-    return await listings.product(sku)
+    view = await listings.product(sku)
+    return view, await restock.recheck([view.id], by)
 
 
 @asynccontextmanager

@@ -23,10 +23,11 @@ from engine.models import (
     SupplierProduct,
 )
 from engine.ports_channels import ComparesAccounts, Scarce
-from engine.services import catalog, check, distinct, outbox, schedule, settings_book, sharing
+from engine.services import catalog, check, distinct, outbox, restock, schedule, settings_book, sharing
 from engine.services.lifecycle import Actor
 from engine.services.options import checked
 from engine.services.outbox import NewJob
+from engine.services.restock import Rechecked
 
 Table = Literal["channels", "suppliers"]
 
@@ -190,6 +191,8 @@ async def update(
             await outbox.put([NewJob(f"auto:{row_id}", "orders.auto", row_id)])
     catalog.forget(table, row_id)
     await schedule.ensure()
+    if table == "suppliers" and options.get("enabled") and not before["enabled"]:
+        await restock.recheck_offered(row_id, by)
 
 
 async def _found(table: Table, row_id: int) -> Any:
@@ -356,9 +359,12 @@ async def map_sku(
 
 
 async def add_offer(
-    supplier_id: int, sku: str, supplier_sku: str, cost: int, by: Actor, **options: Any
-) -> SupplierProduct:
-    """The supplier offers the product: cost in minor units of the supplier's currency. An offer there was is replaced."""
+    supplier_id: int, sku: str, supplier_sku: str, cost: int, by: Actor, *, recheck: bool = True, **options: Any
+) -> Rechecked:
+    """The supplier offers the product: cost in minor units of the supplier's currency. An offer there was is replaced.
+
+    What became of the orders that waited for it, where they are to be checked again.
+    """
     product, supplier_sku = await product_id(sku), distinct.written(supplier_sku, "supplier_sku")
     if cost < 0:
         raise Invalid(f"a cost cannot be negative: {cost}", "cost")
@@ -366,11 +372,11 @@ async def add_offer(
     # What a person says now is newer than what the supplier said before and is heard late.
     told = {"cost_at": clock.now()} | ({"stock_at": clock.now()} if options.get("stock") is not None else {})
     async with db.transaction():
-        offer, _ = await SupplierProduct.update_or_create(values | told, supplier_id=supplier_id, product_id=product)
+        await SupplierProduct.update_or_create(values | told, supplier_id=supplier_id, product_id=product)
         await settings_book.note(
             by, "offer:set", f"{supplier_sku} for {sku}", subject=f"supplier {supplier_id}", before={}, after=values
         )
-    return offer
+    return await restock.recheck([product], by) if recheck else Rechecked()
 
 
 async def add_method(supplier_id: int, code: str, name: str, by: Actor, **options: Any) -> ShippingMethod:

@@ -47,7 +47,8 @@ class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
     """What can be done about an Issue; ``waiting`` is how many other waiting orders have the same cause.
 
     ``address`` is the address with every suggestion taken over, for Issues about one. ``remembers`` are the resolutions
-    that can be kept for next time; only for these ``remember`` has an effect.
+    that can be kept for next time; only for these ``remember`` has an effect. ``frees_all``: what lets all who wait go on,
+    where an answer here is about this order alone.
     """
 
     issue_id: int
@@ -62,6 +63,7 @@ class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     address: dict[str, str] | None = None
     remembers: tuple[Resolution, ...] = ()
+    frees_all: str = ""
 
 
 async def suggestions(issue_id: int, query: str = "") -> Suggestions:
@@ -92,7 +94,14 @@ async def suggestions(issue_id: int, query: str = "") -> Suggestions:
         issue_id=issue_id, order_id=case.order.id, code=code, title=kind.title, todo=kind.todo, message=issue.message,
         field=issue.field, resolutions=kind.resolutions, choices=tuple(choices[:MOST]), waiting=int(waiting),
         address=address, remembers=tuple(way for way in kind.resolutions if remembers(code, way, issue.cause)),
+        frees_all=_FREES_ALL.get(code, ""),
     )  # fmt: skip
+
+
+_FREES_ALL = {
+    IssueCode.NO_SUPPLIER_STOCK: "An offer of a supplier that has it lets all of them go on; an answer here is for this order.",
+    IssueCode.SUPPLIER_DISABLED: "Enabling a supplier that offers it lets all of them go on; an answer here is for this order.",
+}
 
 
 async def products(wanted: str, sku: str = "") -> list[Suggestion]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from engine import clock, db
 from engine.domain import tracking
@@ -10,7 +10,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import CANCELABLE, TRANSITIONS, PurchaseState
 from engine.errors import BluebookError
 from engine.ports import Accepted, SupplierUpdate, UpdateKind
-from engine.services import bounces, cancel, check, invoices, receipts, submissions, submit, wishes
+from engine.services import bounces, cancel, check, invoices, receipts, restock, submissions, submit, wishes
 from engine.services.casefile import Case, PurchaseLineRecord, PurchaseRecord, ShipmentRecord
 from engine.services.catalog import SupplierRow
 from engine.services.lifecycle import Actor, Work
@@ -290,16 +290,10 @@ async def inventory(supplier: SupplierRow, updates: Sequence[SupplierUpdate], by
             ],
         )
         await db.run("UPDATE suppliers SET stock_heard_at = ? WHERE id = ?", now, supplier.id)
+    await restock.recheck(await _there(supplier.id, lines), by)
     skus = list(lines)
     for start in range(0, len(skus), 500):
         chunk = skus[start : start + 500]
-        found = await db.rows(
-            "SELECT product_id FROM supplier_products WHERE supplier_id = ? AND stock > 0 "
-            f"AND sku IN ({db.marks(chunk)})",
-            supplier.id, *chunk,
-        )  # fmt: skip
-        for r in found:
-            await check.recheck_cause(f"stock:{r[0]}", by)
         # Drafts at another cost than the supplier's present one would be sent with a price it no longer takes.
         stale = await db.rows(
             "SELECT DISTINCT p.order_id FROM supplier_products s JOIN purchase_order_lines l ON l.product_id = s.product_id "
@@ -309,3 +303,18 @@ async def inventory(supplier: SupplierRow, updates: Sequence[SupplierUpdate], by
         )  # fmt: skip
         await check.recheck([int(r[0]) for r in stale], by)
     return len(lines)
+
+
+async def _there(supplier_id: int, told: Collection[str]) -> set[int]:
+    """The products that orders wait for and of which the supplier told just now, by its SKUs, that it has some."""
+    waits = await restock.waited_for()
+    wanted, there = sorted(waits), set()
+    for start in range(0, len(wanted), 500):
+        ids = db.padded(wanted[start : start + 500])
+        found = await db.rows(
+            "SELECT product_id, sku FROM supplier_products WHERE supplier_id = ? AND stock > 0 "
+            f"AND product_id IN ({db.marks(ids)})",
+            supplier_id, *ids,
+        )  # fmt: skip
+        there |= {int(r[0]) for r in found if r[1] in told}
+    return there

@@ -12,7 +12,7 @@ from engine.errors import Invalid, Refused
 
 VIEWERS = {"view"}
 OPERATORS = {"process", "undo", "resolve", "save_mapping", "edit", "cancel", "hold", "snooze", "retry"}
-MANAGERS = {"channels", "suppliers", "products", "mappings", "rules", "jobs", "inbox", "shared_views"}
+MANAGERS = {"channels", "suppliers", "products", "mappings", "jobs", "inbox", "shared_views"}
 ADMINS = {"users"}
 MATRIX = {
     Role.VIEWER: VIEWERS,

@@ -11,6 +11,7 @@ from engine.services import setup
 from tests.support.scene import DANA, Scene
 from tests.support.web import Tab
 from tests.webui.conftest import OpenTab
+from webui.states.offers import Offering
 from webui.states.suppliers import Suppliers, SupplierSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -149,3 +150,72 @@ async def test_viewers_look_and_the_server_refuses_them(tab: OpenTab, scene: Sce
     await expect(one.page.get_by_text("You may not add a supplier")).to_be_visible()
     await one.open("/suppliers/GONE")
     await expect(one.page.get_by_text("there is no supplier GONE")).to_be_visible()
+
+
+async def _waits(scene: Scene, sku: str) -> int:
+    """An order for a product nobody offers."""
+    await setup.add_product(sku, f"Thing called {sku}", DANA)
+    await setup.map_sku(scene.shop.channel_id, sku, {sku: 1}, DANA)
+    order_id = await scene.order((sku, 1))
+    assert await scene.codes(order_id) == ["no_supplier_stock"]
+    return order_id
+
+
+async def test_an_offer_is_added_beside_the_list_and_frees_who_waits(tab: OpenTab, scene: Scene) -> None:
+    order_id = await _waits(scene, "WEB-OFFER")
+    one = await tab(Role.MANAGER)
+    await one.open("/suppliers/ACME?section=products&text=WEB-OFFER")
+    await expect(one.page.get_by_text("No product matches.")).to_be_visible()
+    form = one.page.get_by_role("form", name="Add an offer")
+    await form.get_by_label("Your SKU").fill("WEB-OFFER")
+    await form.get_by_label("Its SKU").fill("A-WEB")
+    await form.get_by_label("Cost").fill("ten")
+    await form.get_by_role("button", name="Add").click()
+    await expect(form.get_by_role("alert")).to_be_visible()
+    await expect(form.get_by_label("Your SKU")).to_have_value("WEB-OFFER")
+    await one.axe()
+    await form.get_by_label("Cost").fill("19.20")
+    await form.get_by_label("Stock").fill("7")
+    await form.get_by_role("button", name="Add").click()
+    said = "ACME offers WEB-OFFER now; 1 waiting order became ready."
+    await expect(one.page.get_by_role("status").filter(has_text=said)).to_be_visible()
+    row = one.page.get_by_role("row").filter(has_text="A-WEB")
+    await expect(row).to_contain_text("19.20 USD")
+    await expect(form.get_by_label("Your SKU")).to_have_value("")
+    assert await scene.status(order_id) == "ready"
+    one.clean()
+
+
+async def test_offers_come_as_csv_after_a_trial(tab: OpenTab, scene: Scene) -> None:
+    order_id = await _waits(scene, "WEB-FILE")
+    one = await tab(Role.MANAGER)
+    file = {"name": "offers.csv", "mimeType": "text/csv", "buffer": b"sku,cost\nWEB-FILE,3.50\nWEB-FILE-2,x\n"}
+    await one.open("/suppliers/ACME?section=products")
+    form = one.page.get_by_role("form", name="Import offers")
+    await form.get_by_label("CSV file").set_input_files([file])  # type: ignore[list-item]
+    await form.get_by_label("Only say what would be done").check()
+    await form.get_by_role("button", name="Import").click()
+    await expect(one.page.get_by_role("heading", name="Offers not imported yet")).to_be_visible()
+    await expect(one.page.get_by_role("status")).to_contain_text("0 products and 1 offer would be added")
+    await expect(one.page.get_by_text("line 3: ")).to_be_visible()
+    await one.axe()
+    assert await scene.status(order_id) == "unresolved"
+    await one.page.get_by_role("link", name="Back to what ACME offers").click()
+    await form.get_by_label("CSV file").set_input_files([file])  # type: ignore[list-item]
+    await form.get_by_role("button", name="Import").click()
+    await expect(one.page.get_by_role("status")).to_contain_text("1 offer added; 1 waiting order became ready")
+    assert await scene.status(order_id) == "ready"
+
+
+async def test_who_may_not_say_what_suppliers_offer_says_nothing(tab: OpenTab, scene: Scene) -> None:
+    one = await tab(Role.OPERATOR)
+    await one.open("/suppliers/ACME?section=products")
+    await expect(one.page.get_by_role("heading", name="Products it offers")).to_be_visible()
+    await expect(one.page.get_by_role("form", name="Add an offer")).to_have_count(0)
+    await one.forge(Offering, "add", form={"sku": "BB-MUG-01", "cost": "1"})
+    await one.refused("add")
+    answer = await one.page.request.post(
+        f"{one.site.url}/import/offers", headers={"origin": one.site.url}, multipart={
+            "supplier": "ACME", "file": {"name": "o.csv", "mimeType": "text/csv", "buffer": b"sku,cost\nBB-MUG-01,1\n"}},
+    )  # fmt: skip
+    assert answer.status == 403

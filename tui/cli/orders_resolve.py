@@ -134,6 +134,8 @@ def _listed(order: str, numbers: list[int], issues: list[Any], told: list[Any]) 
             )
             if help_.waiting:
                 paper.line(f"   {many(help_.waiting, 'other order')} waiting for the same")
+            if help_.waiting and help_.frees_all:
+                paper.line(f"   {help_.frees_all}")
             paper.line()
 
     data = [

@@ -103,29 +103,22 @@ async def offer(
     priority: Annotated[int | None, typer.Option(help="Before the supplier's own; the lowest comes first.")] = None,
     disable: Annotated[bool, typer.Option("--disable", help="No longer offered.")] = False,
 ) -> Shown:
-    """Say that a supplier offers a product, at which cost; an offer there was is replaced."""
+    """Say that a supplier offers a product, at which cost; an offer there was is replaced.
+
+    Orders that waited for it are checked again.
+    """
     from engine.domain import money
-    from engine.services import listings, setup
+    from engine.services import listings, offer_sheets
 
     view = await listings.supplier(supplier)
-    minor = _cost(cost, view.currency)
-    await setup.add_offer(
-        view.id, product, sku or product, minor, by(), stock=stock, priority=priority, enabled=not disable
-    )
-    shown = money.show(minor, view.currency)
+    minor = offer_sheets.cost(cost, view.currency)
+    values = {"cost": minor, "stock": stock, "priority": priority, "enabled": not disable}
+    orders = await offer_sheets.put(view, product, sku, values, by())
+    shown = f"{view.code} offers {product} as {sku or product} at {money.show(minor, view.currency)}"
     return said(
-        f"{view.code} offers {product} as {sku or product} at {shown}", supplier=view.code, sku=product, cost=minor
-    )
-
-
-def _cost(text: str, currency: str) -> int:
-    from engine.domain import money
-    from engine.errors import Invalid, Unreadable
-
-    try:
-        return money.minor(text, currency)
-    except Unreadable as error:
-        raise Invalid(error.message, "cost") from error
+        f"{shown}; {orders.said}" if orders.said else shown, supplier=view.code, sku=product, cost=minor,
+        became_ready=orders.ready, checked_later=orders.later,
+    )  # fmt: skip
 
 
 @noun.command("import", "bluebook products import products.csv", "bluebook products import products.csv --dry-run")
@@ -137,69 +130,18 @@ async def import_(
 
     A product offered by several suppliers has a row for each. Products there are stay as they are but for a barcode that is
     given, offers are replaced.
-    A row that is wrong is named and the others are taken.
+    A row that is wrong is named and the others are taken. Orders that waited for what is offered now are checked again.
     """
-    from engine.errors import BluebookError
-    from engine.services import listings
+    from engine.services import offer_sheets
 
-    rows = sheets.read(file, ("sku",), COLUMNS[1:])
-    there = await listings.suppliers()
-    # By their very names first, then by those in other letters, where suppliers of before differ only in those.
-    suppliers = {name.casefold(): s for s in there for name in (s.name, s.code)}
-    suppliers |= {name: s for s in there for name in (s.name, s.code)}
-    known = {product.sku async for product in everything()}
-    wrong, added, offers = [], 0, 0
-    for line, row in rows:
-        try:
-            new, offered = await _take(row, suppliers, known, dry_run)
-        except BluebookError as error:
-            wrong.append(f"line {line}: {error.message}")
-            continue
-        added, offers = added + new, offers + offered
+    found = await offer_sheets.take(sheets.read(file, offer_sheets.NEEDED, offer_sheets.KNOWN), by(), dry_run=dry_run)
     verb = "would be added" if dry_run else "added"
+    told = f"{many(found.products, 'product')} and {many(found.offers, 'offer')} {verb}, {many(len(found.wrong), 'row')} wrong"
     return said(
-        f"{many(added, 'product')} and {many(offers, 'offer')} {verb}, {many(len(wrong), 'row')} wrong",
-        code=3 if wrong else 0, remarks=wrong, products=added, offers=offers, wrong=wrong,
+        f"{told}; {found.orders.said}" if found.orders.said else told, code=3 if found.wrong else 0, remarks=found.wrong,
+        products=found.products, offers=found.offers, wrong=found.wrong, became_ready=found.orders.ready,
+        checked_later=found.orders.later,
     )  # fmt: skip
-
-
-async def _take(row: dict[str, str], suppliers: dict[str, Any], known: set[str], dry_run: bool) -> tuple[int, int]:
-    from engine.domain.routing import Policy
-    from engine.errors import Invalid
-    from engine.services import setup
-
-    sku, policy = row["sku"], row.get("policy") or Policy.PRIORITY
-    if not sku:
-        raise Invalid("the sku is empty", "sku")
-    if policy not in list(Policy):
-        raise Invalid(f"policy {policy!r} is not one of {', '.join(Policy)}", "policy")
-    code = row.get("supplier", "")
-    view = suppliers.get(code) or suppliers.get(code.casefold())
-    if code and view is None:
-        raise Invalid(f"there is no supplier {code!r}", "supplier")
-    cost = _cost(row.get("cost") or "0", view.currency) if view else 0
-    stock, priority = _whole(row, "stock"), _whole(row, "priority")
-    new = sku not in known
-    known.add(sku)
-    if not dry_run:
-        if new:
-            await setup.add_product(sku, row.get("title", ""), by(), policy=policy, barcode=row.get("barcode", ""))
-        elif row.get("barcode"):
-            await setup.set_barcode(sku, row["barcode"], by())
-        if view:
-            await setup.add_offer(
-                view.id, sku, row.get("supplier_sku") or sku, cost, by(), stock=stock, priority=priority
-            )
-    return int(new), int(view is not None)
-
-
-def _whole(row: dict[str, str], name: str) -> int | None:
-    from engine.errors import Invalid
-
-    text = row.get(name, "")
-    if text and not text.isdecimal():
-        raise Invalid(f"{name} {text!r} is not a whole number", name)
-    return int(text) if text else None
 
 
 async def everything() -> AsyncIterator[Any]:

@@ -124,7 +124,9 @@ def resolve_dialog() -> rx.Component:
             rx.el.p(Resolving.todo, class_name="hint"),
             rx.cond(
                 Resolving.waiting != "",
-                rx.el.p(rx.el.strong(Resolving.waiting), " have the same cause.", class_name="hint"),
+                rx.el.p(
+                    rx.el.strong(Resolving.waiting), " have the same cause. ", Resolving.frees_all, class_name="hint"
+                ),
             ),
             rx.cond(Resolving.place != "", rx.el.p(Resolving.place, class_name="hint")),
             class_name="stack",

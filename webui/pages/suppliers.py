@@ -6,6 +6,7 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from webui.components.figures import supplier_figures
+from webui.components.offers import offering
 from webui.components.parts import badge, button, definition, empty, field, link, may, outside, page_head, time, waiting
 from webui.components.settings import (
     cell,
@@ -22,6 +23,7 @@ from webui.components.settings import (
 )
 from webui.pages import Page
 from webui.states.figures import SupplierFigures
+from webui.states.offers import Offering
 from webui.states.suppliers import NUMBERS, WORKING, MethodRow, OfferRow, SupplierRow, Suppliers, SupplierSettings
 
 MAY = Permission.SUPPLIERS
@@ -196,9 +198,13 @@ def _products() -> rx.Component:
         rx.cond(
             of.offers.length() > 0,
             table("Products", columns, rx.foreach(of.offers, _offer)),
-            empty(rx.cond(of.search != "", "No product matches.", "It offers no product yet.")),
+            empty(
+                rx.cond(of.search != "", "No product matches.", "It offers no product yet."),
+                rx.cond(of.search == "", rx.el.p("Orders can go to it once it is said what it offers, and at which cost.")),
+            ),
         ),
         rx.cond(of.next != "", rx.el.nav(link("Next ›", to=of.next, class_name="button"), aria_label="Pages")),
+        offering(),
     )  # fmt: skip
 
 
@@ -244,6 +250,6 @@ PAGES = [
         "/suppliers/[supplier_code]",
         "Settings for a supplier · Bluebook",
         supplier,
-        [SupplierSettings.load, SupplierFigures.load],
+        [SupplierSettings.load, SupplierFigures.load, Offering.load],
     ),
 ]

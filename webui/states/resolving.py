@@ -66,6 +66,7 @@ class Resolving(Book):
     message: str = ""
     todo: str = ""
     waiting: str = ""
+    frees_all: str = ""
     choices: list[ChoiceView] = []
     fields: list[FieldView] = []
     asked: Asked = Asked()
@@ -178,6 +179,7 @@ class Resolving(Book):
         self.message = words.plain(words.sentence(words.about(about, issue.message)))
         self.place = f"1 of {len(self._issues)} Issues" if len(self._issues) > 1 else ""
         self.waiting = words.many(told.waiting, "waiting order") if told.waiting else ""
+        self.frees_all = told.frees_all
         self.searches, self._remembers = R.MAP_SKU in told.resolutions, told.remembers
         self.problem, self.confirming, self.opened_in = "", False, self.visit
         self.step += 1

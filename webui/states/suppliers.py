@@ -232,6 +232,13 @@ class SupplierSettings(Book):
         self.next = links.with_params(supplier_href(view.code), more) if more else ""
 
     @on(Permission.VIEW)
+    async def show_offers(self) -> None:
+        """The list has what was added to it."""
+        view = await self._view()
+        self.row = row_of(view)
+        await self._show_offers(view)
+
+    @on(Permission.VIEW)
     async def find_offers(self, form: dict[str, Any]) -> Any:
         """The products with these words are listed; the address says so."""
         text = str(form.get("text", "")).strip()[:200]

@@ -36,6 +36,14 @@ class Offers(msgspec.Struct, frozen=True):
     offers: list[OfferView]
 
 
+class Offered(ProductView, frozen=True, kw_only=True):
+    """A product and who offers it. ``became_ready`` counts the orders that waited for it and no longer do, ``checked_later``
+    those that are still to be checked, in the background."""
+
+    became_ready: int
+    checked_later: int
+
+
 async def list_products(call: Call, query: ProductQuery) -> Page[ProductView]:
     """List products with their offers, by SKU."""
     place = pages.begin(query, "products", str)
@@ -64,16 +72,20 @@ async def list_product_offers(call: Call, sku: Name) -> Offers:
     return Offers(list(_tagged(call, await listings.product(sku)).offers))
 
 
-async def put_offer(call: Call, sku: Name, supplier: SupplierRef, body: OfferValues) -> ProductView:
+async def put_offer(call: Call, sku: Name, supplier: SupplierRef, body: OfferValues) -> Offered:
     """Put a supplier's offer of a product: cost in minor units of the supplier's currency; an offer there was is replaced.
 
+    Orders that waited for it are checked again.
     With If-Match only if the product and its offers still are as they were read.
     """
     try:
         who = await named.supplier(supplier)
     except Invalid as error:  # a name in the address, and not one that was sent
         raise NotFound(error.message) from error
-    return _tagged(call, await products.put_offer(sku, who.id, body, call.by, expected=_seen(call)))
+    view, orders = await products.put_offer(sku, who.id, body, call.by, expected=_seen(call))
+    known = {name: getattr(view, name) for name in ProductView.__struct_fields__}
+    _tagged(call, view)
+    return Offered(**known, became_ready=orders.ready, checked_later=orders.later)
 
 
 def _tagged(call: Call, view: ProductView) -> ProductView:
