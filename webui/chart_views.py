@@ -15,7 +15,8 @@ from webui import links, words
 AGE_NAMES = ("< 1 h", "1–4 h", "4–24 h", "> 24 h")
 FILLS = ("url(#fill-light)", "url(#fill-dots)", "url(#fill-hatch)", "url(#fill-solid)")
 """How ages are told apart without colour: light, dotted, hatched, solid; the oldest the heaviest."""
-STATUS_NAMES = {OrderStatus.SHIPPED: "Shipped, not told", OrderStatus.PROCESSED: "Sent"}
+STATUS_NAMES = {OrderStatus.SHIPPED: "Shipped, not told"}
+PART_NAMES = {"held": "Held, can be undone", "unsent": "Not sent yet", "sent": "Sent"}
 WEEK = 7
 assert len(AGES) + 1 == len(AGE_NAMES) == len(FILLS)
 
@@ -163,7 +164,8 @@ def where(bars: Sequence[AgeBar]) -> Chart:
 
 
 def _age_bar(bar: AgeBar, largest: int) -> BarRow:
-    name = STATUS_NAMES.get(bar.status) or words.name_of(bar.status)
+    name = PART_NAMES.get(bar.part) or STATUS_NAMES.get(bar.status) or words.name_of(bar.status)
+    key = f"{bar.status}-{bar.part}" if bar.part else bar.status.value
     parts, start = [], 0.0
     for age, title, fill in zip(bar.ages, AGE_NAMES, FILLS, strict=True):
         part = _part(title, title, age, largest, f"{name} ", fill)
@@ -172,8 +174,8 @@ def _age_bar(bar: AgeBar, largest: int) -> BarRow:
         part.start, part.size = f"{start:.2f}%", f"{width:.2f}%"
         start += width
         parts.append(part)
-    whole = _part(bar.status, name, bar.total, largest, " orders")
-    return BarRow(bar.status, whole, parts, [part for part in parts if part.count])
+    whole = _part(key, name, bar.total, largest, " orders")
+    return BarRow(key, whole, parts, [part for part in parts if part.count])
 
 
 def reasons(found: Sequence[Reason], days: int) -> Chart:

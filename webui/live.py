@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from engine import clock
 from engine.services import dashboard, feed, trouble
 from engine.services.dashboard import StatusBar
+from webui import words
 
 log = structlog.get_logger("bluebook.web")
 LOOK_SECONDS = 0.4
@@ -34,6 +36,11 @@ class News:
     lost: str = ""
 
 
+def _midnight(zone: str) -> int:
+    day = clock.now().astimezone(words.zone(zone))
+    return clock.micros(day.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
 class Follower:
     """Asks what changed, several times a second, while anybody looks; a lost database is told, then tried again."""
 
@@ -41,6 +48,7 @@ class Follower:
         self.cursor: int | None = None
         self.lost = ""
         self.figures: StatusBar | None = None
+        self.sent: dict[str, int] = {}
         self._news: deque[tuple[int, list[int], bool]] = deque(maxlen=REMEMBERED)
         self._numbers = itertools.count(1)
         self.upto = 0
@@ -71,12 +79,18 @@ class Follower:
         if now - self._figures_at >= FIGURES_SECONDS:
             self._figures_at = now
             figures = await dashboard.status_bar()
-            if figures != self.figures:
+            sent = {zone: await dashboard.sent_since(_midnight(zone)) for zone in list(self.sent)}
+            if figures != self.figures or any(sent[zone] != self.sent[zone] for zone in sent):
                 self.figures = figures
+                self.sent |= sent
                 self._tell([], settings=False)
         if found.orders or found.settings:
             self._tell(found.orders, settings=found.settings)
         return found.more
+
+    def sent_today(self, zone: str) -> int:
+        """How many orders had something sent since the day began in this zone; of one nobody asked for yet, in UTC so far."""
+        return self.sent.setdefault(zone, self.figures.sent_today if self.figures else 0)
 
     def _set_lost(self, why: str) -> None:
         if why != self.lost:

@@ -133,6 +133,13 @@ def about(subject: str, message: str) -> str:
     return message if not subject or message.startswith(subject) else f"{subject}: {message}"
 
 
+def in_progress(status: OrderStatus, *, held: bool, unsent: bool) -> str:
+    """An order's status as people read it: what is not sent is not said to be in progress, which would pass for sent."""
+    if status != OrderStatus.PROCESSED:
+        return "Held" if held else name_of(status)
+    return "Held" if held else "Not sent yet" if unsent else name_of(status)
+
+
 def at_store(number: str, there: str, channel: str) -> str:
     """What the order is called in its store, where that is not its number here: ``1025 at Woo``."""
     return plain(f"{there} at {channel}") if there != number else ""

@@ -30,8 +30,11 @@ def joined(clauses: Sequence[Clause]) -> Clause:
     return Clause(" AND ".join(c.sql for c in clauses) or "1 = 1", sum((c.values for c in clauses), ()))
 
 
-_LEAVING = "state = 'queued' AND attempt = 0 AND release_at > ?"
+LEAVING = "state = 'queued' AND attempt = 0 AND release_at > ?"
 """A purchase order that can be taken back until then. The state is written out, so that the partial index serves."""
+UNSENT = "state = 'queued' AND release_at > 0 AND (attempt > 0 OR release_at <= ?)"
+"""One that is to be sent and is not: it was tried in vain, or its supplier or a worker is waited for. All that are queued have
+a time; that it is above 0 lets the index serve."""
 
 
 def _any(column: str, values: Sequence[Any], no: bool = False) -> Clause:
@@ -42,6 +45,10 @@ def _has(table: str, where: Clause, yes: bool = True) -> Clause:
     # A scalar subquery, not EXISTS, which PostgreSQL may turn into a join over the whole table.
     found = f"(SELECT 1 FROM {table} AS t WHERE t.order_id = o.id AND {where.sql} LIMIT 1)"
     return Clause(f"{found} = 1" if yes else f"{found} IS NULL", where.values)
+
+
+def _because(cause: str) -> Clause:
+    return Clause("closed_at IS NULL AND cause = ?", (cause,))
 
 
 def _issues(codes: Sequence[str]) -> Clause:
@@ -121,12 +128,14 @@ def tried(filters: Filters, now: int) -> list[Clause]:
 
 def _held(filters: Filters, now: int) -> list[Clause]:
     """On hold by a person, held until its undo window is over, or either: people call both held."""
-    leaving = Clause(_LEAVING, (now,))
+    leaving = Clause(LEAVING, (now,))
     found = []
     if filters.on_hold is not None:
         found.append(Clause("o.held <> ''" if filters.on_hold else "o.held = ''"))
     if filters.undoable is not None:
         found.append(_has("purchase_orders", leaving, filters.undoable))
+    if filters.unsent is not None:
+        found.append(_has("purchase_orders", Clause(UNSENT, (now,)), filters.unsent))
     if filters.held is True:
         also = _has("purchase_orders", leaving)
         found.append(Clause(f"(o.held <> '' OR {also.sql})", also.values))
@@ -146,6 +155,8 @@ def _parts(filters: Filters) -> list[Clause]:
         found.append(_has("issues", _late_at(filters.late_supplier_ids)))
     if filters.not_supplier_ids:
         found.append(_has("purchase_orders", _any("supplier_id", filters.not_supplier_ids), yes=False))
+    if filters.cause:
+        found.append(_has("issues", _because(filters.cause)))
     if filters.issue_codes:
         found.append(_has("issues", _issues(filters.issue_codes)))
     if filters.not_issue_codes:
@@ -226,15 +237,22 @@ def own(filters: Filters) -> list[Clause]:
 def picks(filters: Filters, now: int) -> list[Clause]:
     """Queries for order ids, each of which has all that fit, by indexes made for it: worth it where they are few."""
     found = []
+    if filters.cause:
+        cause = _because(filters.cause)
+        found.append(Clause(f"SELECT DISTINCT order_id FROM issues WHERE {cause.sql}", cause.values))
     if filters.issue_codes:
         issues = _issues(filters.issue_codes)
         found.append(Clause(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values))
     stopped = "SELECT id AS order_id FROM orders WHERE held <> ''"
-    leaving = f"SELECT order_id FROM purchase_orders WHERE {_LEAVING}"
+    leaving = f"SELECT order_id FROM purchase_orders WHERE {LEAVING}"
     if filters.on_hold:
         found.append(Clause(stopped))
     if filters.undoable:
         found.append(Clause(f"SELECT DISTINCT order_id FROM ({leaving}) AS l", (now,)))
+    if filters.unsent:
+        found.append(
+            Clause(f"SELECT DISTINCT order_id FROM (SELECT order_id FROM purchase_orders WHERE {UNSENT}) AS u", (now,))
+        )
     if filters.held:
         found.append(Clause(f"{stopped} UNION {leaving}", (now,)))
     if filters.snoozed:

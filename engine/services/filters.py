@@ -25,11 +25,13 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``placed_to`` is the first moment after. ``snoozed``: only those (True), none of those (False), or all (None; the
     queue takes it for False). ``on_hold``: a person stopped it; ``undoable``: it was processed and can still be taken
-    back; ``held``: either. ``late``: there is an open Issue that the supplier's answer or tracking is overdue.
+    back; ``held``: either; ``unsent``: it was processed, and what cannot be taken back any more is not sent yet.
+    ``late``: there is an open Issue that the supplier's answer or tracking is overdue.
     ``text``: words an order must all have, the last may be begun only (``search.asked_for``); ``not_text``: beginnings
     of words it must not have. ``skus``, ``trackings``, ``cities`` and ``emails`` are beginnings too (of an e-mail's
     domain as well), any of which will do.
 
+    ``cause``: it has an open Issue with this very cause.
     ``had_…``: it ever had an Issue, open or closed, with one of these codes, opened in this time. ``late_supplier_ids``:
     one of these is late. ``purchase_states``, ``purchase_from`` (made since), ``sent_…`` and ``lead_…`` (seconds from sent
     to shipped, from and up to) are of one and the same purchase order, of one of ``supplier_ids`` where there are any.
@@ -44,6 +46,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_supplier_ids: tuple[int, ...] = ()
     not_issue_codes: tuple[IssueCode, ...] = ()
     has_issue: bool | None = None
+    cause: str = ""
     text: str = ""
     placed_from: datetime | None = None
     placed_to: datetime | None = None
@@ -55,6 +58,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     held: bool | None = None
     on_hold: bool | None = None
     undoable: bool | None = None
+    unsent: bool | None = None
     snoozed: bool | None = None
     country: str = ""
     late: bool | None = None

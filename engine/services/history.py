@@ -65,7 +65,7 @@ class SupplierPart(msgspec.Struct, frozen=True):
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     """What a list shows of an order. Money is minor units. ``release_at`` is when its first queued purchase order is sent,
-    ``store_number`` what its store calls it.
+    ``unsent`` whether one that cannot be taken back is not sent yet, ``store_number`` what its store calls the order.
 
     ``issues`` are the short words of its open Issues, ``tracking`` its first numbers (two) of ``trackings``.
     """
@@ -94,6 +94,7 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     trackings: int
     version: int
     store_number: str
+    unsent: bool
 
     @property
     def age(self) -> timedelta:
@@ -333,8 +334,9 @@ def _row(
 ) -> OrderRow:
     live = [p for p in purchases if p[1] not in DEAD and not p[2]]
     codes = tuple(sorted(dict.fromkeys(str(i[1]) for i in issues), key=lambda code: code != IssueCode.CANCEL_WISHED))
+    waits = [(p[3], p[12]) for p in live if p[1] == PurchaseState.QUEUED]
     # What was tried already waits for its supplier, and nobody can take it back.
-    queued = [p[3] for p in live if p[1] == PurchaseState.QUEUED and p[3] is not None and not p[12]]
+    queued, now = [at for at, tried in waits if at is not None and not tried], clock.micros(clock.now())
     numbers = tuple(dict.fromkeys(str(p[1]) for p in parcels))
     return OrderRow(
         id=int(order[0]), number=order[1], status=OrderStatus(order[2]), placed_at=clock.moment(order[3]),
@@ -346,6 +348,7 @@ def _row(
         snoozed_until=None if order[12] is None else clock.moment(order[12]),
         release_at=clock.moment(min(queued)) if queued else None, tracking=numbers[:shown], trackings=len(numbers),
         version=order[13], store_number=theirs,
+        unsent=any(attempt or at is None or at <= now for at, attempt in waits),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import msgspec
 from engine import clock, db
 from engine.connectors import registry
 from engine.domain.issues import IssueCode, kind_of
-from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, OrderStatus, allowed
+from engine.domain.states import CANCELABLE, DEAD, OPEN_STATUSES, UNSENT, Axis, OrderStatus, PurchaseState, allowed
 from engine.errors import Misconfigured, NotFound
 from engine.ports import CancelWish, HasOrderPages
 from engine.ports_channels import CancelsOrders
@@ -105,6 +105,17 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     submissions: tuple[Attempt, ...]
     moves: tuple[str, ...]
     waits: Waits | None = None
+
+    @property
+    def held(self) -> bool:
+        """Can it still be taken back?"""
+        later = self.release_at is not None and self.release_at > clock.now()
+        return self.state == PurchaseState.QUEUED and not self.attempt and later
+
+    @property
+    def unsent(self) -> bool:
+        """Is it to be sent and is not: tried in vain, or its supplier or a worker is waited for?"""
+        return self.state == PurchaseState.QUEUED and not self.held
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from engine import clock, db
 from engine.domain.issues import ISSUES, LATE, IssueCode
 from engine.domain.states import OPEN_STATUSES, OrderStatus
 from engine.errors import Invalid
-from engine.services import history
+from engine.services import conditions, history
 from engine.services.dashboard import AGES, percentile
 from engine.services.filter_line import RESOLVE
 from engine.services.filters import Filters
@@ -127,10 +127,19 @@ class Late(msgspec.Struct, frozen=True):
     suppliers: tuple[SupplierCount, ...]
 
 
+Part = Literal["", "held", "unsent", "sent"]
+_PARTS: dict[Part, Filters] = {
+    "held": Filters(undoable=True, unsent=False), "unsent": Filters(unsent=True),
+    "sent": Filters(undoable=False, unsent=False),
+}  # fmt: skip
+
+
 class AgeBar(msgspec.Struct, frozen=True, kw_only=True):
-    """The orders of a status, and by age (``dashboard.AGES``, youngest first)."""
+    """The orders of a status, and by age (``dashboard.AGES``, youngest first). Those in progress are in three parts: ``held``
+    while they can be taken back, ``unsent`` while their supplier or a worker is waited for, and ``sent``."""
 
     status: OrderStatus
+    part: Part
     total: Count
     ages: tuple[Count, ...]
 
@@ -315,25 +324,45 @@ async def late(s: Scope) -> Late:
 
 async def where_orders_wait(s: Scope, statuses: Sequence[OrderStatus] = WAITING) -> list[AgeBar]:
     """Orders by status and age, now and whenever they were placed."""
-    at = clock.micros(s.now)
-    edges = [at - seconds * 1_000_000 for seconds in AGES]
-    mine, ids = s.of("channel_id")
-    sums = ", ".join(["COALESCE(SUM(CASE WHEN placed_at > ? THEN 1 ELSE 0 END), 0)"] * len(edges))
     found = []
     for status in statuses:
-        row = await db.row(f"SELECT {sums}, COUNT(*) FROM orders WHERE status = ? {mine}", *edges, status, *ids)
-        counts = [0, *map(int, row or [0] * (len(edges) + 1))]
-        every = Filters(statuses=(status,), channel_ids=s.channel_ids)
-        bounds = [(0, AGES[0]), *pairwise(AGES), (AGES[-1], None)]
-        ages = [
-            Count(
-                more - fewer,
-                msgspec.structs.replace(every, older_than=young or None, younger_than=old),
-            )
-            for (fewer, more), (young, old) in zip(pairwise(counts), bounds, strict=True)
+        every = await _by_age(s, status)
+        if status != OrderStatus.PROCESSED:
+            found.append(_age_bar(s, status, "", every))
+            continue
+        queued = "SELECT order_id FROM purchase_orders WHERE"
+        at = clock.micros(s.now)
+        unsent = await _by_age(s, status, f"AND id IN ({queued} {conditions.UNSENT})", at)
+        of_held = f"AND id IN ({queued} {conditions.LEAVING}) AND id NOT IN ({queued} {conditions.UNSENT})"
+        held = await _by_age(s, status, of_held, at, at)
+        sent = [all_ - one - other for all_, one, other in zip(every, held, unsent, strict=True)]
+        found += [
+            _age_bar(s, status, "held", held),
+            _age_bar(s, status, "unsent", unsent),
+            _age_bar(s, status, "sent", sent),
         ]
-        found.append(AgeBar(status=status, total=Count(counts[-1], every), ages=tuple(ages)))
     return found
+
+
+async def _by_age(s: Scope, status: OrderStatus, which: str = "", *values: int) -> list[int]:
+    """How many orders of the status are at most as old as each of ``AGES``, and how many there are."""
+    edges = [clock.micros(s.now) - seconds * 1_000_000 for seconds in AGES]
+    mine, ids = s.of("channel_id")
+    sums = ", ".join(["COALESCE(SUM(CASE WHEN placed_at > ? THEN 1 ELSE 0 END), 0)"] * len(edges))
+    row = await db.row(
+        f"SELECT {sums}, COUNT(*) FROM orders WHERE status = ? {mine} {which}", *edges, status, *ids, *values
+    )  # fmt: skip
+    return list(map(int, row or [0] * (len(edges) + 1)))
+
+
+def _age_bar(s: Scope, status: OrderStatus, part: Part, counts: Sequence[int]) -> AgeBar:
+    every = msgspec.structs.replace(_PARTS.get(part, Filters()), statuses=(status,), channel_ids=s.channel_ids)
+    bounds = [(0, AGES[0]), *pairwise(AGES), (AGES[-1], None)]
+    ages = [
+        Count(more - fewer, msgspec.structs.replace(every, older_than=young or None, younger_than=old))
+        for (fewer, more), (young, old) in zip(pairwise([0, *counts]), bounds, strict=True)
+    ]
+    return AgeBar(status=status, part=part, total=Count(counts[-1], every), ages=tuple(ages))
 
 
 async def reasons(s: Scope) -> list[Reason]:

@@ -44,6 +44,8 @@ LISTS = [
     Filters(on_hold=True),
     Filters(undoable=True),
     Filters(held=False, undoable=False),
+    Filters(unsent=True),
+    Filters(statuses=(OrderStatus.PROCESSED,), undoable=False, unsent=False),
     Filters(snoozed=True),
     Filters(older_than=3600, younger_than=86_400),
     Filters(text="reyes lamp", total_max=Decimal(1000)),

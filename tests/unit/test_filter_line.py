@@ -51,6 +51,7 @@ def _read(text: str) -> Filters:
         ("is:auto", Filters(auto=True)),
         ("is:held !is:on-hold", Filters(held=True, on_hold=False)),
         ("is:ONHOLD !is:undoable", Filters(on_hold=True, undoable=False)),
+        ("is:unsent", Filters(unsent=True)),
         ("!is:auto sent>2026-11-01", Filters(auto=False, sent_from=datetime(2026, 11, 1, tzinfo=UTC))),
         (
             "had:sku had<2026-11-02",
@@ -90,7 +91,7 @@ def test_a_line_says(text: str, wanted: Filters | None) -> None:
         ("po:lost", "acknowledged"),
         ("had:rain", "unmapped_sku"),
         ("late:zzz", "Acme Ltd"),
-        ("is:hold", "held, onhold, undoable"),
+        ("is:hold", "held, onhold, undoable, unsent"),
         ("sent>yesterday", "sent>2026-11-01"),
     ],
 )
@@ -140,7 +141,15 @@ def test_a_half_typed_word_has_candidates() -> None:
     assert _may_become("po:ship") == ["po:shipped", "po:partially_shipped"]
     assert _may_become("err:SKU n")[0:1] == []
     assert _may_become("state:re") == ["state:ready", "state:resolve", "state:open"]
-    assert _may_become("is:") == ["is:held", "is:onhold", "is:undoable", "is:late", "is:snoozed", "is:auto"]
+    assert _may_become("is:") == [
+        "is:held",
+        "is:onhold",
+        "is:undoable",
+        "is:unsent",
+        "is:late",
+        "is:snoozed",
+        "is:auto",
+    ]
     assert [word.rstrip(":<>") for word in _may_become("sup:acme ")] == list(KEYS)
     assert "!total>" not in _may_become("!")
     assert _may_become("reyes") == []

@@ -236,14 +236,14 @@ async def test_the_dashboard_prints_its_bars_without_the_frame(tab: OpenTab, sce
 
 
 @pytest.mark.parametrize("dark", [False, True])
-async def test_without_channels_three_steps_lead_to_orders(chromium: Browser, bare: Site, dark: bool) -> None:
+async def test_without_channels_four_steps_lead_to_orders(chromium: Browser, bare: Site, dark: bool) -> None:
     async with db.database(bare.conf.database):
         one = await web.tab(chromium, bare, Role.ADMIN, dark=dark)
     await one.open("/")
     steps = one.page.locator("main ol.steps > li")
-    await expect(steps).to_have_count(3)
+    await expect(steps).to_have_count(4)
     hrefs = [await step.get_by_role("link").get_attribute("href") for step in await steps.all()]
-    assert hrefs == ["/channels", "/suppliers", "/mappings"]
+    assert hrefs == ["/channels", "/suppliers", "/suppliers", "/mappings"]
     await _fine(one)
     one.clean()
     await one.page.context.close()

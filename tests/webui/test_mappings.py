@@ -189,3 +189,16 @@ async def test_what_is_offered_and_not_mapped_is_told_and_what_is_beyond_doubt_i
     await expect(one.page.get_by_role("status").filter(has_text="read in the background")).to_be_visible()
     assert await db.value("SELECT COUNT(*) FROM outbox WHERE key = ?", f"channels.listings:{channel}") == 1
     one.clean()
+
+
+async def test_the_count_of_a_rate_leads_to_the_orders_that_wait_for_it(tab: OpenTab, scene: Scene) -> None:
+    first = await scene.order(("BB-MUG-01", 1), rate="Counted, once")
+    await scene.order(("BB-MUG-01", 1), rate="Counted twice")
+    number = (await scene.case(first)).order.number
+    one = await tab(Role.MANAGER)
+    await one.open("/mappings")
+    await one.page.get_by_role("row").filter(has_text="Counted, once").get_by_role("link", name="1 order").click()
+    await expect(one.page.locator("tbody tr")).to_have_count(1)
+    await expect(one.page.locator("tbody tr")).to_contain_text(number)
+    await expect(one.page.get_by_text("Waits for the rate: Counted, once")).to_be_visible()
+    one.clean()

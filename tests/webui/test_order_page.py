@@ -223,3 +223,28 @@ async def test_it_prints_without_what_is_only_for_the_screen(tab: OpenTab, scene
     await expect(one.page.get_by_role("navigation", name="Main")).to_be_hidden()
     await expect(one.page.get_by_role("button", name="Print")).to_be_hidden()
     await expect(one.page.get_by_text("UPS Ground")).to_be_visible()
+
+
+async def test_what_cannot_be_sent_says_so_and_is_not_called_held(tab: OpenTab, scene: Scene) -> None:
+    order_id = await scene.order(("BB-MUG-01", 1))
+    assert (await scene.process(order_id, undo_seconds=600)).done
+    sql = "UPDATE purchase_orders SET attempt = ?, message = ? WHERE order_id = ?"
+    await db.run(sql, 7, "the supplier does not answer", order_id)
+    await db.run("UPDATE orders SET version = version + 1 WHERE id = ?", order_id)
+    number = (await scene.case(order_id)).order.number
+    one = await tab(Role.MANAGER)
+    await one.open(f"/orders/{number}")
+    head = one.page.locator("header.page-head")
+    await expect(head).to_contain_text("Not sent yet")
+    await expect(head).not_to_contain_text("Held")
+    await expect(one.page.locator("main")).to_contain_text("Tried 7 times in vain; tried again at")
+    await expect(one.page.locator("main")).to_contain_text("the supplier does not answer")
+    await one.axe()
+    await one.open(f"/orders?text={number}")
+    await expect(one.page.locator("tbody tr")).to_contain_text("Not sent yet")
+    await one.open("/")
+    await expect(one.page.get_by_role("link", name="more not sent yet")).to_be_visible()
+    await db.run(sql, 0, "", order_id)
+    await db.run("UPDATE orders SET version = version + 1 WHERE id = ?", order_id)
+    assert (await process.undo([order_id], DANA))[0].done
+    one.clean()

@@ -126,7 +126,7 @@ def _step(step: rx.Var[Step]) -> rx.Component:
 
 def _first_run() -> rx.Component:
     return rx.el.section(
-        rx.el.p("No channel is connected yet, so there are no figures. Three steps, and orders come:"),
+        rx.el.p("No channel is connected yet, so there are no figures. Four steps, and orders come:"),
         rx.el.ol(rx.foreach(Dashboard.steps, _step), class_name="columns steps"),
         class_name="stack",
     )

@@ -304,7 +304,7 @@ class Book(rx.State):
             found.resolve,
             found.failed,
             len(found.held),
-            found.sent_today,
+            live.FOLLOWER.sent_today(self.zone),
             alive,
             len(found.workers) - alive,
         )

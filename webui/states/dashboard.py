@@ -21,6 +21,7 @@ from webui.shared import Shared
 from webui.states.base import Book, on, unexpected
 from webui.states.figures import DAYS, SUPPLIERS
 from webui.states.orders import Choice
+from webui.states.suppliers import supplier_href
 
 PERIODS = {"today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
 MONTH = 30
@@ -129,10 +130,24 @@ def tiles(found: Found, zone: str) -> list[Tile]:
     ]  # fmt: skip
     return [
         _tile("waiting", "Waiting", waits.waiting, [*oldest, _changed(waits.change, since, waits.exact)]),
-        _tile("person", "Need a person", waits.person, [_changed(waits.person_change, since, waits.exact)], "warn"),
+        _tile(
+            "person",
+            "Need a person",
+            waits.person,
+            [_changed(waits.person_change, since, waits.exact), *_unsent(found)],
+            "warn",
+        ),
         _processing(took, found.asked),
         _tile("late", "Late at supplier", late.total, suppliers, "bad"),
     ]
+
+
+def _unsent(found: Found) -> list[TileLine]:
+    """Orders in progress that are not sent yet, which may need somebody as well: their supplier does not answer, say."""
+    waits = next((bar.total for bar in found.where if bar.part == "unsent" and bar.total.count), None)
+    if waits is None:
+        return []
+    return [TileLine("unsent", f"{number(waits)} more not sent yet", address(waits), waits.count, "bad")]
 
 
 def _tile(key: str, title: str, count: Count, lines: list[TileLine], tone: str = "") -> Tile:
@@ -159,10 +174,13 @@ def _processing(took: Processing, asked: Asked) -> Tile:
 
 async def steps() -> list[Step]:
     """What to do before orders come."""
-    there = bool(await listings.suppliers())
+    known = await listings.suppliers()
+    offers = supplier_href(known[0].code, "products") if known else "/suppliers"
     return [
         Step("channel", "Connect a channel", "The store or marketplace that orders come from.", "/channels", "Channels"),
-        Step("supplier", "Add your suppliers", "Who ships them, and how they are told.", "/suppliers", "Suppliers", there),
+        Step("supplier", "Add your suppliers", "Who ships them, and how they are told.", "/suppliers", "Suppliers", bool(known)),
+        Step("offers", "Say what they offer", "Which products each has, and at which cost.", offers, "Products",
+             any(view.offers for view in known)),
         Step("mappings", "Map shipping and SKUs", "Which method and which product each order means.", "/mappings",
              "Mappings"),
     ]  # fmt: skip

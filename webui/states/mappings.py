@@ -278,11 +278,11 @@ async def _unmapped_rates() -> tuple[list[Missing], int]:
     found = []
     for one in every[:MOST_MISSING]:
         offered = await suggest.methods(suppliers[one.supplier], one.rate) if one.supplier in suppliers else []
-        query = {"issue_codes": "missing_shipping_mapping", "channel_ids": str(channels.get(one.channel, ""))}
+        cause = f"rate:{channels.get(one.channel, '')}:{one.rate}:{suppliers.get(one.supplier, '')}"
         found.append(
             Missing(
                 f"{one.channel}/{one.rate}/{one.supplier}", one.channel, one.rate, words.plain(one.rate) or "(no rate)", "",
-                one.supplier, words.many(one.orders, "order"), links.orders(query), "",
+                one.supplier, words.many(one.orders, "order"), links.orders({"cause": cause}), "",
                 [Option(m.value, m.label) for m in offered],
             )
         )  # fmt: skip
@@ -302,7 +302,7 @@ async def _unmapped_skus() -> tuple[list[Missing], int]:
         )
         if proposal and proposed not in [option.value for option in options]:
             options.insert(0, Option(proposed, proposal.reason))
-        query = {"issue_codes": "unmapped_sku", "channel_ids": str(one.channel_id)}
+        query = {"cause": f"sku:{one.channel_id}:{one.sku}"}
         found.append(
             Missing(
                 f"{one.channel}/{one.sku}", one.channel, one.sku, words.plain(one.sku) or "(no SKU)", words.plain(one.title),

@@ -162,13 +162,14 @@ ACTS = ("process", "undo", "hold", "release", "edit", "snooze", "cancel")
 
 def order_view(order: OrderPage, zone: str) -> OrderView:
     """The head of the page, the addresses, and what can be done."""
-    held = next((po for po in order.live if po.release_at is not None and "undo" in po.moves), None)
+    held = next((po for po in order.live if po.held), None)
     until = countdown(held.release_at if held else None)
+    unsent = any(po.unsent for po in order.live)
     return OrderView(
         id=order.id, number=words.plain(order.number), customer=words.plain(order.customer), email=words.plain(order.email),
         theirs=words.at_store(order.number, order.store_number, order.channel),
-        channel=words.plain(order.channel), status="Held" if until else words.name_of(order.status),
-        tone=words.tone_of(order.status), held=words.plain(order.held),
+        channel=words.plain(order.channel), status=words.in_progress(order.status, held=bool(until), unsent=unsent),
+        tone="warn" if unsent and not until else words.tone_of(order.status), held=words.plain(order.held),
         snoozed=_until(order.snoozed_until, zone), placed=words.day_and_time(order.placed_at, zone),
         placed_iso=words.iso(order.placed_at), payment=words.name_of(order.payment), fraud=words.name_of(order.fraud),
         wish=_wish(order),
@@ -228,13 +229,14 @@ def blocks(order: OrderPage, zone: str) -> list[BlockView]:
 
 
 def _block(order: OrderPage, po: Purchase, known: dict[int, Line], zone: str) -> BlockView:
-    until = countdown(po.release_at if po.state == "queued" else None)
-    state = "Held" if until else words.name_of(po.state)
+    until = countdown(po.release_at if po.held else None)
+    state = "Held" if until else "Not sent yet" if po.unsent else words.name_of(po.state)
     due, late = _due(po, zone)
     parcels = [p for p in order.shipments if p.purchase_order_id == po.id]
     return BlockView(
         id=po.id, po=words.plain(po.po_number), supplier=words.plain(po.supplier), code=words.plain(po.supplier_code),
-        state=state, tone=words.purchase_tone(po.state), why=_why(po), method=words.plain(po.method) or "no method yet",
+        state=state, tone="warn" if po.unsent else words.purchase_tone(po.state), why=_why(po) or _not_sent(po, zone),
+        method=words.plain(po.method) or "no method yet",
         cost=words.amount(po.cost, po.currency), since=_since(po), due=due, late=late, reference=words.plain(po.reference),
         message=words.plain(po.message), replaced=po.superseded, until=until,
         audit=links.audit(order.number, f"po.{po.po_number}"), can_cancel="request_cancel" in po.moves,
@@ -249,6 +251,16 @@ def _why(po: Purchase) -> str:
     """What the state means, from the table of moves: the last one that leads there says it best."""
     said = [t.why for t in TRANSITIONS.values() if t.axis.value == "purchase" and t.target == po.state]
     return words.sentence(said[0]) if said and po.state in ("outcome_unknown", "rejected", "failed", "canceled") else ""
+
+
+def _not_sent(po: Purchase, zone: str) -> str:
+    """Why it is not sent yet, and when it will be tried again; "" where it is sent or can be taken back."""
+    if not po.unsent:
+        return ""
+    again = words.day_and_time(po.release_at, zone) if countdown(po.release_at) else ""
+    tried = f"tried {words.many(po.attempt, 'time')} in vain" if po.attempt else ""
+    when = f"tried again at {again}" if again else "sent as soon as its supplier can be reached and a worker has time"
+    return words.sentence("; ".join(part for part in (tried, when, "until then it can be canceled") if part))
 
 
 def _since(po: Purchase) -> str:

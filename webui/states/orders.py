@@ -143,8 +143,8 @@ def line_view(cell: LineCell) -> LineView:
 
 def row_view(row: OrderRow, own: list[LineCell], zone: str) -> RowView:
     """The order, in the person's words and zone."""
-    held = row.status == OrderStatus.PROCESSED and row.release_at is not None
-    status = "Held" if held else words.name_of(row.status)
+    held = row.status == OrderStatus.PROCESSED and row.release_at is not None and not row.unsent
+    status = words.in_progress(row.status, held=held, unsent=row.unsent)
     return RowView(
         id=row.id, number=words.plain(row.number), theirs=words.at_store(row.number, row.store_number, row.channel),
         href=links.order(row.number),
@@ -372,13 +372,25 @@ FORM = ("text", "channel_ids", "supplier_ids", "issue_codes", "placed_from", "pl
 DAYS = ("placed_from", "placed_to")
 
 
+def _waits_for(cause: str) -> str:
+    """What orders with this cause of an Issue wait for, where it is one that many have."""
+    kind, *parts = cause.split(":")
+    if kind == "rate" and len(parts) > 2:
+        return f"Waits for the rate: {':'.join(parts[1:-1]) or '(no rate)'}"
+    if kind == "sku" and len(parts) > 1:
+        return f"Waits for the SKU: {':'.join(parts[1:])}"
+    return f"Waits for: {cause}"
+
+
 def chip_words(name: str, value: str, channels: dict[str, str], suppliers: dict[str, str]) -> str:
     """A filter in words: ``Supplier: ACME``."""
+    if name == "cause":
+        return words.plain(_waits_for(value))
     title = name.removeprefix("not_").replace("_", " ").removesuffix(" ids").removesuffix("s")
     known = {"channel_ids": channels, "supplier_ids": suppliers}.get(name.removeprefix("not_"), {})
     said = ", ".join(words.plain(known.get(part, words.name_of(part) if "status" in name or "code" in name else part))
                      for part in value.split(","))  # fmt: skip
-    if value in ("0", "1") and name in ("has_issue", "held", "on_hold", "undoable", "snoozed", "late"):
+    if value in ("0", "1") and name in ("has_issue", "held", "on_hold", "undoable", "unsent", "snoozed", "late"):
         said = "yes" if value == "1" else "no"
     whole = f"{'not ' if name.startswith('not_') else ''}{title}: {said}"
     return f"{whole[:1].upper()}{whole[1:]}"

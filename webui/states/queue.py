@@ -67,7 +67,7 @@ class QueueTab:
 
 def waiting(row: OrderRow, issues: list[IssueCell], zone: str) -> Waiting:
     """The order in words; one that no longer waits stays where it stood, and says where it is."""
-    held = row.status == OrderStatus.PROCESSED and row.release_at is not None
+    held = row.status == OrderStatus.PROCESSED and row.release_at is not None and not row.unsent
     return Waiting(
         id=row.id, number=words.plain(row.number), href=links.order(row.number), age=words.ago(row.placed_at),
         placed=words.day_and_time(row.placed_at, zone), placed_iso=words.iso(row.placed_at),
@@ -76,7 +76,8 @@ def waiting(row: OrderRow, issues: list[IssueCell], zone: str) -> Waiting:
         suppliers=", ".join(f"{part.code} {part.quantity}" for part in row.suppliers),
         shipping=words.plain(f"{row.shipping_rate or 'no rate'} → {', '.join(row.methods) or '?'}"),
         total=words.amount(row.total, row.currency), ready=row.status == OrderStatus.READY,
-        status="On hold" if row.held else "Held" if held else words.name_of(row.status), tone=words.tone_of(row.status),
+        status="On hold" if row.held else words.in_progress(row.status, held=held, unsent=row.unsent),
+        tone=words.tone_of(row.status),
         on_hold=words.plain(row.held), held=held, sent_at=words.iso(row.release_at) if held else "",
         troubles=[Trouble(i.id, i.title, words.plain(i.message), i.todo) for i in issues],
     )  # fmt: skip

@@ -71,7 +71,7 @@
   setInterval(function () {
     document.querySelectorAll("[data-countdown]").forEach(function (place) {
       var left = Math.ceil((new Date(place.dataset.countdown) - Date.now()) / 1000);
-      var said = left > 0 ? "in " + left + " s" : "now";
+      var said = left > 0 ? "in " + left + " s" : left > -15 ? "now" : "as soon as a worker has time";
       if (place.textContent !== said) place.textContent = said;
     });
   }, 250);
