@@ -18,6 +18,8 @@ FILLS = ("url(#fill-light)", "url(#fill-dots)", "url(#fill-hatch)", "url(#fill-s
 STATUS_NAMES = {OrderStatus.SHIPPED: "Shipped, not told"}
 PART_NAMES = {"held": "Held, can be undone", "unsent": "Not sent yet", "sent": "Sent"}
 WEEK = 7
+MOST_ROOM = 8
+"""The style sheet has a width of columns for so many characters and each fewer."""
 assert len(AGES) + 1 == len(AGE_NAMES) == len(FILLS)
 
 
@@ -77,7 +79,7 @@ class Line:
 class Chart:
     """A chart and its table. ``none``: what is said where there is nothing to draw. ``note``: what it is of, where not all.
 
-    ``wide``: it has many columns, the last of which matter most.
+    ``wide``: it has many columns. ``room``: the characters of the longest text at a column, 3 to ``MOST_ROOM``.
     """
 
     title: str = ""
@@ -86,6 +88,7 @@ class Chart:
     bars: list[BarRow] = field(default_factory=list)
     columns: list[Column] = field(default_factory=list)
     wide: bool = False
+    room: int = 3
     marks: list[Line] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
     rows: list[TableRow] = field(default_factory=list)
@@ -145,6 +148,11 @@ def _standing(part: Part) -> Part:
     """The bar stands on the ground: it begins as far from the top as it is short of the whole."""
     part.start = f"{100 - float(part.size.removesuffix('%')):.2f}%"
     return part
+
+
+def _room(columns: Sequence[Column]) -> int:
+    longest = max((len(text) for c in columns for text in (c.title, c.up.number, c.down.number)), default=0)
+    return min(max(longest, 3), MOST_ROOM)
 
 
 def where(bars: Sequence[AgeBar]) -> Chart:
@@ -211,6 +219,7 @@ def errors(found: Sequence[Day]) -> Chart:
         title=f"Errors per 100 orders, last {len(found)} days",
         none="" if any(day.errors.count or day.orders.count for day in found) else "No order came.",
         columns=columns,
+        room=_room(columns),
         wide=len(found) > WEEK,
         heads=["Day", "Orders placed", "Orders with errors", "Errors per 100"],
         rows=[
@@ -235,6 +244,7 @@ def by_hour(found: Sequence[Hour]) -> Chart:
         note=f"Of the latest {MOST:,} purchase orders; hours with a + had more." if capped else "",
         none="" if largest else "Nothing was sent.",
         columns=columns,
+        room=_room(columns),
         wide=True,
         heads=["Hour", "Orders placed", "Automatic", "By people"],
         rows=[
@@ -277,6 +287,7 @@ def supplier(row: SupplierRow, days: int) -> SupplierFigure:
             note=rest if row.sampled < row.orders.count else "",
             none="" if row.sampled else "Nothing has shipped.",
             columns=bins,
+            room=_room(bins),
             marks=[mark for mark in marks if mark.at],
             heads=["Hours", "Shipped"],
             rows=[TableRow(column.up.title, [column.up.number]) for column in bins],

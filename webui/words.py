@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine import clock
 from engine.domain import money
-from engine.domain.states import OrderStatus
+from engine.domain.states import OrderStatus, called
 
 _TONES = {
     OrderStatus.FAILED: "bad",
@@ -26,7 +26,6 @@ _PURCHASE_TONES = {
     "failed": "bad", "rejected": "bad", "outcome_unknown": "bad", "backordered": "warn", "cancel_requested": "warn",
     "canceled": "done", "closed": "done", "draft": "quiet",
 }  # fmt: skip
-_NAMES = {"unresolved": "needs a person", "processed": "in progress", "outcome_unknown": "answer unknown"}
 
 
 def plain(text: str) -> str:
@@ -43,9 +42,7 @@ def web_url(url: str) -> str:
     return url if url.startswith(("https://", "http://")) and plain(url) == url else ""
 
 
-def name_of(state: str) -> str:
-    """A status or state as people read it: ``Partially shipped``."""
-    return _NAMES.get(state, state.replace("_", " ")).capitalize()
+name_of = called
 
 
 def tone_of(status: OrderStatus) -> str:

@@ -173,6 +173,16 @@ COMMITTED = frozenset(S) - UNSENT - DEAD
 """The supplier has it, or may have it: its quantity can only come back by the supplier's word."""
 
 
+_CALLED = {
+    "unresolved": "needs a person", "processed": "in progress", "queued": "held", "outcome_unknown": "answer unknown",
+}  # fmt: skip
+
+
+def called(state: str) -> str:
+    """A status or state as people read it: ``Partially shipped``. What is processed and not sent yet is held, wherever."""
+    return _CALLED.get(state, state.replace("_", " ")).capitalize()
+
+
 def allowed(axis: Axis, state: str) -> list[str]:
     """The names of the moves that can be made from a state: what buttons to show."""
     return [t.name for t in TRANSITIONS.values() if t.axis is axis and state in t.sources]

@@ -13,7 +13,7 @@ import msgspec
 
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
-from engine.domain.states import DEAD, OPEN_STATUSES, OrderStatus, PurchaseState
+from engine.domain.states import DEAD, OPEN_STATUSES, OrderStatus, PurchaseState, called
 from engine.services import conditions, own_numbers, walk, wording
 from engine.services.blue_book import Event, blue_book
 from engine.services.conditions import joined
@@ -95,6 +95,21 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     store_number: str
     unsent: bool
+
+    @property
+    def status_said(self) -> str:
+        """Where it stands, as lists say it: what a person holds, and what can still be taken back, by these words."""
+        if self.held:
+            return called("on_hold")
+        if self.status == OrderStatus.PROCESSED and self.unsent:
+            return "Not sent yet"
+        return called("queued" if self.status == OrderStatus.PROCESSED and self.release_at is not None else self.status)
+
+    def said_of(self, state: str) -> str:
+        """The state of one of its purchase orders in the same words: one that waits to be sent stands where the order does."""
+        if not state or self.status != OrderStatus.PROCESSED or state != PurchaseState.QUEUED:
+            return called(state)
+        return self.status_said
 
     @property
     def age(self) -> timedelta:

@@ -15,10 +15,12 @@ import msgspec
 
 from engine.domain import money
 from engine.domain.cells import guarded
+from engine.domain.issues import ISSUES, IssueCode
 from engine.errors import Invalid
-from engine.services import history
+from engine.services import history, parts
 from engine.services.filters import Filters
 from engine.services.history import OrderRow
+from engine.services.parts import LineCell
 
 Kind = Literal["csv", "json", "jsonl"]
 KINDS = ("csv", "json", "jsonl")
@@ -30,12 +32,14 @@ BOM = b"\xef\xbb\xbf"
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """A column of orders. ``id`` heads it in files, ``title`` on screen; ``value`` gives a row's cell as text.
 
-    ``sort`` is what ``history.list_orders`` sorts by for it, "" where it does not; ``right``: figures.
+    Where ``of_lines`` is given, the cell is made of the order's lines instead. ``sort`` is what ``history.list_orders``
+    sorts by for it, "" where it does not; ``right``: figures.
     """
 
     id: str
     title: str
-    value: Callable[[OrderRow], str]
+    value: Callable[[OrderRow], str] = lambda _: ""
+    of_lines: Callable[[OrderRow, Sequence[LineCell]], str] | None = None
     sort: str = ""
     right: bool = False
 
@@ -44,19 +48,38 @@ def _age(row: OrderRow) -> str:
     return f"{max(row.age.total_seconds(), 0) / 3600:.1f}"
 
 
+def _status(row: OrderRow) -> str:
+    why = ", ".join(ISSUES[IssueCode(code)].title for code in row.issue_codes)
+    return ": ".join(filter(None, (row.status_said, why)))
+
+
+def _lines(row: OrderRow, cells: Sequence[LineCell]) -> str:
+    """``2 × BB-MUG-01, ACME, Submitted; 1 × BB-TEA-01, no supplier``."""
+    return "; ".join(
+        ", ".join(
+            (
+                f"{c.quantity} × {c.sku or 'no SKU'}",
+                c.supplier or "no supplier",
+                *([row.said_of(c.state)] if c.state else []),
+            )
+        )
+        for c in cells
+    )
+
+
 def _list(*columns: Column) -> Mapping[str, Column]:
     return {column.id: column for column in columns}
 
 
 COLUMNS: Mapping[str, Column] = _list(
     Column(id="number", title="Order", value=lambda o: o.number, sort="number"),
-    Column(id="status", title="Status", value=lambda o: str(o.status.value), sort="state"),
+    Column(id="status", title="Status code", value=lambda o: str(o.status.value), sort="state"),
     Column(id="placed_at", title="Date", value=lambda o: o.placed_at.isoformat(), sort="placed"),
     Column(id="age_hours", title="Age (h)", value=_age, sort="placed", right=True),
     Column(id="channel", title="Channel", value=lambda o: o.channel),
     Column(id="customer", title="Customer", value=lambda o: o.customer),
     Column(id="country", title="Country", value=lambda o: o.country),
-    Column(id="quantity", title="Quantity", value=lambda o: str(o.quantity), right=True),
+    Column(id="quantity", title="Pieces", value=lambda o: str(o.quantity), right=True),
     Column(id="lines", title="Lines", value=lambda o: str(o.lines), right=True),
     Column(id="suppliers", title="Suppliers", value=lambda o: " ".join(f"{p.code}×{p.quantity}" for p in o.suppliers)),
     Column(id="supplier_states", title="At suppliers",
@@ -67,6 +90,9 @@ COLUMNS: Mapping[str, Column] = _list(
     Column(id="currency", title="Currency", value=lambda o: o.currency),
     Column(id="issues", title="Issues", value=lambda o: ", ".join(o.issues)),
     Column(id="held", title="Held", value=lambda o: o.held),
+    Column(id="status_said", title="Status", value=_status, sort="state"),
+    Column(id="line_items", title="Lines and suppliers", of_lines=_lines),
+    Column(id="shipping", title="Shipping", value=lambda o: f"{o.shipping_rate or 'no rate'} → {', '.join(o.methods) or '?'}"),
     Column(id="tracking", title="Tracking", value=lambda o: " ".join(o.tracking)),
 )  # fmt: skip
 USUAL = (
@@ -128,7 +154,7 @@ async def stream(
     pages = _told(rows(filters, sort=sort, limit=limit), zone, counted)
     if kind == "csv":
         return _csv(pages, wanted, bom, titles)
-    return _json(pages) if kind == "json" else _lines(pages)
+    return _json(pages) if kind == "json" else _by_line(pages)
 
 
 async def _told(
@@ -146,8 +172,15 @@ async def _csv(
     pages: AsyncIterator[list[OrderRow]], columns: Sequence[Column], bom: bool, titles: bool
 ) -> AsyncIterator[bytes]:
     yield (BOM if bom else b"") + _written([[column.title if titles else column.id for column in columns]])
+    lines: Mapping[int, Sequence[LineCell]] = {}
     async for page in pages:
-        yield _written([guarded(column.value(order)) for column in columns] for order in page)
+        if any(column.of_lines for column in columns):
+            lines = await parts.lines_of([order.id for order in page])
+        yield _written([guarded(_cell(column, order, lines)) for column in columns] for order in page)
+
+
+def _cell(column: Column, order: OrderRow, lines: Mapping[int, Sequence[LineCell]]) -> str:
+    return column.of_lines(order, lines.get(order.id, ())) if column.of_lines else column.value(order)
 
 
 def _written(cells: Iterable[Iterable[Any]]) -> bytes:
@@ -164,6 +197,6 @@ async def _json(pages: AsyncIterator[list[OrderRow]]) -> AsyncIterator[bytes]:
     yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
-async def _lines(pages: AsyncIterator[list[OrderRow]]) -> AsyncIterator[bytes]:
+async def _by_line(pages: AsyncIterator[list[OrderRow]]) -> AsyncIterator[bytes]:
     async for page in pages:
         yield b"".join(msgspec.json.encode(order) + b"\n" for order in page)

@@ -58,7 +58,7 @@ async def test_cells_are_text_dates_have_a_zone_and_excel_gets_its_mark(database
     await db.run("UPDATE orders SET total = 1500, currency = 'JPY' WHERE id = 3")
     order = [row.id for row in (await history.list_orders()).rows].index(3)
     text = await whole(bom=True, titles=True, columns=list(sheets.COLUMNS), zone=timezone(timedelta(hours=9)))
-    assert text.startswith("\ufeffOrder,Status,Date,")
+    assert text.startswith("\ufeffOrder,Status code,Date,")
     row = table(text.removeprefix("\ufeff"))[order]
     assert row["Customer"] == '\'=HYPERLINK("http://x")'
     assert row["Held"] == "'\t@cmd"

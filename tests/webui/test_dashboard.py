@@ -222,6 +222,47 @@ async def _fits(one: Tab) -> None:
     assert not small
 
 
+_OUTSIDE = """
+() => [...document.querySelectorAll('main figure')].flatMap(figure => {
+  const style = getComputedStyle(figure), whole = figure.getBoundingClientRect(), found = [];
+  const box = {left: whole.left + parseFloat(style.paddingLeft), right: whole.right - parseFloat(style.paddingRight)};
+  const out = (a, b) => a.width > 0 && (a.left < b.left - 1 || a.right > b.right + 1);
+  for (const li of figure.querySelectorAll('.columns-of > li')) {
+    const own = li.getBoundingClientRect();
+    if (out(own, box)) found.push(['column', own.left, own.right, box.left, box.right]);
+    for (const part of li.querySelectorAll('.column, .upright, .upright rect'))
+      if (out(part.getBoundingClientRect(), own)) found.push([part.outerHTML.slice(0, 80), own.width]);
+    for (const label of li.querySelectorAll('.n, .column-title')) {
+      const text = document.createRange();
+      text.selectNode(label.firstChild);
+      if (out(text.getBoundingClientRect(), own)) found.push([label.textContent, own.width]);
+    }
+  }
+  for (const mark of figure.querySelectorAll('.plot .mark'))
+    if (out({...mark.getBoundingClientRect().toJSON(), width: 1}, box)) found.push(['mark']);
+  for (const bar of figure.querySelectorAll('.bar rect'))
+    if (out(bar.getBoundingClientRect(), box)) found.push(['bar']);
+  return found;
+})
+"""
+"""Whatever of a chart stands out of its figure or its column."""
+
+
+@pytest.mark.parametrize("period", ["today", "7d", "30d"])
+async def test_every_column_and_label_is_within_its_box(tab: OpenTab, scene: Scene, period: str) -> None:
+    await life(scene)
+    one = await tab()
+    await one.open(f"/?period={period}")
+    await expect(one.page.locator("#hours .columns-of > li")).to_have_count(24)
+    lines = one.page.locator("[aria-labelledby=suppliers] .plot .mark")
+    assert await lines.count() > 0
+    for width in (1280, 390):
+        await one.page.set_viewport_size({"width": width, "height": 900})
+        assert await one.page.evaluate(_OUTSIDE) == []
+        drawn = one.page.locator("main figure .columns-of rect")
+        assert max([(await rect.bounding_box() or {"width": 0})["width"] for rect in await drawn.all()]) < width / 4
+
+
 async def test_the_dashboard_prints_its_bars_without_the_frame(tab: OpenTab, scene: Scene) -> None:
     await life(scene)
     one = await tab(dark=True)

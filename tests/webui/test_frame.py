@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from engine.domain.roles import Role
 from tests.support import web
 from tests.support.scene import Scene
+from tests.support.slips import number_of
 from tests.webui.conftest import OpenTab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,3 +53,17 @@ async def test_order_history_is_accessible(tab: OpenTab, scene: Scene, dark: boo
     sideways = await one.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert sideways <= 0
     one.clean()
+
+
+async def test_each_tab_is_called_by_what_it_shows(tab: OpenTab, scene: Scene) -> None:
+    numbers = [await number_of(await scene.order(("BB-MUG-01", 1))) for _ in range(2)]
+    one = await tab(Role.MANAGER)
+    for number in numbers:
+        await one.open(f"/orders/{number}")
+        await expect(one.page).to_have_title(f"Order {number} · Bluebook")
+    await one.open(f"/channels/{scene.shop.channel_id}")
+    await expect(one.page).to_have_title("Settings for Demo store · Bluebook")
+    await one.open("/suppliers/ACME")
+    await expect(one.page).to_have_title("Settings for ACME · Bluebook")
+    await one.open("/orders")
+    await expect(one.page).to_have_title("Orders · Bluebook")

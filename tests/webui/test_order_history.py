@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -96,11 +97,16 @@ async def test_many_orders_are_looked_at_first_and_then_processed(tab: OpenTab, 
     await process.process([good[0]], DANA)
     run = dialog.get_by_role("button", name="Process 3 orders")
     await run.dblclick()
-    await expect(dialog).to_contain_text("3 of 3 done, 1 failed")
+    await expect(dialog).to_contain_text("3 of 3 orders processed, 1 failed")
     await expect(dialog).to_contain_text("already held")
     await one.axe()
     assert [len(await scene.states(i)) for i in good] == [1, 1, 1]
+    await expect(
+        one.page.get_by_text("2 orders are held, and will be sent unless taken back in time; 1 order failed.")
+    ).to_be_visible()
     await dialog.get_by_role("button", name="Undo what is still held").click()
+    await expect(dialog.get_by_role("status")).to_contain_text("2 orders taken back")
+    await expect(dialog.get_by_role("button", name="Undo what is still held")).to_have_count(0)
 
     async def back() -> None:
         assert [await scene.status(i) for i in good] == ["processed", "ready", "ready"]
@@ -139,6 +145,8 @@ async def test_a_view_is_saved_renamed_shared_and_deleted(tab: OpenTab, scene: S
     await dialog.get_by_role("button", name="Save view").click()
     links = one.page.get_by_role("navigation", name="Saved views")
     await expect(links.get_by_role("link", name="Mornings")).to_have_attribute("aria-current", "page")
+    tabs = one.page.get_by_role("navigation", name="Views", exact=True)
+    await expect(tabs.locator("[aria-current=page]")).to_have_count(0)
     await expect(one.page.get_by_role("button", name="Save view")).to_be_focused()
     await one.page.get_by_role("button", name="Save view").click()
     await dialog.get_by_label("Name of the view Mornings").fill("Early")
@@ -166,6 +174,59 @@ async def test_the_file_is_what_is_filtered_and_shown(tab: OpenTab, scene: Scene
     assert found.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(found.decode("utf-8-sig"))))
     assert rows == [["Order", "Customer", "Total", "Currency"], [wanted, "'=cmd() Doe", "29.00", "USD"]], rows
+
+
+async def test_the_file_says_of_lines_and_status_what_the_list_shows(tab: OpenTab, scene: Scene) -> None:
+    await scene.order(("BB-MUG-01", 2), ("UNHEARD-OF", 3), who="Columnist", rate="Pigeon post")
+    one = await tab(Role.VIEWER)
+    await one.open("/orders?text=columnist&columns=lines,status,shipping,quantity")
+    row = one.page.locator("tbody tr")
+    for said in ("BB-MUG-01", "UNHEARD-OF", "no supplier", "Needs a person", "SKU not mapped", "Pigeon post → ?"):
+        await expect(row).to_contain_text(said)
+    async with one.page.expect_download() as waiting:
+        await one.page.get_by_role("link", name="Export CSV").click()
+    found = (await (await waiting.value).path()).read_text("utf-8-sig")
+    head, cells = list(csv.reader(io.StringIO(found)))
+    assert head == ["Order", "Lines and suppliers", "Status", "Shipping", "Pieces"]
+    lines = cells[1].split("; ")
+    assert lines[0].startswith("2 × BB-MUG-01, "), cells
+    assert lines[1] == "3 × UNHEARD-OF, no supplier", cells
+    assert cells[2].startswith("Needs a person: ")
+    assert "SKU not mapped" in cells[2]
+    assert cells[3:] == ["Pigeon post → ?", "5"]
+
+
+async def test_on_a_phone_the_first_order_is_on_the_first_screen(tab: OpenTab, scene: Scene) -> None:
+    await scene.order(("BB-MUG-01", 1))
+    one = await tab(Role.MANAGER, width=390, height=844)
+    await one.open("/orders")
+    box = await one.page.locator("tbody tr").first.bounding_box()
+    assert box is not None
+    assert box["y"] < 844 * 0.6, box
+    words = one.page.get_by_label("Words")
+    await expect(words).to_be_hidden()
+    await one.axe()
+    await one.page.get_by_role("button", name="Filters").click()
+    await words.fill("nobodyiscalledso")
+    await one.axe()
+    await one.page.get_by_role("button", name="Filter", exact=True).click()
+    await expect(one.page.get_by_text("No order matches")).to_be_visible()
+    await one.fits()
+
+
+async def test_filters_stand_in_one_line_and_nothing_in_them_is_cut(tab: OpenTab, scene: Scene) -> None:
+    one = await tab(Role.MANAGER)
+    await one.open("/orders")
+    tops = await one.page.locator(".filters .label").evaluate_all("all => all.map(e => e.getBoundingClientRect().top)")
+    assert len(tops) == 8
+    assert max(tops) - min(tops) <= 1, tops
+    cut = await one.page.get_by_label("Words").evaluate(
+        "e => { const c = document.createElement('canvas').getContext('2d'), s = getComputedStyle(e, '::placeholder');"
+        " c.font = `${s.fontSize} ${s.fontFamily}`; return c.measureText(e.placeholder).width > e.clientWidth - 16 }"
+    )
+    assert not cut
+    for tab_link in await one.page.get_by_role("navigation", name="Views").get_by_role("link").all():
+        await expect(tab_link.locator(".count")).to_have_text(re.compile(r"^[\d,]+\+?$"))
 
 
 async def test_who_may_not_act_sees_no_way_to(tab: OpenTab, scene: Scene) -> None:

@@ -73,11 +73,11 @@ async def test_holding_asks_why_and_snoozing_for_how_long(tab: OpenTab, scene: S
     one = await tab(Role.OPERATOR)
     await one.open(f"/orders/{await number_of(order)}")
     page = one.page
-    await page.get_by_role("button", name="Hold …").click()
+    await page.get_by_role("button", name="Put on hold …").click()
     box = page.get_by_role("dialog")
     await one.axe()
     await box.get_by_label("Why?").fill("waits for the colour")
-    await box.get_by_role("button", name="Hold", exact=True).click()
+    await box.get_by_role("button", name="Put on hold", exact=True).click()
     await expect(page.get_by_text("On hold: waits for the colour")).to_be_visible()
     await page.get_by_role("button", name="Release").click()
     await expect(page.get_by_role("button", name="Process")).to_be_visible()

@@ -9,6 +9,7 @@ import reflex as rx
 from engine.domain.roles import Permission
 from webui.components.dialogs import dialog
 from webui.components.parts import button, link, may
+from webui.states.base import Book
 from webui.states.bulk import Bulk, Left, Share
 from webui.states.orders import Orders
 
@@ -98,7 +99,16 @@ def _summary() -> rx.Component:
 
 def _progress() -> rx.Component:
     return rx.fragment(
-        rx.el.p(Bulk.done, " of ", Bulk.ready, " done, ", Bulk.failed, " failed", role="status"),
+        rx.el.p(
+            Bulk.done,
+            " of ",
+            Bulk.ready,
+            rx.cond(Bulk.action == "process", " orders processed, ", " orders done, "),
+            Bulk.failed,
+            " failed",
+            rx.cond(Bulk.undone != "", rx.fragment(" · ", Bulk.undone), rx.fragment()),
+            role="status",
+        ),
         rx.el.progress(value=Bulk.done.to_string(), max=Bulk.ready.to_string(), aria_label="Orders done"),
         rx.cond(
             Bulk.failures.length() > 0,
@@ -106,7 +116,10 @@ def _progress() -> rx.Component:
         ),
         rx.el.div(
             rx.cond(Bulk.running, button("Stop", permission=Permission.PROCESS, on_click=Bulk.stop)),
-            rx.cond(Bulk.can_undo, button("Undo what is still held", permission=Permission.UNDO, on_click=Bulk.undo)),
+            rx.cond(
+                Bulk.can_undo & (Book.figures.held > 0),
+                button("Undo what is still held", permission=Permission.UNDO, on_click=Bulk.undo),
+            ),
             button(rx.cond(Bulk.over, "Done", "Keep running in the background"), on_click=Bulk.close),
             class_name="row",
         ),

@@ -151,21 +151,19 @@ def bars(chart: Any, about: Any = "", **props: Any) -> rx.Component:
 
 
 def columns(chart: Any, about: Any = "", **props: Any) -> rx.Component:
-    """The chart as columns beside each other, with what its lines mark."""
+    """The chart as columns beside each other, in further rows where they need more room, with what its lines mark."""
     drawn = rx.fragment(
         rx.el.div(
-            rx.el.div(
-                rx.el.ol(rx.foreach(chart.columns, _column), class_name="columns-of"),
-                rx.cond(
-                    chart.marks.length() > 0,
-                    SVG(rx.foreach(chart.marks, _mark), class_name="marks", width="100%", aria_hidden="true"),
-                ),
-                class_name="plot",
+            rx.el.ol(
+                rx.foreach(chart.columns, _column),
+                class_name="columns-of",
+                custom_attrs={"data-room": chart.room.to_string()},
             ),
-            class_name=rx.cond(chart.wide, "scroll latest", "scroll"),
-            tab_index=0,
-            role="group",
-            aria_label=chart.title,
+            rx.cond(
+                chart.marks.length() > 0,
+                SVG(rx.foreach(chart.marks, _mark), class_name="marks", width="100%", aria_hidden="true"),
+            ),
+            class_name="plot",
         ),
         rx.cond(chart.marks.length() > 0, rx.el.ul(rx.foreach(chart.marks, _legend), class_name="legend")),
     )

@@ -50,7 +50,8 @@ def order_dialogs() -> rx.Component:
     """The dialogs of the page; at most one is there."""
     return rx.fragment(
         _dialog(
-            "hold", f"Hold order {Order.order.number}", _form("Hold", "primary", Order.hold, _reason("Why?", required=True))
+            "hold", f"Put order {Order.order.number} on hold",
+            _form("Put on hold", "primary", Order.hold, _reason("Why?", required=True))
         ),
         _dialog(
             "snooze", f"Snooze order {Order.order.number}",

@@ -87,6 +87,11 @@ def page_head(title: Any, *actions: Any, about: Any = "") -> rx.Component:
     )
 
 
+def titled(name: Any, before: str, about: str = "") -> Any:
+    """What a tab is called that shows one of many: by its ``name``, and ``before`` that is known by what it is."""
+    return rx.cond(name != "", f"{about or before + ' '}{name} · Bluebook", f"{before} · Bluebook")
+
+
 def empty(title: Any, *more: Any) -> rx.Component:
     """What stands where nothing is, and what to do about it."""
     return rx.el.div(rx.el.p(rx.el.strong(title)), *more, class_name="empty")

@@ -11,10 +11,11 @@ import reflex as rx
 
 
 class Page(NamedTuple):
-    """A page: its address, its title, what it shows and what is read when it opens: a handler, or several."""
+    """A page: its address, its title (tabs and history are told apart by it), what it shows and what is read when it
+    opens: a handler, or several."""
 
     route: str
-    title: str
+    title: Any
     content: Callable[[], rx.Component]
     load: Any = ()
 

@@ -6,7 +6,20 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from webui.components.owner import owner_question
-from webui.components.parts import badge, button, definition, empty, field, link, may, outside, page_head, time, waiting
+from webui.components.parts import (
+    badge,
+    button,
+    definition,
+    empty,
+    field,
+    link,
+    may,
+    outside,
+    page_head,
+    time,
+    titled,
+    waiting,
+)
 from webui.components.settings import (
     cell,
     config_fields,
@@ -228,5 +241,10 @@ def channel() -> rx.Component:
 
 PAGES = [
     Page("/channels", "Channels · Bluebook", channels, Channels.load),
-    Page("/channels/[channel_id]", "Settings for a channel · Bluebook", channel, ChannelSettings.load),
+    Page(
+        "/channels/[channel_id]",
+        titled(ChannelSettings.row.it.name, "Settings for a channel", "Settings for "),
+        channel,
+        ChannelSettings.load,
+    ),
 ]

@@ -112,7 +112,14 @@ def _workers() -> rx.Component:
         rx.cond(
             Jobs.workers.length() > 0,
             table("Workers", ("Worker", "State", "Seen", "Jobs done", "Runs since"), rx.foreach(Jobs.workers, _worker)),
-            empty("No worker was ever seen.", rx.el.p(rx.el.code("bluebook worker"), " runs one.")),
+            empty(
+                "No worker is running: nothing is pulled or sent.",
+                rx.el.p(
+                    "Those that are stopped in good order leave this list. ",
+                    rx.el.code("bluebook worker"),
+                    " runs one.",
+                ),
+            ),
         ),
     )
 

@@ -8,7 +8,7 @@ from engine.domain.roles import Permission
 from webui.components import order_parts as parts
 from webui.components.edit import edit_dialog
 from webui.components.order_dialogs import order_dialogs
-from webui.components.parts import anchor, badge, button, empty, failed, link, outside, page_head, time, waiting
+from webui.components.parts import anchor, badge, button, empty, failed, link, outside, page_head, time, titled, waiting
 from webui.pages import Page
 from webui.states.doing import Doing
 from webui.states.editing import Editing
@@ -28,7 +28,7 @@ def _acts() -> rx.Component:
         ),
         rx.cond(can["edit"], button("Edit …", permission=Permission.EDIT, on_click=Editing.open(order.id))),
         rx.cond(can["release"], button("Release", permission=Permission.HOLD, on_click=Doing.release(order.id))),
-        rx.cond(can["hold"], button("Hold …", permission=Permission.HOLD, on_click=Order.ask("hold", ""))),
+        rx.cond(can["hold"], button("Put on hold …", permission=Permission.HOLD, on_click=Order.ask("hold", ""))),
         rx.cond(can["snooze"], button("Snooze …", permission=Permission.SNOOZE, on_click=Order.ask("snooze", ""))),
         button("Read again from the channel", permission=Permission.PROCESS, on_click=Order.refresh),
         rx.cond(order.store != "", outside("Open in the store ↗", href=order.store, class_name="button")),
@@ -109,4 +109,4 @@ def order() -> rx.Component:
     )
 
 
-PAGES = [Page("/orders/[order_number]", "Order · Bluebook", order, Order.load)]
+PAGES = [Page("/orders/[order_number]", titled(Order.wanted, "Order"), order, Order.load)]

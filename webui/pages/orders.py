@@ -34,7 +34,7 @@ def _tab(tab: rx.Var[TabView]) -> rx.Component:
     return rx.el.li(
         link(
             tab.title, rx.cond(tab.count != "", rx.el.span(tab.count, class_name="count")), to=tab.href,
-            aria_current=rx.cond(Orders.tab == tab.id, "page", "false"),
+            aria_current=rx.cond((Orders.tab == tab.id) & ~Saved.here, "page", "false"),
         ),
         key=tab.id,
     )  # fmt: skip
@@ -59,7 +59,7 @@ def _filters() -> rx.Component:
         field(
             "Words",
             rx.el.input(name="text", type="search", default_value=Orders.form["text"], id="f-text", max_length=200,
-                        placeholder="name, e-mail, number …"),
+                        placeholder="name, number"),
         ),
         _select("Channel", "channel_ids", rx.foreach(Orders.channels, _option)),
         _select("Supplier", "supplier_ids", rx.foreach(Orders.suppliers, _option)),
@@ -69,7 +69,17 @@ def _filters() -> rx.Component:
         field("SKU", rx.el.input(name="skus", default_value=Orders.form["skus"], id="f-sku", max_length=100)),
         field("Tracking", rx.el.input(name="trackings", default_value=Orders.form["trackings"], id="f-track", max_length=100)),
         rx.el.button("Filter", type="submit", class_name="button primary"),
-        on_submit=Orders.filter, class_name="filters", aria_label="Filters", key=Orders.form_key,
+        on_submit=Orders.filter, class_name=rx.cond(Orders.filtering, "filters", "filters folded"), aria_label="Filters",
+        key=Orders.form_key, id="filters",
+    )  # fmt: skip
+
+
+def _unfold() -> rx.Component:
+    """On a phone the filters are folded up: what is to be seen there are orders."""
+    return button(
+        "Filters", rx.cond(Orders.chips.length() > 0, rx.el.span(Orders.chips.length(), class_name="count")),
+        on_click=Orders.unfold, tone="narrow-only", aria_expanded=rx.cond(Orders.filtering, "true", "false"),
+        aria_controls="filters",
     )  # fmt: skip
 
 
@@ -259,6 +269,7 @@ def orders() -> rx.Component:
             saved.view_links(),
             class_name="views",
         ),
+        _unfold(),
         _filters(),
         _chips(),
         rx.cond(

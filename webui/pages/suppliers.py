@@ -7,7 +7,20 @@ import reflex as rx
 from engine.domain.roles import Permission
 from webui.components.figures import supplier_figures
 from webui.components.offers import offering
-from webui.components.parts import badge, button, definition, empty, field, link, may, outside, page_head, time, waiting
+from webui.components.parts import (
+    badge,
+    button,
+    definition,
+    empty,
+    field,
+    link,
+    may,
+    outside,
+    page_head,
+    time,
+    titled,
+    waiting,
+)
 from webui.components.settings import (
     cell,
     config_fields,
@@ -248,7 +261,7 @@ PAGES = [
     Page("/suppliers", "Suppliers · Bluebook", suppliers, Suppliers.load),
     Page(
         "/suppliers/[supplier_code]",
-        "Settings for a supplier · Bluebook",
+        titled(SupplierSettings.row.it.name, "Settings for a supplier", "Settings for "),
         supplier,
         [SupplierSettings.load, SupplierFigures.load, Offering.load],
     ),

@@ -58,6 +58,7 @@ class Bulk(Book):
     failures: list[Left] = []
     failed: int = 0
     can_undo: bool = False
+    undone: str = ""
     _ids: list[int] = []
     _held: list[int] = []
     _stop: bool = False
@@ -120,7 +121,7 @@ class Bulk(Book):
         self.running = self.over = self.can_undo = self._stop = False
         self.done = self.failed = self.ready = self.beyond = 0
         self.failures, self.left_out, self.shares, self._held = [], [], [], []
-        self.amount = self.largest = ""
+        self.amount = self.largest = self.undone = ""
 
     def _summarise(self, found: Preview) -> None:
         self._ids, self.ready, self.beyond = found.ready, len(found.ready), len(found.beyond)
@@ -181,10 +182,13 @@ class Bulk(Book):
         async with self:
             self.running, self.over = False, True
             self.can_undo = bool(self._held)
-            kind = "held, then sent" if action == "process" else "canceled, or asked for"
-            tone = "bad" if self.failed else "good"
+            done = max(self.done - self.failed, 0)
+            if action == "process":
+                kind = f"{'is' if done == 1 else 'are'} held, and will be sent unless taken back in time"
+            else:
+                kind = f"{'is' if done == 1 else 'are'} canceled, or {'its' if done == 1 else 'their'} suppliers are asked to"
             failed = f"; {words.many(self.failed, 'order')} failed" if self.failed else ""
-            self.say(f"{words.many(max(self.done - self.failed, 0), 'order')} {kind}{failed}.", tone)
+            self.say(f"{words.many(done, 'order')} {kind}{failed}.", "bad" if self.failed else "good")
 
     @on(Permission.PROCESS)
     def stop(self) -> None:
@@ -192,14 +196,16 @@ class Bulk(Book):
         self._stop = True
 
     @on(Permission.UNDO)
-    async def undo(self) -> None:
-        """What is still held is taken back."""
-        self._stop, self.can_undo = True, False
+    async def undo(self) -> Any:
+        """What is still held is taken back, and the dialog says how many orders that were."""
+        self._stop, self.can_undo, self.undone = True, False, "Taking back what is still held …"
+        yield
         outcomes = await process.undo(self._held, self.by)
         back = sum(outcome.done for outcome in outcomes)
         rest = len(outcomes) - back
         late = f"; {words.many(rest, 'order')} had left already" if rest else ""
-        self.say(f"{words.many(back, 'order')} taken back{late}.", "good" if back else "bad")
+        self.undone = f"{words.many(back, 'order')} taken back{late}."
+        self.say(self.undone, "good" if back else "bad")
 
 
 async def _process(ids: list[int], by: Any) -> tuple[list[int], list[Left]]:

@@ -20,6 +20,8 @@ from webui.states.base import PAGES, Book, on
 
 SIZES = (25, 50, 100)
 DEFAULT_SIZE = 50
+MOST_LATE = 1_000
+"""Late orders are counted up to so many: the figure is read again after whatever changes."""
 DEFAULT_SORT = "-placed"
 
 
@@ -34,10 +36,10 @@ COLUMNS = {
     "placed": Column("Date", ("placed_at",)),
     "channel": Column("Channel", ("channel",)),
     "customer": Column("Customer", ("customer",)),
-    "lines": Column("Lines and suppliers", ("suppliers", "supplier_states")),
-    "status": Column("Status", ("status", "issues", "held")),
+    "lines": Column("Lines and suppliers", ("line_items",)),
+    "status": Column("Status", ("status_said",)),
     "tracking": Column("Tracking", ("tracking",)),
-    "shipping": Column("Shipping", ("shipping_rate", "methods")),
+    "shipping": Column("Shipping", ("shipping",)),
     "quantity": Column("Pieces", ("quantity",)),
     "country": Column("Country", ("country",)),
     "total": Column("Total", ("total", "currency")),
@@ -130,10 +132,10 @@ MOST_LINES = 4
 """Lines of an order that a list shows; the rest are on its page."""
 
 
-def line_view(cell: LineCell) -> LineView:
+def line_view(cell: LineCell, row: OrderRow) -> LineView:
     """The line, with its latest parcel."""
     number, url = cell.trackings[-1] if cell.trackings else ("", "")
-    state = words.name_of(cell.state) if cell.state else ""
+    state = row.said_of(cell.state)
     return LineView(
         cell.line_id, words.plain(cell.sku), words.plain(cell.title), cell.quantity, cell.supplier, state,
         words.purchase_tone(cell.state), words.plain(cell.message), words.plain(number),
@@ -144,18 +146,17 @@ def line_view(cell: LineCell) -> LineView:
 def row_view(row: OrderRow, own: list[LineCell], zone: str) -> RowView:
     """The order, in the person's words and zone."""
     held = row.status == OrderStatus.PROCESSED and row.release_at is not None and not row.unsent
-    status = words.in_progress(row.status, held=held, unsent=row.unsent)
     return RowView(
         id=row.id, number=words.plain(row.number), theirs=words.at_store(row.number, row.store_number, row.channel),
         href=links.order(row.number),
         placed=words.day_and_time(row.placed_at, zone), placed_iso=words.iso(row.placed_at),
         channel=words.plain(row.channel), customer=words.plain(row.customer), country=row.country, quantity=row.quantity,
-        status="On hold" if row.held else status, tone=words.tone_of(row.status),
+        status=row.status_said, tone=words.tone_of(row.status),
         issues=", ".join(ISSUES[code].title for code in row.issue_codes),  # type: ignore[index]
         shipping=words.plain(f"{row.shipping_rate or 'no rate'} → {', '.join(row.methods) or '?'}"),
         total=words.amount(row.total, row.currency), ready=row.status == OrderStatus.READY, held=held,
         needs=row.status in OPEN_STATUSES and row.status != OrderStatus.READY,
-        lines=[line_view(cell) for cell in own[:MOST_LINES]], more=max(len(own) - MOST_LINES, 0),
+        lines=[line_view(cell, row) for cell in own[:MOST_LINES]], more=max(len(own) - MOST_LINES, 0),
     )  # fmt: skip
 
 
@@ -190,6 +191,7 @@ class Orders(Book):
     """The address without what cannot be read in it, where something cannot."""
     ready: bool = False
     export_url: str = ""
+    filtering: bool = False
     _filters: Filters = Filters()
     _ids: list[int] = []
     _new: set[int] = set()
@@ -251,9 +253,9 @@ class Orders(Book):
         """Tabs, chips, choices and counts, as they follow from the filters."""
         own = self._filters.to_params()
         self.tab = next((name for name, (_, query) in TABS.items() if query == self._narrowing(own)), "")
-        counts = await history.counts()
+        counts, late = await history.counts(), await _late()
         self.tabs = [
-            TabView(name, title, self._with(query), self._count_of(query, counts))
+            TabView(name, title, self._with(query), self._count_of(query, counts, late))
             for name, (title, query) in TABS.items()
         ]
         self.channels = [Choice(str(c.id), words.plain(c.name)) for c in await listings.channels()]
@@ -268,9 +270,11 @@ class Orders(Book):
     def _narrowing(own: dict[str, str]) -> dict[str, str]:
         return {name: value for name, value in own.items() if name in ("statuses", "late")}
 
-    def _count_of(self, query: dict[str, str], counts: dict[str, int]) -> str:
+    def _count_of(self, query: dict[str, str], counts: dict[str, int], late: str) -> str:
         if not query:
             return f"{sum(counts.values()):,}"
+        if "late" in query:
+            return late
         statuses = query.get("statuses", "")
         return f"{sum(counts[s] for s in statuses.split(',')):,}" if statuses else ""
 
@@ -297,6 +301,11 @@ class Orders(Book):
 
     def _address(self, **changed: str) -> str:
         return links.orders(self._filters.to_params() | self._kept() | changed)
+
+    @on(Permission.VIEW)
+    def unfold(self) -> None:
+        """On a phone, the filters can be seen, or no longer."""
+        self.filtering = not self.filtering
 
     # --- narrowing ----------------------------------------------------------------------------------------------------
 
@@ -360,10 +369,18 @@ class Orders(Book):
         if others and not self.params.get("after"):
             self._new |= await history.fitting(self._filters, others)
             self.fresh = len(self._new)
-        counts = await history.counts()
-        tabs = [TabView(tab.id, tab.title, tab.href, self._count_of(TABS[tab.id][1], counts)) for tab in self.tabs]
+        counts, late = await history.counts(), await _late()
+        tabs = [
+            TabView(tab.id, tab.title, tab.href, self._count_of(TABS[tab.id][1], counts, late)) for tab in self.tabs
+        ]
         if tabs != self.tabs:
             self.tabs = tabs
+
+
+async def _late() -> str:
+    """How many orders are late; from a thousand on, only that they are so many."""
+    count, whole = await history.count_matching(Filters(late=True), MOST_LATE)
+    return f"{count:,}{'' if whole else '+'}"
 
 
 PAGES["orders"] = Orders.heard

@@ -76,7 +76,7 @@ def waiting(row: OrderRow, issues: list[IssueCell], zone: str) -> Waiting:
         suppliers=", ".join(f"{part.code} {part.quantity}" for part in row.suppliers),
         shipping=words.plain(f"{row.shipping_rate or 'no rate'} → {', '.join(row.methods) or '?'}"),
         total=words.amount(row.total, row.currency), ready=row.status == OrderStatus.READY,
-        status="On hold" if row.held else words.in_progress(row.status, held=held, unsent=row.unsent),
+        status=row.status_said,
         tone=words.tone_of(row.status),
         on_hold=words.plain(row.held), held=held, sent_at=words.iso(row.release_at) if held else "",
         troubles=[Trouble(i.id, i.title, words.plain(i.message), i.todo) for i in issues],

@@ -162,7 +162,7 @@ class Resolving(Book):
     async def _resolved(self, found: Resolved) -> None:
         more = f" {words.many(found.became_ready, 'more order')} became ready." if found.became_ready else ""
         left = f" {words.many(len(found.remaining), 'Issue')} left." if found.remaining else ""
-        said = f"{found.number} is {words.name_of(found.status).lower()}: {found.message}."
+        said = f"Order {found.number}: {found.message}. It is now “{words.name_of(found.status)}”."
         self.done = words.plain(f"{said}{more}{left}")
         self._issues = found.remaining
         if self._issues:

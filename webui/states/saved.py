@@ -33,6 +33,7 @@ class Saved(Book):
     views: list[ViewLink] = []
     opened_in: int = 0
     """The visit in which the dialog was opened, which is the only one it is open in; 0: it is closed."""
+    here: bool = False
 
     @on(Permission.VIEW)
     async def read(self) -> None:
@@ -43,6 +44,7 @@ class Saved(Book):
             ViewLink(v.id, words.plain(v.name), f"/orders?{v.query}", v.mine, v.shared, v.owner, v.query == here)
             for v in await views.views(self._person)
         ]
+        self.here = any(view.here for view in self.views)
 
     def _query(self) -> str:
         params = {name: value for name, value in self.params.items() if name not in LEFT_OUT}
