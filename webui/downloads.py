@@ -14,7 +14,7 @@ from starlette.routing import Route
 from engine import clock
 from engine.domain.roles import Permission
 from engine.errors import BluebookError, Invalid, NotFound
-from engine.services import audit, paper, payloads, sheets
+from engine.services import audit, blue_book, paper, payloads, sheets
 from engine.services.filters import Filters
 from engine.services.sessions import Person
 from webui import links, words
@@ -63,11 +63,13 @@ async def orders_csv(request: Request, person: Person) -> Response:
 
 
 async def trail(request: Request, _person: Person) -> Response:
-    """An order's blue book."""
+    """An order's blue book, or what concerns one of its lines or purchase orders; the file's name says which."""
     kind: Any = request.path_params["kind"]
     number = request.query_params.get("order", "")
-    pieces = await audit.stream(number, kind)
-    return StreamingResponse(pieces, media_type=audit.MEDIA[kind], headers=attached(f"audit-{number}.{kind}"))
+    line_id, po_number = links.audit_parts(request.query_params.get("about", ""))
+    pieces = await audit.stream(number, kind, line_id=line_id, po_number=po_number)
+    of = f"{number}-{(await blue_book.line_name(line_id))[0]}" if line_id is not None else po_number or number
+    return StreamingResponse(pieces, media_type=audit.MEDIA[kind], headers=attached(f"audit-{of}.{kind}"))
 
 
 async def payload(request: Request, _person: Person) -> Response:

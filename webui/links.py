@@ -31,9 +31,14 @@ def audited(text: str) -> tuple[str, str]:
     return (number, about) if colon and (not about or about.isdecimal() or about.startswith("po.")) else (text, "")
 
 
-def audit_file(number: str, kind: str) -> str:
-    """An order's blue book as a file; kind: json or csv."""
-    return with_params(f"/export/audit.{kind}", {"order": number})
+def audit_file(number: str, kind: str, about: str = "") -> str:
+    """An order's blue book as a file, or what concerns a part of it (``audited``); kind: json or csv."""
+    return with_params(f"/export/audit.{kind}", {"order": number, "about": about})
+
+
+def audit_parts(about: str) -> tuple[int | None, str | None]:
+    """The line's id or the purchase order's number that ``about`` means; neither: the whole order."""
+    return (int(about) if about.isdecimal() else None, about.removeprefix("po.") if about.startswith("po.") else None)
 
 
 def payload(number: int) -> str:

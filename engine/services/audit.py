@@ -288,15 +288,24 @@ FORMATS = ("json", "jsonl", "csv")
 MEDIA = {"json": "application/json", "jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
 
-async def stream(which: int | str, kind: Format = "json", *, payloads: bool = False) -> AsyncIterator[bytes]:
+async def stream(
+    which: int | str,
+    kind: Format = "json",
+    *,
+    payloads: bool = False,
+    line_id: int | None = None,
+    po_number: str | None = None,
+) -> AsyncIterator[bytes]:
     """An order's trail (or that of the ``settings``) in pieces, as they are to be sent; ``MEDIA`` says of what type.
 
-    Raises NotFound, and Invalid for another format, before there is a first piece. Times are ISO 8601 with their zone.
+    Only what concerns a line or a purchase order, where one is named. Raises NotFound, and Invalid for another format,
+    before there is a first piece. Times are ISO 8601 with their zone.
     Each event names the raw payload it came from; with ``payloads`` their bodies are there too, secrets masked, one in
     memory at a time. In CSV no cell can be taken for a formula.
     """
     _check(kind)
-    return _PIECES[kind](which, await show(which), payloads)
+    events = await blue_book(await order_id(which), line_id=line_id, po_number=po_number)
+    return _PIECES[kind](which, events, payloads)
 
 
 async def export(which: int | str, format: Format, out: TextIO, *, payloads: bool = False) -> int:  # noqa: A002

@@ -17,7 +17,19 @@ import pytest
 from engine import clock, db
 from engine.domain.issues import IssueCode
 from engine.domain.states import OrderStatus, PurchaseState
-from engine.services import changed, dashboard, feed, history, lead_times, reports, scroll, search, unsent, walk
+from engine.services import (
+    changed,
+    dashboard,
+    feed,
+    history,
+    lead_times,
+    readable,
+    reports,
+    scroll,
+    search,
+    unsent,
+    walk,
+)
 from engine.services.filters import Filters
 from tests.support import bulk
 
@@ -95,7 +107,7 @@ async def _ask_everything() -> None:
     await history.order_page(row.id)
     with pytest.raises(Exception, match="no order"):
         await history.order_page(row.number + "x")
-    await history.blue_book(row.id, line_id=page.lines[0].id)
+    await readable.reader(row.id, await history.blue_book(row.id, line_id=page.lines[0].id), str)
     for words in (
         row.number,
         row.number[:-2],

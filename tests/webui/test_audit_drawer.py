@@ -31,18 +31,18 @@ async def get(one: Tab, path: str) -> tuple[int, str]:
 async def test_the_button_opens_it_and_reload_and_back_reproduce_it(tab: OpenTab, scene: Scene) -> None:
     order, po = await scene.sent(("BB-MUG-01", 1))
     number = await number_of(order)
-    one = await tab(Role.VIEWER)
-    page, drawer = one.page, one.page.get_by_role("dialog", name=f"Audit trail of {number}")
+    one, whose = await tab(Role.VIEWER), f"Audit trail of BB-MUG-01, line 1 of order {number}"
+    page, drawer = one.page, one.page.get_by_role("dialog", name=whose)
     await one.open(f"/orders/{number}")
     await page.get_by_role("button", name=BUTTON).focus()
     await page.keyboard.press("Enter")
     await expect(drawer).to_be_visible()
-    await expect(page.get_by_role("heading", name=f"Audit trail of {number}")).to_be_focused()
+    await expect(page.get_by_role("heading", name=whose)).to_be_focused()
     await expect(page).to_have_url(re.compile(r"\?audit="))
     await expect(drawer.get_by_text("Chain intact")).to_be_visible()
     await one.looks_well()
     await page.reload()
-    await expect(drawer).to_contain_text(f"po.{po}")
+    await expect(drawer).to_contain_text(f"PO {po}, ACME")
     await page.go_back()
     await expect(drawer).to_have_count(0)
     await page.go_forward()
@@ -63,7 +63,7 @@ async def test_it_opens_beside_order_history(tab: OpenTab, scene: Scene) -> None
     one = await tab(Role.MANAGER)
     await one.open("/orders?text=beside")
     await one.page.get_by_role("button", name=BUTTON).click()
-    drawer = one.page.get_by_role("dialog", name=f"Audit trail of {number}")
+    drawer = one.page.get_by_role("dialog", name=f"Audit trail of BB-MUG-01, line 1 of order {number}")
     await expect(drawer).to_contain_text("pulled from Demo store")
     await one.axe()
     await one.page.keyboard.press("Escape")
@@ -90,7 +90,7 @@ async def test_every_event_has_its_time_zone_actor_and_what_changed_and_no_way_t
         assert await event.locator(".meta strong").text_content() in ("worker", "dana")
     edited = events.filter(has_text="customer mailed").first
     await expect(edited).to_contain_text("dana")
-    await expect(events.filter(has_text="line.1.cancel_asked").last).to_contain_text("0 → 1")
+    await expect(events.filter(has_text="line 1, BB-MUG-01: asked to be canceled").last).to_contain_text("0 → 1")
     for word in ("edit", "delete", "remove", "change"):
         assert await drawer.get_by_role("button", name=word).count() == 0
 
@@ -137,8 +137,66 @@ async def test_a_purchase_order_has_a_trail_of_its_own(tab: OpenTab, scene: Scen
     await one.open(f"/orders/{await number_of(order)}")
     await one.page.get_by_role("button", name=f"Audit trail for PO {first}").click()
     drawer = one.page.get_by_role("dialog")
-    await expect(drawer).to_contain_text(f"po.{first}")
-    await expect(drawer).not_to_contain_text(f"po.{second}")
+    await expect(drawer).to_contain_text(f"PO {first}")
+    await expect(drawer).not_to_contain_text(f"PO {second}")
+
+
+async def test_changes_are_told_in_words_and_the_raw_values_are_a_button_away(tab: OpenTab, scene: Scene) -> None:
+    order, po = await scene.sent(("BB-MUG-01", 2), who="Manageria")
+    pigeon = await scene.order(("BB-MUG-01", 1), rate="Pigeon post")
+    number = await number_of(order)
+    one = await tab(Role.MANAGER)
+    await one.open(f"/orders/{number}?audit={number}")
+    drawer = one.page.get_by_role("dialog")
+    for said in (
+        f"PO {po}, ACME: shipping Free Shipping → UPS Ground", "total: 29.00 USD", "line 1, BB-MUG-01: price: 14.50 USD",
+        f"PO {po}, ACME: supplier: ACME", f"PO {po}, ACME: state Draft → Held", "channel: Demo store",
+        "ACME ships 2 × BB-MUG-01 (line 1): first by priority", "Manageria Doe, 1 Maple Ave, Portland",
+    ):  # fmt: skip
+        await expect(drawer).to_contain_text(said)
+    shown = await drawer.inner_text()
+    for raw in ("method_id", "supplier_id", "shipping_total", '{"', "po."):
+        assert raw not in shown, raw
+    await one.looks_well()
+    toggle = drawer.get_by_role("button", name="Raw values")
+    await toggle.click()
+    await expect(toggle).to_have_attribute("aria-pressed", "true")
+    await expect(drawer).to_contain_text(f"po.{po}.method_id – → 1")
+    await expect(drawer).to_contain_text('{"routing":[')
+    await one.axe()
+    await toggle.click()
+    await expect(drawer).not_to_contain_text("method_id")
+    await one.open(f"/orders/{await number_of(pigeon)}?audit={await number_of(pigeon)}")
+    await expect(drawer).to_contain_text("“Shipping not mapped”")
+    await expect(drawer).not_to_contain_text("issue.")
+
+
+async def test_the_trail_of_a_part_says_so_and_its_files_have_only_that(tab: OpenTab, scene: Scene) -> None:
+    order = await scene.order(("BB-MUG-01", 1), ("BB-TEA-01", 1))
+    await scene.send(order)
+    number = await number_of(order)
+    _, second = [po.po_number for po in (await scene.case(order)).purchases]
+    one = await tab(Role.VIEWER)
+    await one.open(f"/orders/{number}")
+    for button, whose, file, other in (
+        ("Audit trail for BB-TEA-01", f"BB-TEA-01, line 2 of order {number}", f"audit-{number}-BB-TEA-01", "line.1"),
+        (f"Audit trail for PO {second}", f"PO {second}", f"audit-{second}", "order"),
+    ):
+        await one.page.get_by_role("button", name=button).first.click()
+        drawer = one.page.get_by_role("dialog", name=f"Audit trail of {whose}", exact=True)
+        await expect(drawer).to_be_visible()
+        for kind in ("csv", "json"):
+            link = drawer.get_by_role("link", name=f"Export {kind.upper()}")
+            async with one.page.expect_download() as taken:
+                await link.click()
+            assert (await taken.value).suggested_filename == f"{file}.{kind}"
+            status, text = await get(one, await link.get_attribute("href") or "")
+            assert status == 200
+        subjects = {event["subject"] for event in json.loads(text)["events"]}
+        assert other not in subjects, subjects
+        assert f"po.{second}" in subjects
+        await one.page.keyboard.press("Escape")
+        await expect(drawer).to_have_count(0)
 
 
 async def test_the_raw_payload_is_there_masked_and_as_a_file(tab: OpenTab, scene: Scene) -> None:

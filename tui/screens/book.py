@@ -12,8 +12,9 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from engine.errors import Invalid
-from engine.services import audit, blue_book
+from engine.services import audit, blue_book, readable
 from engine.services.blue_book import Event
+from engine.services.readable import Reading
 from tui import clipboard, sheets, words
 from tui.plain import local, many
 from tui.screens.moves import ListMoves
@@ -41,6 +42,7 @@ class AuditScreen(ListMoves):
         super().__init__()
         self.order_id, self.number, self.subject = order_id, number, subject
         self.events: list[Event] = []
+        self.readings: dict[int, Reading] = {}
         self.source = ""
         self.wanted = ""
         self.verdict = ""
@@ -59,8 +61,14 @@ class AuditScreen(ListMoves):
         """Every event is read, and the chain verified; the cursor is on the newest the first time."""
         first = not self.events
         self.events = await blue_book.blue_book(self.order_id, subject=self.subject)
+        await self._read()
         self._show(to_end=first)
         await self._verify()
+
+    async def _read(self) -> None:
+        """What the events say in words, by their numbers."""
+        reader = await readable.reader(self.order_id, self.events, lambda at: local(at, seconds=True))
+        self.readings = {event.seq: reader.read(event) for event in self.events}
 
     async def _verify(self) -> None:
         """The head says whether the chain is whole."""
@@ -76,6 +84,7 @@ class AuditScreen(ListMoves):
         fresh = await blue_book.blue_book(self.order_id, subject=self.subject, after_seq=last)
         following = self.rows.at_end
         self.events += fresh
+        await self._read()
         self.unseen = 0 if following else self.unseen + len(self._fitting(fresh))
         self._show(to_end=following)
         await self._verify()
@@ -91,9 +100,9 @@ class AuditScreen(ListMoves):
     def _show(self, *, to_end: bool) -> None:
         shown = self._fitting(self.events)
         narrow = self.app.size.width < ROOM
-        self.rows.columns = NARROW if narrow else COLUMNS
+        self.rows.columns, cells = (NARROW, _brief) if narrow else (COLUMNS, _cells)
         self.rows.empty = "No event fits." if self.events else "Nothing has happened yet."
-        self.rows.show([(event.id, event, _brief(event) if narrow else _cells(event)) for event in shown])
+        self.rows.show([(event.id, event, cells(event, self.readings[event.seq])) for event in shown])
         if to_end:
             self.rows.go(len(shown) - 1)
         self._head()
@@ -158,7 +167,7 @@ class AuditScreen(ListMoves):
         body = ""
         if event.inbound_id is not None:
             body = await self.app.attempt(audit.payload(event.inbound_id), "reading the payload") or ""
-        await self.open_pane(EventPane(event, body))
+        await self.open_pane(EventPane(event, self.readings[event.seq], body))
 
     def act_copy_event(self) -> None:
         event = self.rows.item
@@ -208,21 +217,21 @@ def _files(to: str, number: str) -> list[tuple[audit.Format, str]]:
     return [("json" if kind == "json" else "csv", str(place))]
 
 
-def _cells(event: Event) -> tuple[str, ...]:
+def _cells(event: Event, reading: Reading) -> tuple[str, ...]:
     at = event.at.astimezone()
     return (
         at.strftime("%d %b %H:%M:%S.%f")[:-3],
         event.actor,
-        f"{told(event)}{_change(event)}",
-        event.subject,
+        f"{told(event)}{_change(reading)}",
+        reading.about,
         event.cause,
     )
 
 
-def _brief(event: Event) -> tuple[str, ...]:
+def _brief(event: Event, reading: Reading) -> tuple[str, ...]:
     """The same where there is little room; Enter shows the rest."""
     at = event.at.astimezone()
-    return at.strftime("%d %b %H:%M:%S"), event.actor, f"{whose(event)}{told(event)}{_change(event)}"
+    return at.strftime("%d %b %H:%M:%S"), event.actor, f"{whose(event)}{told(event)}{_change(reading)}"
 
 
 def _words(event: Event) -> str:
@@ -230,27 +239,31 @@ def _words(event: Event) -> str:
     return f"{event.actor} {event.source} {told(event)} {event.subject} {event.cause}".casefold()
 
 
-def _change(event: Event) -> str:
+def _change(reading: Reading) -> str:
     """What it was and what it is, where that is one short value."""
-    if len(event.after) != 1:
+    if len(reading.changes) != 1:
         return ""
-    [(path, after)] = event.after.items()
-    return f"   {path.rpartition('.')[2]} {event.before.get(path, '-')} → {after}"
+    [change] = reading.changes
+    return f"   {change.text}"
 
 
 class EventPane(TextPane):
     """One event in full, with the payload it came from."""
 
-    def __init__(self, event: Event, body: str) -> None:
-        super().__init__(f"{event.at.astimezone().isoformat()}   {event.actor} ({event.source})", _full(event, body))
+    def __init__(self, event: Event, reading: Reading, body: str) -> None:
+        title = f"{event.at.astimezone().isoformat()}   {event.actor} ({event.source})"
+        super().__init__(title, _full(event, reading, body))
 
 
-def _full(event: Event, body: str) -> str:
+def _full(event: Event, reading: Reading, body: str) -> str:
     lines = [f"{event.source}:{event.action}  {event.subject}", event.message, f"number {event.seq}, hash {event.hash}"]
     if event.cause:
         lines.append(f"because of {event.cause}")
+    lines += [change.text for change in reading.changes] + reading.said
     if body:
         lines += [f"payload {event.inbound_id}, secrets masked:", body]
+    if event.before or event.after or event.data:
+        lines.append("as it is stored:")
     for path in dict.fromkeys([*event.before, *event.after]):
         lines.append(f"{path}: {event.before.get(path, '-')} → {event.after.get(path, '-')}")
     lines += [f"{name}: {value}" for name, value in event.data.items()]

@@ -6,7 +6,7 @@ import reflex as rx
 
 from webui.components.dialogs import dialog
 from webui.components.parts import anchor, badge, button, link, time
-from webui.states.auditing import SOURCES, Auditing, ChangeView, EventView
+from webui.states.auditing import NOTHING, SOURCES, Auditing, ChangeView, EventView
 
 
 def audit_button(about: rx.Var[str] | str, wanted: rx.Var[str] | str, **props: object) -> rx.Component:
@@ -19,7 +19,10 @@ def audit_button(about: rx.Var[str] | str, wanted: rx.Var[str] | str, **props: o
 
 def _change(change: rx.Var[ChangeView]) -> rx.Component:
     return rx.el.li(
-        rx.el.code(change.path), " ", rx.el.del_(change.before), " → ", rx.el.ins(change.after), key=change.path
+        rx.cond(Auditing.raw, rx.el.code(change.path), rx.el.span(change.path)),
+        rx.cond(~Auditing.raw & (change.before == NOTHING), ": ", rx.fragment(" ", rx.el.del_(change.before), " → ")),
+        rx.el.ins(change.after),
+        key=change.path,
     )
 
 
@@ -57,7 +60,10 @@ def _event(event: rx.Var[EventView]) -> rx.Component:
             event.changes.length() > 0,
             rx.el.ul(rx.foreach(event.changes, _change), class_name="changes", aria_label="What changed"),
         ),
-        rx.cond(event.more != "", rx.el.p(rx.el.code(event.more), class_name="hint")),
+        rx.foreach(
+            event.said,
+            lambda said: rx.el.p(rx.cond(Auditing.raw, rx.el.code(said), rx.el.span(said)), class_name="hint", key=said),
+        ),
         rx.cond(event.inbound != 0, _payload(event)),
         custom_attrs={"data-source": event.source},
         key=event.seq.to_string(),
@@ -97,6 +103,10 @@ def _trail() -> rx.Component:
         rx.el.div(
             rx.el.div(*[_source(s, t) for s, t in SOURCES.items()], role="group", aria_label="Whose events", class_name="row"),
             rx.el.div(
+                rx.el.button(
+                    "Raw values", type="button", class_name="button", on_click=Auditing.toggle_raw,
+                    aria_pressed=rx.cond(Auditing.raw, "true", "false"),
+                ),
                 anchor("Export JSON", href=Auditing.json_url, class_name="button", download=True),
                 anchor("Export CSV", href=Auditing.csv_url, class_name="button", download=True),
                 class_name="row",
@@ -121,12 +131,17 @@ def _trail() -> rx.Component:
 def audit_drawer() -> rx.Component:
     """In the frame of every page; there while the address has ``?audit=``."""
     return dialog(
-        f"Audit trail of {Auditing.number}",
+        f"Audit trail of {Auditing.title}",
         rx.cond(
             Auditing.error != "",
             rx.el.p(Auditing.error, role="alert", class_name="issue"),
             rx.fragment(
-                rx.el.p(Auditing.about, " · ", link("open the order", to=Auditing.href), class_name="hint"), _trail()
+                rx.el.p(
+                    rx.cond(Auditing.title == Auditing.number, "Whole order · ", ""),
+                    link(rx.fragment("Open order ", Auditing.number), to=Auditing.href),
+                    class_name="hint",
+                ),
+                _trail(),
             ),
         ),
         open=Auditing.shown,

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import reflex as rx
 
-from engine import clock
 from engine.domain.roles import Permission
 from engine.errors import NotFound
-from engine.services import audit, blue_book, payloads
+from engine.services import audit, blue_book, payloads, readable
 from engine.services.blue_book import Event
+from engine.services.readable import Reading
 from webui import links, words
 from webui.states.base import BESIDE, Book, on
 
@@ -23,6 +23,7 @@ SOURCES = {
 FEW = 200
 """Events shown at first, the newest; the others when they are asked for."""
 LONGEST = 2_000
+NOTHING = "–"
 PAYLOAD_SHOWN = 20_000
 
 
@@ -48,7 +49,7 @@ class EventView:
     about: str = ""
     message: str = ""
     cause: str = ""
-    more: str = ""
+    said: list[str] = field(default_factory=list)
     inbound: int = 0
     payload: str = ""
     changes: list[ChangeView] = field(default_factory=list)
@@ -67,7 +68,7 @@ class PayloadView:
 def value(found: Any) -> str:
     """A value of an event, as text."""
     said = (
-        "–"
+        NOTHING
         if found is None or found == ""
         else found
         if isinstance(found, str)
@@ -76,24 +77,35 @@ def value(found: Any) -> str:
     return words.plain(said if len(said) <= LONGEST else f"{said[:LONGEST]} …")
 
 
-def change_view(path: str, event: Event, zone: str) -> ChangeView:
-    """A value that changed; moments are said as such."""
-    before, after = event.before.get(path), event.after.get(path)
-    if path.endswith(("_at", "_until")):
-        before, after = (words.exactly(clock.moment(v), zone) if isinstance(v, int) else v for v in (before, after))
-    return ChangeView(words.plain(path), value(before), value(after))
-
-
-def event_view(event: Event, zone: str) -> EventView:
-    """The event in words, its time in the person's zone."""
+def raw_view(event: Event, zone: str) -> EventView:
+    """The event as it is stored, its time in the person's zone."""
     paths = sorted({*event.before, *event.after})
+    view = _view(event, zone)
+    view.what, view.about = words.plain(f"{event.source}:{event.action}"), words.plain(event.subject)
+    view.said = [value(event.data)] if event.data else []
+    view.changes = [
+        ChangeView(words.plain(path), value(event.before.get(path)), value(event.after.get(path))) for path in paths
+    ]
+    return view
+
+
+def event_view(event: Event, reading: Reading, zone: str) -> EventView:
+    """The event in words, its time in the person's zone."""
+    view = _view(event, zone)
+    view.about, view.said = words.plain(reading.about), [value(said) for said in reading.said]
+    view.changes = [
+        ChangeView(words.plain(change.what), value(change.before), value(change.after)) for change in reading.changes
+    ]
+    return view
+
+
+def _view(event: Event, zone: str) -> EventView:
     return EventView(
         seq=event.seq, at=words.exactly(event.at, zone), iso=event.at.isoformat(timespec="milliseconds"),
-        actor=words.plain(event.actor), source=event.source, what=words.plain(event.action.replace("_", " ").replace(":", ": ")),
-        about=words.plain(event.subject), message=words.plain(event.message), cause=words.plain(event.cause),
-        more=value(event.data) if event.data else "", inbound=event.inbound_id or 0,
+        actor=words.plain(event.actor), source=event.source,
+        what=words.plain(event.action.rpartition(":")[2].replace("_", " ").capitalize()),
+        message=words.plain(event.message), cause=words.plain(event.cause), inbound=event.inbound_id or 0,
         payload=links.payload(event.inbound_id) if event.inbound_id else "",
-        changes=[change_view(path, event, zone) for path in paths],
     )  # fmt: skip
 
 
@@ -102,6 +114,8 @@ class Auditing(Book):
 
     shown: bool = False
     number: str = ""
+    title: str = ""
+    raw: bool = False
     href: str = ""
     about: str = ""
     events: list[EventView] = []
@@ -118,6 +132,7 @@ class Auditing(Book):
     _wanted: str = ""
     _events: list[Event] = []
     _whole: bool = False
+    _readings: dict[int, Reading] = {}
 
     @on(Permission.VIEW)
     async def look(self) -> None:
@@ -143,6 +158,12 @@ class Auditing(Book):
     def only(self, source: str) -> None:
         """Events of this source alone; "" for all."""
         self.source = source if source in SOURCES else ""
+        self._show()
+
+    @on(Permission.VIEW)
+    def toggle_raw(self) -> None:
+        """The events are shown as they are stored, or in words again."""
+        self.raw = not self.raw
         self._show()
 
     @on(Permission.VIEW)
@@ -176,6 +197,7 @@ class Auditing(Book):
         fresh = await self._events_after(last)
         if fresh:
             self._events += fresh
+            await self._read_words()
             self._show()
         await self._verify()
 
@@ -189,37 +211,49 @@ class Auditing(Book):
         self._wanted, self.shown, self.error = wanted, True, ""
         self._events, self._whole, self.source, self.payload = [], False, "", PayloadView()
         self.number, self.href, self.about = words.plain(number), links.order(number), ""
+        self.title, self._readings = self.number, {}
         try:
             self._beside = await audit.order_id(number)
             self._events = await self._events_after(0)
+            await self._read_words()
             self.about = await self._named(about)
         except NotFound as error:
             self._beside, self.error, self.verdict = 0, words.sentence(error.message), ""
             self._show()
             return
-        self.json_url, self.csv_url = links.audit_file(number, "json"), links.audit_file(number, "csv")
+        self.title = (
+            f"{self.about} of order {self.number}" if about.isdecimal() else self.about if about else self.number
+        )
+        self.json_url, self.csv_url = (links.audit_file(number, kind, about) for kind in ("json", "csv"))
         self._show()
         await self._verify()
 
     async def _events_after(self, seq: int) -> list[Event]:
         _, about = links.audited(self._wanted)
-        line = int(about) if about.isdecimal() else None
-        po = about.removeprefix("po.") if about.startswith("po.") else None
+        line, po = links.audit_parts(about)
         return await blue_book.blue_book(self._beside, line_id=line, po_number=po, after_seq=seq)
 
     async def _named(self, about: str) -> str:
         if about.startswith("po."):
-            return words.plain(about.removeprefix("po."))
+            return words.plain(f"PO {about.removeprefix('po.')}")
         if not about:
             return "whole order"
         sku, position = await blue_book.line_name(int(about))
         return words.plain(f"{sku or 'no SKU'}, line {position}")
 
+    async def _read_words(self) -> None:
+        """What the events say is known, by their numbers."""
+        reader = await readable.reader(self._beside, self._events, lambda at: words.exactly(at, self.zone))
+        self._readings = {event.seq: reader.read(event) for event in self._events}
+
     def _show(self) -> None:
         fitting = [e for e in self._events if not self.source or e.source == self.source]
         some = fitting if self._whole else fitting[-FEW:]
         self.earlier = len(fitting) - len(some)
-        self.events = [event_view(event, self.zone) for event in some]
+        self.events = [
+            raw_view(event, self.zone) if self.raw else event_view(event, self._readings[event.seq], self.zone)
+            for event in some
+        ]
         of = f" of {len(self._events):,}" if self.source else ""
         self.count = f"{len(fitting):,}{of} event{'' if len(self._events) == 1 else 's'}, times in {self.zone}"
 
