@@ -170,10 +170,12 @@ async def test_browser_terminal_and_worker_see_each_other(
         terminal.start(command, environ, (100, 30), ROOT)
         terminal.until(number)
         _to(terminal, number)
-        # The browser holds it; the terminal sees it held and takes it back; the browser sees that.
+        # The browser holds it; the terminal sees it held and takes it back, by a yes; the browser sees that.
         await one.page.get_by_role("button", name=f"Process order {number}").click()
         terminal.until(lambda screen: bool(re.search(rf"{number}\b.*HELD|HOLD 1 ", screen)), seconds=10)
         terminal.type("u")
+        terminal.until(f"Take back order {number}, which")
+        terminal.type("y")
         await expect(one.page.get_by_role("button", name=f"Process order {number}")).to_be_visible(timeout=SOON * 3)
         assert await scene.states(order) == ["draft"]
         # The terminal holds it; the browser sees it, and then what the worker does with it.

@@ -246,7 +246,7 @@ async def test_a_shop_is_set_up_and_its_orders_sent_with_commands_alone(
         assert (await run("sync"))["channels"][0]["new"] == 4
         first = await run("mappings", "ls")
         for unknown in first["unmapped_skus"]:
-            await run("mappings", "sku", "Shop", unknown["sku"], catalogue.PRODUCTS[0].sku)
+            await run("mappings", "sku", "Shop", unknown["sku"], "BB-MUG-01")  # which costs less than any of them
         rates = (await run("mappings", "ls"))["unmapped_rates"]
         assert sum(rate["orders"] for rate in rates) == 4
         for rate in rates:

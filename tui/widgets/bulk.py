@@ -104,7 +104,8 @@ class BulkPane(Pane):
     def draw(self) -> None:
         """The pane tells the truth again."""
         text = self._progress(self.running) if self.running is not None else self._before()
-        self.query_one(Static).update(text)
+        for shown in self.query(Static):  # none yet, or none any more, where the run moves on meanwhile
+            shown.update(text)
 
     def _before(self) -> Text:
         found = self.found
