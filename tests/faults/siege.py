@@ -150,6 +150,14 @@ class Siege:
         await self.decide()
         return bool(await db.value("SELECT COUNT(*) FROM orders WHERE status = 'completed'") == orders)
 
+    async def unfinished(self) -> str:
+        """What is not over, for whoever has to find out why."""
+        said = []
+        for what, sql in _UNFINISHED.items():
+            found = await db.rows(sql)
+            said.append(f"{what}: {len(found)}: {[tuple(r) for r in found[:10]]}")
+        return "\n".join(said)
+
     @property
     def kills(self) -> int:
         """How many workers have died so far."""
@@ -238,6 +246,18 @@ class Workers:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+_UNFINISHED = {
+    "orders": "SELECT number, status FROM orders WHERE status <> 'completed'",
+    "purchase orders": "SELECT po_number, state, attempt, message FROM purchase_orders WHERE state NOT IN ('closed', 'canceled')",
+    "parcels": "SELECT id, push, tracking_number FROM shipments WHERE push <> 'confirmed'",
+    "Issues": "SELECT order_id, code, message FROM issues WHERE closed_at IS NULL",
+    "jobs": "SELECT id, key, task, state, attempts, error FROM outbox WHERE state <> 'done'",
+    "payloads": "SELECT id, state, reason FROM inbound_messages WHERE state IN ('stored', 'parked')",
+    "paused suppliers": "SELECT code, paused_reason FROM suppliers WHERE paused_reason <> ''",
+    "paused channels": "SELECT name, paused_reason, last_error FROM channels WHERE paused_reason <> '' OR last_error <> ''",
+}
 
 
 async def until(question: Callable[[], Any], seconds: float, what: str) -> None:

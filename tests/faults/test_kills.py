@@ -69,7 +69,11 @@ async def test_workers_killed_everywhere_lose_nothing_and_double_nothing(
                 await asyncio.sleep(0.05)
             await shop.peace()
             workers.tell("quiet")
-            await until(lambda: shop.completed(ORDERS), 60, "the completion of every order")
+            try:
+                # Longer than the minute after which what was refused or paused is tried again.
+                await until(lambda: shop.completed(ORDERS), 150, "the completion of every order")
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{await shop.unfinished()}") from error
             assert workers.stop() == "0:1"
         finally:
             workers.close()
