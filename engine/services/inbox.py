@@ -28,12 +28,11 @@ ROWS_A_STATEMENT = 1_000
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """A payload with its row. ``fresh`` is false where the same bytes were stored before."""
+    """A payload with its row."""
 
     id: int
     raw: Raw
     state: str
-    fresh: bool
 
 
 def digest(raw: Raw) -> str:
@@ -53,8 +52,8 @@ async def store(kind: Kind, source_id: int, page: Page) -> list[Stored]:
     for part in page.rejected:
         key = digest(part.raw)
         rows.setdefault(key, _row(kind, source_id, part.raw, key, now, "parked", part.reason, part.field or ""))
-    stored, known = await _keep(kind, source_id, rows)
-    return [Stored(stored[key][0], raw, stored[key][1], key not in known) for key, raw in raws.items()]
+    stored, _ = await _keep(kind, source_id, rows)
+    return [Stored(stored[key][0], raw, stored[key][1]) for key, raw in raws.items()]
 
 
 async def store_unread(kind: Kind, source_id: int, raws: Mapping[str, Raw], reason: str) -> set[str]:

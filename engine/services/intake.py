@@ -272,7 +272,7 @@ async def replay(row_id: int, by: Actor) -> str:
     channel, connector = await _channel(row.source_id), await catalog.channel(row.source_id)
     if row.external_id.startswith(inbox.WEBHOOK):
         return await _read_again(channel, connector, row, by)
-    stored = Stored(row.id, raw, "stored", True)
+    stored = Stored(row.id, raw, "stored")
     pulled = await ingest(channel, connector, [stored], by)
     if pulled.parked:
         again, _ = await inbox.show(row_id)

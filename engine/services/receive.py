@@ -287,7 +287,7 @@ async def replay(row_id: int, by: Actor) -> str:
         return await intake.replay(row_id, by)
     supplier = (await catalog.suppliers())[row.source_id]
     connector = await catalog.supplier(row.source_id)
-    heard = await take(supplier, connector, [Stored(row.id, raw, "stored", True)], by)
+    heard = await take(supplier, connector, [Stored(row.id, raw, "stored")], by)
     if heard.parked:
         again, _ = await inbox.show(row_id)
         return f"still parked: {again.reason}"
