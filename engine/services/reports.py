@@ -209,7 +209,7 @@ async def waiting(s: Scope) -> Waiting:
     # Placed up to two weeks before it was received: a store's orders of the time before its channel was connected wait too.
     came = await db.value(opened, *OPEN_STATUSES, *ids, at - _micros(BACK), first)
     join, of, channels = with_orders(s, "p")
-    sent = by_index("purchase_orders_sent")
+    sent = by_index("purchase_orders_sent_of")
     went = await db.value(
         f"SELECT COUNT(*) FROM (SELECT DISTINCT p.order_id FROM purchase_orders AS p {sent} {join} "
         f"WHERE p.sent_at IS NOT NULL AND p.sent_at >= ? AND p.order_id < ? {of} LIMIT {MOST}) AS w",
