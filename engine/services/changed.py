@@ -123,16 +123,13 @@ async def _end() -> int:
     """All events before this key are there to be seen; those that come will have it or a later one. Raises Misconfigured."""
     if not db.is_postgres():
         return await feed.latest() + 1
-    found = await db.rows(
-        f"SELECT {feed.HORIZON}, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, (SELECT MAX(xid) FROM audit_events)"
-    )
-    end, counted, last = tuple(found[0])
-    if last is not None and last >= counted:
+    count = await feed.counted()
+    if count.last >= count.next:
         raise Misconfigured(
-            f"the database came from another PostgreSQL server, which had counted {last} transactions, and this one has counted "
-            f"{counted}: what changes now would be taken for told; let it catch up as docs/backup.md says"
+            f"the database came from another PostgreSQL server, which had counted {count.last} transactions, and this one has "
+            f"counted {count.next}: what changes now would be taken for told; `bluebook db catch-up` mends it"
         )
-    return int(end)
+    return count.final
 
 
 async def _mark(key: int, event_id: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
@@ -10,6 +10,8 @@ from engine import db
 
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 """The oldest transaction that may still commit, on PostgreSQL; everything below it is final."""
+AT_ONCE = 200_000
+"""So many transactions are counted by one call: some seconds."""
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -63,6 +65,50 @@ async def changes(since: int, limit: int = 500) -> Feed:
     orders = dict.fromkeys(int(r[1]) for r in reversed(found))
     settings = orders.pop(0, 1) is None
     return Feed(list(reversed(orders)), cursor, settings, more)
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How far this PostgreSQL server has counted transactions: all below ``final`` are over, the next one begun is ``next`` or
+    later. ``last`` is the latest of those that wrote the blue book, as the server counted that wrote it; 0 for none."""
+
+    final: int
+    next: int
+    last: int
+
+
+async def counted() -> Count:
+    """How far the open database's server has counted; PostgreSQL only."""
+    found = await db.rows(
+        f"SELECT {HORIZON}, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, (SELECT MAX(xid) FROM audit_events)"
+    )
+    final, following, last = tuple(found[0])
+    return Count(int(final), int(following), int(last or 0))
+
+
+async def lacking() -> int:
+    """How many transactions this server has yet to count until it has counted as many as the one the database came from; 0 where
+    none are lacking.
+
+    Until then what changes is told to nobody who follows by a cursor: it counts as what they have been told.
+    """
+    if not db.is_postgres():
+        return 0
+    told = int(await db.value("SELECT COALESCE(MAX(cursor), 0) FROM webhooks"))
+    count = await counted()
+    return max(max(count.last, told) + 1 - count.next, 0)
+
+
+async def catch_up() -> AsyncIterator[int]:
+    """The server has counted as many transactions as the one the database came from; how many are lacking, again and again
+    meanwhile, 0 last. They write nothing. May be ended and begun again, and run beside everything else; not in a transaction.
+    """
+    while lacks := await lacking():
+        yield lacks
+        # One for each: a transaction's number cannot be chosen, and those of savepoints are not counted cheaper.
+        await db.run(
+            f"DO $$ BEGIN FOR n IN 1..{min(lacks, AT_ONCE)} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
+        )
+    yield 0
 
 
 async def _told(columns: str, since: int, limit: int) -> tuple[Sequence[db.Row], int, bool]:

@@ -153,7 +153,7 @@ async def schema_fits() -> Finding:
 
 async def inside(quick: bool) -> AsyncIterator[Finding]:
     """What the database tells."""
-    for look in (workers, connections, certificates, access, jobs, parked, lambda: orders(quick)):
+    for look in (counting, workers, connections, certificates, access, jobs, parked, lambda: orders(quick)):
         found: Callable[[], Awaitable[list[Finding]]] = look
         try:
             for finding in await found():
@@ -161,6 +161,20 @@ async def inside(quick: bool) -> AsyncIterator[Finding]:
         except Exception as error:
             message, code = explain(error, "doctor")
             yield fail(getattr(look, "__name__", "orders").strip("<>"), message, "", code if code > 2 else 3)
+
+
+async def counting() -> list[Finding]:
+    """Does the PostgreSQL server count from where the one before it, whose database this was, had come to?"""
+    from engine.services import feed
+
+    lacking = await feed.lacking()
+    if not lacking:
+        return []
+    what = (
+        f"the database came from a PostgreSQL server that had counted {many(lacking, 'transaction')} more: webhooks, and "
+        "programs that ask for changed orders, are told nothing new"
+    )
+    return [warn("changes", what, "bluebook db catch-up")]
 
 
 async def workers() -> list[Finding]:

@@ -228,15 +228,47 @@ async def upgrade() -> Shown:
 
 @db.command("check", "bluebook db check", database=False, reads=True)
 async def check() -> Shown:
-    """Say whether the schema fits this version; exit code 4 where it does not."""
-    from engine.services import schema
+    """Say whether the schema fits this version; exit code 4 where it does not.
+
+    3: the database came from a PostgreSQL server that had counted more transactions (`bluebook db catch-up`).
+    """
+    from engine.services import feed, schema
 
     async with opened(checked=False):
         state = await schema.state()
         await schema.check()
-    return said(
-        f"the schema fits: {many(len(state.applied), 'migration')}, up to {state.applied[-1]}", applied=state.applied
-    )
+        lacking = await feed.lacking()
+    fits = said(
+        f"the schema fits: {many(len(state.applied), 'migration')}, up to {state.applied[-1]}",
+        applied=state.applied, transactions_lacking=lacking,
+    )  # fmt: skip
+    if not lacking:
+        return fits
+    lacks = f"the server lacks {many(lacking, 'transaction')}, so webhooks are told nothing: `bluebook db catch-up`"
+    return Shown(fits.data, fits.draw, 3, [lacks])
+
+
+@db.command("catch-up", "bluebook db catch-up")
+async def catch_up() -> Shown:
+    """Make up for another PostgreSQL server having counted further, after a restore.
+
+    Webhooks and whoever follows the orders know by the server's count of transactions what is new: on a server that has not
+    counted as far as the one the database came from, they are told nothing. Here empty transactions are counted until it has,
+    some millions a minute. May be stopped, run again, and run beside everything else.
+    """
+    from engine.services import feed
+
+    began = 0
+    async for lacking in feed.catch_up():
+        began = began or lacking
+        if began and sys.stderr.isatty():
+            print(f"\r\033[K{began - lacking:,} of {began:,} transactions", end="", file=sys.stderr, flush=True)
+    if began and sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    if not began:
+        return said("no transactions are lacking", counted=0)
+    replay = "what changed while they were lacking is told by `bluebook webhooks replay NAME --since …`"
+    return said(f"counted {many(began, 'transaction')}: what changes is told again", remarks=[replay], counted=began)
 
 
 @config.command("show", "bluebook config show", "bluebook config show --json", database=False, reads=True)
