@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 
-from engine import clock, db
-from engine.services import outbox, schedule, tasks
+from engine import clock
+from engine.services import beats, outbox, schedule, tasks
 from engine.settings import settings
 from workers.actors import OTHER, actor, load
 
@@ -51,17 +51,12 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """The row says that this worker is alive now, and how much it has done."""
-        await db.insert(
-            "heartbeats",
-            ("id", "host", "pid", "started_at", "seen_at", "jobs_done", "version"),
-            [(self.id, socket.gethostname()[:120], os.getpid(), self.started, clock.micros(clock.now()),
-              tasks.finished, self.version)],
-            "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, jobs_done = excluded.jobs_done",
-        )  # fmt: skip
+        host = socket.gethostname()[:120]
+        await beats.beat(self.id, host, os.getpid(), self.started, tasks.finished, self.version)
 
     async def stop(self) -> None:
-        """The row is gone: this worker has left in good order."""
-        await db.run("DELETE FROM heartbeats WHERE id = ?", self.id)
+        """The row is gone, and remembered as the last there was: this worker has left in good order."""
+        await beats.leave(self.id, tasks.finished)
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

@@ -11,12 +11,11 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import OrderStatus
-from engine.services import history, unsent
+from engine.services import beats, history, unsent
 from engine.services.filter_line import RESOLVE
 from engine.services.unsent import Unsent
 
 MINUTES = 30
-STALE_SECONDS = 15.0
 """A worker that was not seen for so long is taken for dead."""
 SAMPLE = 10_000
 AGES = (3600, 4 * 3600, 24 * 3600)
@@ -136,8 +135,10 @@ async def sent_since(at: int) -> int:
 
 async def workers() -> tuple[Worker, ...]:
     """Every worker that has been seen, those alive first."""
-    alive_since = clock.now() - timedelta(seconds=STALE_SECONDS)
-    rows = await db.rows("SELECT id, host, pid, seen_at, jobs_done FROM heartbeats ORDER BY id")
+    alive_since = clock.now() - timedelta(seconds=beats.ALIVE_SECONDS)
+    rows = await db.rows(
+        "SELECT id, host, pid, seen_at, jobs_done FROM heartbeats WHERE id <> ? ORDER BY id", beats.LAST
+    )
     found = [Worker(r[0], r[1], r[2], clock.moment(r[3]), r[4], clock.moment(r[3]) >= alive_since) for r in rows]
     return tuple(sorted(found, key=lambda worker: not worker.alive))
 

@@ -9,7 +9,7 @@ import structlog
 
 from engine import clock, db
 from engine.errors import Misconfigured
-from engine.services import listings, schema
+from engine.services import beats, schema
 
 PATIENCE_SECONDS = 5.0
 
@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Health(msgspec.Struct, frozen=True):
-    """``ok`` is about the database and its schema. Seconds since a worker was last seen: None where there is none."""
+    """``ok`` is about the database and its schema. Seconds since a worker was last seen: None where there never was one."""
 
     ok: bool
     database: str
@@ -35,10 +35,10 @@ async def look() -> Health:
                 await schema.check()
             except Misconfigured as error:
                 return Health(False, "ok", error.message)
-            seen = await listings.workers()
+            seen, last = await beats.workers(), await beats.last()
     except Exception as error:
         # Each driver has a family of its own, and all of them mean the same here.
         _log.warning("the database does not answer", error=str(error))
         return Health(False, "does not answer", "unknown")
-    age = (clock.now() - seen[0].seen_at).total_seconds() if seen else None
+    age = (clock.now() - last.seen_at).total_seconds() if last else None
     return Health(True, "ok", "ok", age, sum(worker.alive for worker in seen))

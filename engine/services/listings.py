@@ -1,4 +1,4 @@
-"""Read models of what is set up: channels, suppliers, products, mappings and who does the work. Orders are in ``history``."""
+"""Read models of what is set up: channels, suppliers, products and mappings. Orders are in ``history``, workers in ``beats``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from engine.services import catalog, order_page, sharing
 from engine.services.inbox import InboxRow
 
 LARGEST_PAGE = 500
-ALIVE_SECONDS = 15.0
-"""A worker that was not seen for so long has stopped (it beats every two seconds)."""
 
 
 class _Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,18 +184,6 @@ class ListingView(msgspec.Struct, frozen=True):
     sku: str
     title: str
     components: dict[str, int]
-
-
-class WorkerView(msgspec.Struct, frozen=True):
-    """A worker process; ``alive``: seen within the last ``ALIVE_SECONDS``."""
-
-    host: str
-    pid: int
-    started_at: datetime
-    seen_at: datetime
-    jobs_done: int
-    version: str
-    alive: bool
 
 
 def _time(value: Any) -> Any:
@@ -431,19 +417,6 @@ async def listings(
     ):
         parts.setdefault(int(r[0]), {})[str(r[1])] = int(r[2])
     return [ListingView(r[1], r[2], r[3], parts.get(int(r[0]), {})) for r in rows]
-
-
-async def workers() -> list[WorkerView]:
-    """The worker processes that have not left in good order, those seen last first."""
-    now = clock.now()
-    found = await db.rows(
-        "SELECT host, pid, started_at, seen_at, jobs_done, version FROM heartbeats ORDER BY seen_at DESC"
-    )
-    return [
-        WorkerView(r[0], r[1], _time(r[2]), seen := _time(r[3]), r[4], r[5],
-                   (now - seen).total_seconds() < ALIVE_SECONDS)
-        for r in found
-    ]  # fmt: skip
 
 
 INBOX_STATES = ("parked", "stored", "done", "superseded", "ignored")

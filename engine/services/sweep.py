@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine import clock, db
-from engine.services import counters, invoices, once, outbox, overdue, receipts, schedule
+from engine.services import beats, counters, invoices, once, outbox, overdue, receipts, schedule
 from engine.services.outbox import Job, NewJob, Outcome
 from engine.settings import settings
 
@@ -18,7 +18,6 @@ LIMIT = 500
 PATIENCE = timedelta(minutes=5)
 SETTLE = timedelta(seconds=15)
 UNREAD = timedelta(minutes=1)
-HEARTBEATS_KEPT = timedelta(hours=1)
 
 # In the words of the partial indexes, because SQLite uses one only where the query repeats its condition.
 _UNPUSHED = "push IN ('pending', 'pushing', 'failed') AND push <> 'failed'"
@@ -36,7 +35,7 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     await counters.fold()
     await once.clear()
     await outbox.purge(timedelta(hours=settings().keep_done_hours))
-    await db.run("DELETE FROM heartbeats WHERE seen_at < ?", clock.micros(clock.now() - HEARTBEATS_KEPT))
+    await beats.clear()
     return None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import clock, db
+from engine import db
 from engine.demo import store_orders
 from engine.errors import Invalid, NotFound
 from engine.services import intake, listings, preview, setup
@@ -66,10 +66,3 @@ async def test_names_are_found_by_their_beginning_only_where_that_is_clear(datab
         await listings.channel("eBay")
     with pytest.raises(NotFound):
         await listings.channel("")
-
-
-async def test_a_worker_that_was_not_seen_for_a_while_is_not_alive(database: str) -> None:
-    now = clock.micros(clock.now())
-    rows = [("a", "host", 1, now, now, 5, "0.1"), ("b", "host", 2, now, now - 60_000_000, 5, "0.1")]
-    await db.insert("heartbeats", ("id", "host", "pid", "started_at", "seen_at", "jobs_done", "version"), rows)
-    assert [(w.pid, w.alive) for w in await listings.workers()] == [(1, True), (2, False)]

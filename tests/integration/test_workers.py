@@ -20,7 +20,7 @@ import redis
 
 from engine import db, settings
 from engine.errors import Misconfigured
-from engine.services import outbox
+from engine.services import beats, outbox
 from engine.services.outbox import NewJob
 from tests.support import jobs as support
 from workers import actors
@@ -150,7 +150,7 @@ async def over(task: str, count: int) -> bool:
 
 async def beating(count: int) -> bool:
     """So many workers have been seen."""
-    return bool(await db.value("SELECT COUNT(*) FROM heartbeats") == count)
+    return len(await beats.workers()) == count
 
 
 async def test_four_processes_do_five_hundred_jobs_each_once(workers: Workers) -> None:
@@ -165,7 +165,11 @@ async def test_four_processes_do_five_hundred_jobs_each_once(workers: Workers) -
         assert workers.stop() == [0] * 4
         assert workers.done() == Counter(range(500))
         assert await db.value("SELECT SUM(attempts) FROM outbox") == 0
-        assert await db.value("SELECT COUNT(*) FROM heartbeats") == 0
+        assert await beats.workers() == []
+        last = await beats.last()
+        assert last is not None
+        assert last.pid in {process.pid for process in workers.processes}
+        assert not last.alive
 
 
 async def test_a_killed_workers_jobs_are_done_by_another(workers: Workers) -> None:
@@ -259,14 +263,14 @@ async def test_asked_to_stop_a_worker_finishes_what_runs_and_leaves_the_rest(pla
         await outbox.put([NewJob(f"n:{n}", "test.slow", n) for n in range(1, 7)])
         process = plain.start(BLUEBOOK_WORKER_THREADS="1", BLUEBOOK_BATCH_SIZE="1")
         await until(lambda: plain.done()[-1])
-        assert await db.value("SELECT COUNT(*) FROM heartbeats") == 1
+        assert len(await beats.workers()) == 1
         assert (await _states("test.slow")).count("claimed") == 2
         process.terminate()
         assert process.wait(timeout=30) == 0
         assert plain.done() == Counter([-1, 1])
         assert sorted(await _states("test.slow")) == ["done", *["ready"] * 5]
         assert await db.value("SELECT SUM(attempts) FROM outbox") == 0
-        assert await db.value("SELECT COUNT(*) FROM heartbeats") == 0
+        assert await beats.workers() == []
 
 
 async def test_a_long_job_keeps_its_lease_and_a_slow_store_holds_up_nobody(plain: Workers) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from engine import clock, db
 from engine.errors import Invalid, NotFound
-from engine.services import outbox, schedule, sweep, tasks
+from engine.services import beats, outbox, schedule, sweep, tasks
 from engine.services.outbox import Dead, Done, NewJob
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -181,12 +181,15 @@ async def test_the_sweep_reads_by_index_only(sqlite_database: str, monkeypatch: 
 
 
 async def test_the_sweep_comes_by_the_clock_and_clears_what_is_old(database: str) -> None:
-    await fill("heartbeats", id="gone", seen_at=clock.micros(START) - 7200_000_000)
+    await fill("heartbeats", id="gone", host="old", seen_at=clock.micros(START) - 7200_000_000)
     await outbox.put([NewJob("old", "system.sweep")])
     await outbox.finish({job: Done() for job in await outbox.claim(limit=1, token="t")})
     move(hours=25)
     await schedule.ensure()
     await tasks.drain()
     assert await keys() == ["system.sweep:0"]
-    assert await db.value("SELECT COUNT(*) FROM heartbeats") == 0
+    assert await beats.workers() == []
+    last = await beats.last()
+    assert last is not None
+    assert (last.host, last.seen_at, last.alive) == ("old", START - timedelta(hours=2), False)
     assert await db.value("SELECT state FROM outbox") == "done"

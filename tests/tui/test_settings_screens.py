@@ -11,7 +11,7 @@ from textual import events
 
 from engine import clock, db
 from engine.connectors import registry
-from engine.services import inbox, listings, outbox, process, setup
+from engine.services import beats, inbox, listings, outbox, process, setup
 from engine.services.outbox import NewJob
 from tests.support.scene import DANA, Scene
 from tests.support.terminal import at_desk, field
@@ -139,6 +139,12 @@ async def test_jobs_that_were_given_up_are_tried_again_or_dropped(scene: Scene) 
         assert await db.value("SELECT COUNT(*) FROM outbox WHERE state = 'dead'") == 0
         await desk.press("5")
         assert "No worker was ever seen" in desk.text()
+        await beats.beat("here:71:a", "here", 71, 0, 3, "1")
+        await beats.leave("here:71:a", 3)
+        await desk.press("1", "5")
+        assert "No worker is running: nothing is pulled or sent. The last one, here/71, was seen" in desk.flat
+        assert "`bluebook worker` runs one" in desk.flat
+    await db.run("DELETE FROM heartbeats")
 
 
 async def test_jobs_that_wait_for_another_try_come_before_those_that_are_only_due(scene: Scene) -> None:

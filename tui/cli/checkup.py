@@ -179,9 +179,9 @@ async def counting() -> list[Finding]:
 
 async def workers() -> list[Finding]:
     """Does somebody do the work?"""
-    from engine.services import listings, outbox
+    from engine.services import beats, outbox
 
-    seen = await listings.workers()
+    seen = await beats.workers()
     alive = [worker for worker in seen if worker.alive]
     due = (await outbox.counts())["due"]
     found = []
@@ -192,12 +192,11 @@ async def workers() -> list[Finding]:
         found.append(fail("workers", f"none is running and {many(due, 'job')} due", "bluebook worker"))
     else:
         found.append(warn("workers", "none is running: nothing is pulled, sent or pushed", "bluebook worker"))
-    silent = [worker for worker in seen if not worker.alive]
-    if silent and not alive:
-        last = silent[0]
-        found.append(
-            warn("workers", f"{last.host}:{last.pid} was last seen {ago(last.seen_at)} ago", "look into its log")
-        )
+    last = await beats.last()
+    if last is not None and not alive:
+        # One that left in good order is none of those seen, and its log has nothing to tell.
+        todo = "look into its log" if seen else "bluebook worker"
+        found.append(warn("workers", f"{last.host}:{last.pid} was last seen {ago(last.seen_at)} ago", todo))
     return found
 
 

@@ -106,12 +106,12 @@ def _share(share: Any) -> str:
 
 
 async def _processed(outcomes: Sequence[Any]) -> Shown:
-    from engine.services import listings
+    from engine.services import beats
 
     done = [outcome for outcome in outcomes if outcome.done]
     until = max((outcome.release_at or 0 for outcome in done), default=0)
     remarks = []
-    if done and not any(worker.alive for worker in await listings.workers()):
+    if done and not any(worker.alive for worker in await beats.workers()):
         remarks.append("no worker is running, so nothing is sent yet: `bluebook worker`")
 
     def draw(paper: Paper) -> None:

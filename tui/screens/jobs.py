@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.services import audit, dropping, inbox, listings, outbox, receive
+from engine.services import audit, beats, dropping, inbox, listings, outbox, receive
 from engine.services.dashboard import StatusBar
 from engine.services.job_subjects import subjects
 from tui.plain import ago, local
@@ -27,7 +27,7 @@ EMPTY = (
     "No job waits.",
     "No job is under way.",
     "No job was done lately.",
-    "No worker was ever seen: `bluebook worker` runs one.",
+    "No worker was ever seen: nothing is pulled or sent until one runs. `bluebook worker` runs one.",
     "Nothing is parked: every payload could be read.",
 )
 
@@ -50,10 +50,15 @@ class JobsScreen(TableScreen):
         ),
     )  # fmt: skip
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: beats.WorkerView | None = None
+
     async def read(self) -> list[Item]:
         """The rows of the open tab."""
         if self.tab == WORKERS:
-            return [(f"{w.host}/{w.pid}", w, _worker(w)) for w in await listings.workers()]
+            self.last = await beats.last()
+            return [(f"{w.host}/{w.pid}", w, _worker(w)) for w in await beats.workers()]
         if self.tab == INBOX:
             names: dict[tuple[str, int], str] = {("channel", c.id): c.name for c in await listings.channels()}
             names |= {("supplier", s.id): s.code for s in await listings.suppliers()}
@@ -71,6 +76,8 @@ class JobsScreen(TableScreen):
     @property
     def empty(self) -> str:  # type: ignore[override]
         """Why there is nothing."""
+        if self.tab == WORKERS and self.last is not None:
+            return _stopped(self.last)
         return EMPTY[self.tab]
 
     def show_figures(self, figures: StatusBar) -> None:
@@ -145,7 +152,15 @@ async def _done(work: Any) -> bool:
     return True
 
 
-def _worker(worker: listings.WorkerView) -> tuple[str, ...]:
+def _stopped(last: beats.WorkerView) -> str:
+    seen = f"{ago(last.seen_at)} ago, at {local(last.seen_at)}"
+    return (
+        f"No worker is running: nothing is pulled or sent. The last one, {last.host}/{last.pid}, was seen {seen}. "
+        "`bluebook worker` runs one; what is due waits until then, and is not lost."
+    )
+
+
+def _worker(worker: beats.WorkerView) -> tuple[str, ...]:
     state = "alive" if worker.alive else "NOT SEEN"
     return (worker.host, str(worker.pid), state, ago(worker.seen_at), f"{worker.jobs_done:,}", local(worker.started_at))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -113,7 +114,8 @@ class RowList(Widget, Generic[T]):
             return Strip([Segment(cut("  " + " ".join(titles), width), self.get_component_rich_style("rows--head"))])
         n = self.top + y - 1
         if n >= len(self.items):
-            text = f"  {self.empty}" if not self.items and y == 2 else ""
+            said = wrap(self.empty, max(width - 4, 1)) if not self.items else []
+            text = f"  {said[y - 2]}" if 2 <= y < len(said) + 2 else ""
             return Strip([Segment(cut(text, width), self.rich_style)])
         here = n == self.place
         style = self.rich_style

@@ -115,9 +115,10 @@ def _workers() -> rx.Component:
             empty(
                 "No worker is running: nothing is pulled or sent.",
                 rx.el.p(
-                    "Those that are stopped in good order leave this list. ",
+                    Jobs.last_seen,
+                    " ",
                     rx.el.code("bluebook worker"),
-                    " runs one.",
+                    " runs one; what is due waits until then.",
                 ),
             ),
         ),

@@ -9,10 +9,10 @@ from typing import Any
 import reflex as rx
 
 from engine.domain.roles import Permission
-from engine.services import dropping, inbox, listings, outbox, payloads, receive
+from engine.services import beats, dropping, inbox, listings, outbox, payloads, receive
+from engine.services.beats import WorkerView
 from engine.services.inbox import InboxRow
 from engine.services.job_subjects import Subject, subjects, what
-from engine.services.listings import WorkerView
 from engine.services.outbox import JobView
 from webui import links, live, words
 from webui.states.base import PAGES, Book, on
@@ -98,6 +98,7 @@ class Jobs(Book):
     tabs: list[TabLink] = []
     rows: list[JobRow] = []
     workers: list[WorkerRow] = []
+    last_seen: str = ""
     parked: list[PayloadRow] = []
     next: str = ""
     payload: Payload = Payload()
@@ -151,11 +152,13 @@ class Jobs(Book):
                     f"{numbers[name]:,}" if name in numbers else "")
             for name, (title, _) in TABS.items()
         ]  # fmt: skip
-        workers = [_worker(one, self.zone) for one in await listings.workers()]
+        workers = [_worker(one, self.zone) for one in await beats.workers()]
+        last = None if workers else await beats.last()
         rows, parked, following = await (self._payloads() if self.tab == "inbox" else self._jobs())
         for name, value in (
             ("tabs", tabs),
             ("workers", workers),
+            ("last_seen", _last_seen(last, self.zone)),
             ("rows", rows),
             ("parked", parked),
             ("next", following),
@@ -271,6 +274,12 @@ def _worker(one: WorkerView, zone: str) -> WorkerRow:
         f"{one.host}, {one.pid}", one.alive, f"{words.ago(one.seen_at)} ago", words.iso(one.seen_at), f"{one.jobs_done:,}",
         words.day_and_time(one.started_at, zone),
     )  # fmt: skip
+
+
+def _last_seen(last: WorkerView | None, zone: str) -> str:
+    if last is None:
+        return "None was ever seen."
+    return f"The last one, {last.host}, {last.pid}, was seen at {words.day_and_time(last.seen_at, zone)}."
 
 
 def _payload(row: InboxRow, source: str, zone: str) -> PayloadRow:
