@@ -63,7 +63,10 @@ async def beat(worker: str, host: str, pid: int, started: int, done: int, versio
 
 
 async def leave(worker: str, done: int) -> None:
-    """This worker has left in good order, now, with so many jobs done: it is none of ``workers`` any more, and remembered as the last."""
+    """This worker has left in good order, now, with so many jobs ``done``.
+
+    It is none of ``workers`` any more, and remembered as the last.
+    """
     async with db.transaction():
         now = clock.micros(clock.now())
         await db.run("UPDATE heartbeats SET seen_at = ?, jobs_done = ? WHERE id = ?", now, done, worker)
