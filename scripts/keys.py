@@ -32,6 +32,7 @@ answered by `y`, never by Enter. Processing never sends at once: it holds, and `
 
 `u` takes back the held order you went to, else what you did last, else what you hold from another session. Where none of these
 is, a sent order can be asked back, and what somebody else holds is taken back once you say `y` to a question that names them.
+What waits because its supplier cannot be reached comes back by `u` too, unless it may have arrived: then you are told so.
 
 ## Filters
 

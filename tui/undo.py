@@ -111,7 +111,9 @@ class Steps:
         while self._done:
             step = self._done[-1]
             if isinstance(step, Held):
-                if await standing.undoable(step.order_ids) or (step.run is not None and not step.run.over):
+                # What waits for its supplier for long is taken back where the cursor is on it, not as the last step.
+                held = await standing.undoable(step.order_ids, tried=self._fresh(step))
+                if held or (step.run is not None and not step.run.over):
                     return step
                 await self._missed(step)
             elif self._fresh(step) and not (isinstance(step, Changed) and await standing.cancelable(step.order_id)):

@@ -99,8 +99,8 @@ def _needs(task: str, case: Case, po: PurchaseRecord) -> str:
     """Why a job of the task has to run for the purchase order, as it stands, and what to do instead; "" where it need not."""
     number, order = po.po_number, case.order.number
     if task == "purchases.submit" and po.state == PurchaseState.QUEUED:
-        undo = "undo takes it back; or " if po.attempt == 0 else ""
-        return f"{number} is queued and would be sent all the same; {undo}put order {order} on hold, or cancel it"
+        undo = "undo takes it back" if po.attempt == 0 else "undo takes it back, unless it may have arrived"
+        return f"{number} is queued and would be sent all the same; {undo}; or put order {order} on hold, or cancel it"
     if task == "purchases.submit" and po.state == PurchaseState.SUBMITTING:
         return (
             f"{number} is being sent, and what became of it has to be known; cancel order {order}, and the supplier is asked "

@@ -258,6 +258,8 @@ class Work:
         self.event(case, f"{step.axis}:{name}", why, record=record, source=source, data=data, inbound_id=inbound_id)
         if name == "request_cancel":
             values["back_to"] = state
+        if name == "undo":
+            values = {"message": "", **values}  # what it waited for is no concern of a draft
         self.put(case, record, **{field: target}, **values)
         if step.job:
             # What is put off says why, as jobs do that are themselves tried again.

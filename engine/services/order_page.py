@@ -16,6 +16,7 @@ from engine.errors import Misconfigured, NotFound
 from engine.ports import CancelWish, HasOrderPages
 from engine.ports_channels import CancelsOrders
 from engine.services import own_numbers, search, unsent, wishes
+from engine.services.submissions import NOTHING_CAME
 from engine.services.unsent import Waits
 
 
@@ -111,6 +112,12 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
         """Can it still be taken back?"""
         later = self.release_at is not None and self.release_at > clock.now()
         return self.state == PurchaseState.QUEUED and not self.attempt and later
+
+    @property
+    def undoable(self) -> bool:
+        """Can it be taken back: is it to be sent, and did every attempt end with nothing at the supplier?"""
+        nothing = [one for one in self.submissions if one.outcome in NOTHING_CAME]
+        return self.state == PurchaseState.QUEUED and len(nothing) == self.attempt
 
     @property
     def unsent(self) -> bool:
@@ -243,7 +250,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
         wanted = any(line.open for line in self.lines)
         found = {
             "process": self.status == OrderStatus.READY and any("queue" in po.moves for po in self.live),
-            "undo": any("undo" in po.moves and not po.attempt for po in self.live),
+            "undo": any(po.undoable for po in self.live),
             "hold": not self.held and any(line.open > line.submitted for line in self.lines),
             "release": bool(self.held),
             "edit": wanted and (unsent or any("drop" in po.moves for po in self.live)),

@@ -12,8 +12,8 @@ from engine.domain import conditions
 from engine.domain.issues import ISSUES, IssueCode, kind_of
 from engine.domain.states import OrderStatus, PurchaseState
 from engine.errors import Invalid
-from engine.services import lifecycle, margin, route
-from engine.services.casefile import Case
+from engine.services import lifecycle, margin, route, submissions
+from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import Catalog
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import NewJob
@@ -83,14 +83,20 @@ async def process(order_ids: Sequence[int], by: Actor, *, undo_seconds: float | 
 
 
 async def undo(order_ids: Sequence[int], by: Actor) -> list[Outcome]:
-    """What is held and not yet being sent is a draft again; after the window the outcome says how to cancel instead."""
+    """What is held is a draft again, and what waits to be sent, as long as each attempt ended with nothing at the supplier.
+
+    Of what is sent, being sent, or may have arrived, the outcome says what to do instead.
+    """
     outcomes: dict[int, Outcome] = {}
     for start in range(0, len(order_ids), BATCH):
         async with lifecycle.change(order_ids[start : start + BATCH], by=by) as work:
             for case in work.cases:
-                held = [po for po in case.purchases if po.state == PurchaseState.QUEUED and po.attempt == 0]
+                queued = [po for po in case.purchases if po.state == PurchaseState.QUEUED]
+                # Read while the order is locked: a worker that begins to send it now finds a draft, or was first.
+                sure = await submissions.never_arrived([po.id for po in queued if po.attempt])
+                held = [po for po in queued if not po.attempt or po.id in sure]
                 for po in held:
-                    work.move(case, po, "undo", release_at=None)
+                    _take_back(work, case, po)
                 numbers = tuple(po.po_number for po in held)
                 message = "taken back" if held else _too_late(case)
                 if held and case.order.auto:
@@ -101,9 +107,27 @@ async def undo(order_ids: Sequence[int], by: Actor) -> list[Outcome]:
     return [outcomes.get(i, msgspec.structs.replace(missing, order_id=i)) for i in order_ids]
 
 
+def _take_back(work: Work, case: Case, po: PurchaseRecord) -> None:
+    tried = f"; of {po.attempt} attempt{'' if po.attempt == 1 else 's'} none arrived" if po.attempt else ""
+    work.move(case, po, "undo", f"taken back before it was sent{tried}", release_at=None)
+    if po.attempt:
+        # Nothing hangs on these bytes being sent again, and what is sent next must be what the draft says then.
+        work.document(po, None)
+    for issue in [i for i in case.issues if i.purchase is po and i.code == IssueCode.CONNECTION_AUTH]:
+        work.close_issue(case, issue, "taken back")
+
+
 def _too_late(case: Case) -> str:
-    if any(po.state in (PurchaseState.SUBMITTED, PurchaseState.ACKNOWLEDGED) for po in case.purchases):
+    among = {PurchaseState(po.state): po.po_number for po in case.purchases if not po.superseded}
+    if PurchaseState.SUBMITTED in among or PurchaseState.ACKNOWLEDGED in among:
         return "already sent: request cancellation instead"
+    if PurchaseState.SUBMITTING in among:
+        return f"{among[PurchaseState.SUBMITTING]} is being sent now: wait for the answer, then cancel it"
+    if PurchaseState.OUTCOME_UNKNOWN in among:
+        return f"{among[PurchaseState.OUTCOME_UNKNOWN]} may have reached the supplier: ask the supplier before anything else"
+    if PurchaseState.QUEUED in among:
+        number = among[PurchaseState.QUEUED]
+        return f"{number} was sent before without an answer, so the supplier may have it: cancel it instead"
     return "nothing is held"
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from engine import clock, db
 from engine.domain.states import CANCELABLE, Axis, PurchaseState
+from engine.services import submissions
 
 CHUNK = 2_000
 _TROUBLE = (PurchaseState.FAILED, PurchaseState.REJECTED, PurchaseState.OUTCOME_UNKNOWN)
@@ -35,14 +36,18 @@ class Hold(msgspec.Struct, frozen=True):
     source: str
 
 
-async def undoable(order_ids: Collection[int]) -> set[int]:
-    """Which of these orders have something that was queued and that no worker began to send."""
+async def undoable(order_ids: Collection[int], *, tried: bool = True) -> set[int]:
+    """Which of these orders have something that can be taken back: queued, and provably not at its supplier.
+
+    Without ``tried``, only what no worker began to send.
+    """
+    never = submissions.NEVER_ARRIVED if tried else "p.attempt = 0"
     ids, found = list(order_ids), set[int]()
     for start in range(0, len(ids), CHUNK):
         wanted = db.padded(ids[start : start + CHUNK])
         rows = await db.rows(
-            f"SELECT DISTINCT order_id FROM purchase_orders WHERE order_id IN ({db.marks(wanted)}) AND state = ? "
-            "AND attempt = 0",
+            f"SELECT DISTINCT p.order_id FROM purchase_orders AS p WHERE p.order_id IN ({db.marks(wanted)}) "
+            f"AND p.state = ? AND {never}",
             *wanted, PurchaseState.QUEUED,
         )  # fmt: skip
         found |= {int(row[0]) for row in rows}

@@ -28,6 +28,15 @@ UNHEARD = (
 _limits: dict[tuple[int, int], asyncio.Semaphore] = {}
 
 
+NOTHING_CAME = ("deferred", "refused")
+"""How attempts end of which it is known that the supplier has nothing by them."""
+NEVER_ARRIVED = (
+    "p.attempt = (SELECT COUNT(*) FROM submissions AS t WHERE t.purchase_order_id = p.id "
+    f"AND t.outcome IN ({', '.join(repr(outcome) for outcome in NOTHING_CAME)}))"
+)
+"""Of a purchase order ``p``: of each of its attempts that is known, also where there was none."""
+
+
 class Attempt(msgspec.Struct):
     """One purchase order on its way: what is to be sent, and what came of it."""
 
@@ -36,6 +45,7 @@ class Attempt(msgspec.Struct):
     po_number: str
     supplier_id: int
     body: bytes
+    waits: str = ""  # what it waited for when this attempt was prepared
     version: int | None = None  # of the purchase order the body was made of; None where it was frozen before
     concurrency: int = 1
     reservation: str = ""  # under which it was staged; ``late``: that was over before it could be begun
@@ -106,6 +116,20 @@ async def unheard(po_ids: Sequence[int]) -> dict[int, int]:
         elif int(po_id) not in over:
             counts[int(po_id)] = counts.get(int(po_id), 0) + 1
     return counts
+
+
+async def never_arrived(po_ids: Sequence[int]) -> set[int]:
+    """Those of the purchase orders of which the supplier provably has nothing: no attempt has, or may have, arrived.
+
+    True until the next attempt begins; call it where none can, in the ``change`` that relies on it.
+    """
+    if not po_ids:
+        return set()
+    ids = db.padded(po_ids)
+    found = await db.rows(
+        f"SELECT p.id FROM purchase_orders AS p WHERE p.id IN ({db.marks(ids)}) AND {NEVER_ARRIVED}", *ids
+    )
+    return {int(r[0]) for r in found}
 
 
 def ask_a_person(work: Work, case: Case, po: PurchaseRecord, why: str, supplier: str, heard: str = "") -> None:

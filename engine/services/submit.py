@@ -23,7 +23,7 @@ from engine.domain.issues import IssueCode
 from engine.domain.states import PurchaseState
 from engine.errors import BluebookError, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
 from engine.ports import Accepted, Supplier
-from engine.services import cancel, catalog, connections, documents, lifecycle, submissions, unsent
+from engine.services import cancel, catalog, connections, documents, lifecycle, submissions, unsent, waiting
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import SupplierRow
 from engine.services.harvest import harvest
@@ -43,6 +43,7 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
     by = Actor("worker", "worker", "purchases.submit")
     prepared = await _prepare([job.subject_id for job in jobs], by)
     staged: list[Attempt] = []
+    troubles: list[waiting.Trouble] = []
     for attempt, trouble in await _stage_all(prepared):
         if trouble is None:
             staged.append(attempt)
@@ -54,6 +55,10 @@ async def run_jobs(jobs: Sequence[Job]) -> Mapping[int, Outcome] | None:
             # Until it is over nobody may stage: looking again before would only count as attempts, and slow the next.
             wait = max(wait or 0.0, settings().lease_seconds)
         results |= {job.id: Retry(wait, trouble.message) for job in jobs if job.subject_id == attempt.po_id}
+        if not isinstance(trouble, NotAuthorised):
+            troubles.append((attempt, trouble, wait))
+    told = await waiting.begin(troubles, by)
+    results = {job.id: results[job.id] for job in jobs if job.id in results and job.subject_id not in told}
     begun = await _begin(staged, by)
     results |= {j.id: Retry(1.0, unsent.BUSY) for j in jobs for a in staged if a.late and a.po_id == j.subject_id}
     async for done in harvest([_send(attempt) for attempt in begun]):
@@ -66,7 +71,8 @@ async def _prepare(po_ids: Sequence[int], by: Actor) -> list[Attempt]:
     ids = db.padded(list(po_ids))
     now = clock.micros(clock.now())
     found = await db.rows(
-        "SELECT id, order_id, po_number, supplier_id, state, document, release_at, lease_until FROM purchase_orders "
+        "SELECT id, order_id, po_number, supplier_id, state, document, release_at, lease_until, message "
+        "FROM purchase_orders "
         f"WHERE id IN ({db.marks(ids)})",
         *ids,
     )
@@ -86,7 +92,7 @@ async def _prepare(po_ids: Sequence[int], by: Actor) -> list[Attempt]:
     for r in due:
         body, version = (bytes(r[5]), None) if r[5] is not None else fresh.documents.get(r[0], (None, None))
         if body is not None:
-            attempts.append(Attempt(r[0], r[1], r[2], r[3], body, version, known[r[3]].concurrency))
+            attempts.append(Attempt(r[0], r[1], r[2], r[3], body, r[8], version, known[r[3]].concurrency))
     return attempts
 
 
@@ -187,8 +193,9 @@ def _still_due(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow
         reason = supplier.paused_reason or "the supplier is disabled"
         if supplier.denied and po.message != reason:
             connections.tell(work, case, po, reason)
+            work.put(case, po, message=reason)
+        waiting.note(work, case, po, reason)
         work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000, error=reason)
-        work.put(case, po, message=reason)
         return False
     if cancel.unwanted(po):
         # Also after an attempt: queued again means that nothing left, or a definite no was heard.
@@ -200,7 +207,7 @@ def _still_due(work: Work, case: Case, po: PurchaseRecord, supplier: SupplierRow
         work.move(case, po, "undo", why_not, release_at=None)
     elif why_not:
         work.job(case, "purchases.submit", po, run_at=work.now + 60_000_000)
-        work.put(case, po, message=why_not)
+        waiting.note(work, case, po, why_not)
     return not why_not
 
 
@@ -209,8 +216,9 @@ def _begin_one(work: Work, case: Case, po: PurchaseRecord, attempt: Attempt) -> 
     attempt.token = f"{po.id}.{attempt.attempt}.{work.now}"
     lease = work.now + int(settings().lease_seconds * 1_000_000)
     attempt.over_at = work.now + int(settings().lease_seconds * 800_000)
+    waited = f", after it waited: {po.message}" if po.message else ""
     work.move(
-        case, po, "begin_submit", f"attempt {attempt.attempt}", attempt=attempt.attempt, lease_until=lease,
+        case, po, "begin_submit", f"attempt {attempt.attempt}{waited}", attempt=attempt.attempt, lease_until=lease,
         lease_token=attempt.token,
     )  # fmt: skip
     if attempt.body:

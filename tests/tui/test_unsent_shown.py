@@ -67,12 +67,31 @@ async def test_a_supplier_that_is_away_is_named_with_what_waits_for_it(scene: Sc
             await desk.press("enter")
             assert f"not sent yet: {one.reason}" in desk.flat
             assert "tried again" in desk.flat
-            assert "u takes it back" not in desk.flat
+            assert "by itself; u takes it back" in desk.flat
     later(seconds=300)
     await scene.until(first, "processed")
     await tasks.drain()
     assert await scene.states(first) == ["submitted"]
     assert await unsent.suppliers() == ()
+
+
+async def test_u_takes_back_what_waits_for_its_supplier_and_the_blue_book_says_so(scene: Scene) -> None:
+    first, second = await scene.order(MUG), await scene.order(MUG)
+    async with away(scene):
+        await process.process([first, second], DANA, undo_seconds=0)
+        await tasks.drain()
+        async with at_desk(start="history", size=(80, 24)) as desk:
+            await desk.go(first)
+            await desk.press("j", "k", "u")
+            assert "taken back" in desk.said
+            assert await scene.states(first) == ["draft"]
+            assert await scene.states(second) == ["queued"]
+            said = await db.value("SELECT message FROM audit_events WHERE order_id = ? AND tag LIKE '%:undo'", first)
+            assert said == "taken back before it was sent; of 1 attempt none arrived"
+    later(seconds=300)
+    await tasks.drain()
+    assert await scene.states(first) == ["draft"]
+    assert await scene.states(second) == ["submitted"]
 
 
 async def test_the_order_screen_follows_though_nothing_changed_about_the_order(scene: Scene) -> None:

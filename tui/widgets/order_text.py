@@ -131,7 +131,8 @@ def _purchase(text: Text, order: OrderPage, po: Purchase, lines: dict[int, Line]
         parts.append(f"their no. {po.reference}")
     text.append(words.line(f"  {'   '.join(part for part in parts if part)}") + "\n", "dim")
     if po.waits is not None:
-        text.append(words.line(f"  {words.waits(po.waits)}") + "\n", "bold")
+        back = "; u takes it back" if po.undoable else ""
+        text.append(words.line(f"  {words.waits(po.waits)}{back}") + "\n", "bold")
     elif po.message:
         text.append(words.line(f"  {po.message}") + "\n", "bold")
     for part in po.lines:

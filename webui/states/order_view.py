@@ -260,7 +260,8 @@ def _not_sent(po: Purchase, zone: str) -> str:
     again = words.day_and_time(po.release_at, zone) if countdown(po.release_at) else ""
     tried = f"tried {words.many(po.attempt, 'time')} in vain" if po.attempt else ""
     when = f"tried again at {again}" if again else "sent as soon as its supplier can be reached and a worker has time"
-    return words.sentence("; ".join(part for part in (tried, when, "until then it can be canceled") if part))
+    until = f"until then it can be {'taken back' if po.undoable else 'canceled'}"
+    return words.sentence("; ".join(part for part in (tried, when, until) if part))
 
 
 def _since(po: Purchase) -> str:
