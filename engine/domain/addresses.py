@@ -54,6 +54,8 @@ _NINE_DIGITS = re.compile(r"(\d{5})[ \-]?(\d{4})", re.ASCII)
 
 
 def _tidy(text: str) -> str:
+    if not text:
+        return text
     if not (text.isascii() and text.isprintable()):
         kept = (
             " " if sign.isspace() else sign
@@ -84,7 +86,7 @@ def normalise(address: Address) -> Address:
 
 
 def _size(address: Address) -> int:
-    return sum(map(len, msgspec.structs.astuple(address)))
+    return len("".join(msgspec.structs.astuple(address)))
 
 
 @lru_cache(maxsize=8192)

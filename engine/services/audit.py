@@ -21,7 +21,7 @@ from engine.errors import BluebookError, Invalid, NotFound
 from engine.services import loading, order_page
 from engine.services.blue_book import Event, blue_book
 from engine.services.casefile import Case, snapshot
-from engine.services.lifecycle import EVENT_COLUMNS, event_hash
+from engine.services.chain import EVENT_COLUMNS, event_hash
 from engine.services.payloads import masked, own_secrets, payload, read
 
 __all__ = [

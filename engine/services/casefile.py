@@ -10,6 +10,7 @@ Paths name values in the blue book: ``status`` for the order's own, ``line.2.shi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
@@ -61,11 +62,9 @@ class Record(msgspec.Struct, kw_only=True):
     def tracked(self) -> dict[str, Any]:
         """Every tracked value that is not null, by path."""
         path = self.path
-        names = list(map(path.__add__, self._suffixes)) if path else self.TRACKED
-        values = self._tracked(self)
-        found: dict[str, Any] = dict(zip(names, values, strict=False))
-        if None in values:
-            found = {name: value for name, value in found.items() if value is not None}
+        names = map(path.__add__, self._suffixes) if path else self.TRACKED
+        # The id at the end has no name.
+        found = {name: value for name, value in zip(names, self._tracked(self), strict=False) if value is not None}
         for flag in self._flags:
             name = f"{path}.{flag}" if path else flag
             found[name] = bool(found[name])
@@ -368,6 +367,8 @@ class EventRecord(msgspec.Struct):
     after: dict[str, Any]
     data: dict[str, Any]
     inbound_id: int | None
+    told: tuple[str, str, str] = ("{}", "{}", "{}")
+    """``before``, ``after`` and ``data`` as text, once they are settled."""
 
 
 class FollowUp(msgspec.Struct):
@@ -397,11 +398,11 @@ class Case(msgspec.Struct):
 
     def address(self) -> Address:
         """Where it ships to."""
-        return msgspec.json.decode(self.order.ship_to, type=Address)
+        return _address(self.order.ship_to)
 
     def waived(self) -> set[str]:
         """The ``code:cause`` pairs a person has looked at and let pass."""
-        return set(msgspec.json.decode(self.order.waived, type=list[str]))
+        return set(msgspec.json.decode(self.order.waived, type=list[str])) if self.order.waived != "[]" else set()
 
     def purchase(self, po_number: str) -> PurchaseRecord | None:
         """The purchase order of that number."""
@@ -417,6 +418,11 @@ class Case(msgspec.Struct):
             for po_line in po.lines:
                 if po_line.line is line:
                     yield po, po_line
+
+
+@lru_cache(maxsize=512)  # it is asked for at every step of a check
+def _address(kept: str) -> Address:
+    return msgspec.json.decode(kept, type=Address)
 
 
 def snapshot(case: Case) -> dict[str, Any]:

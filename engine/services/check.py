@@ -22,8 +22,6 @@ from engine.services.catalog import channel as connector_of
 from engine.services.lifecycle import Actor, Work
 from engine.services.outbox import Job
 
-TURN = 10
-"""Orders that are made or checked before others of this process have their turn."""
 DUPLICATE_WINDOW = timedelta(hours=24)
 _MICROS_A_DAY = 86_400_000_000
 
@@ -81,7 +79,7 @@ async def check(work: Work, cases: Sequence[Case], catalog: Catalog | None = Non
     waits = await _waits(open_cases)
     taken: dict[tuple[int, int], int] = {}
     for place, case in enumerate(cases, 1):
-        if place % TURN == 0:
+        if place % lifecycle.TURN == 0:
             await asyncio.sleep(0)  # others of this process are not kept waiting for the whole batch
         if id(case) in are_open:
             seen = Seen(alike.get(case.order.likeness, []), waits.get(case.order.inbound_id or 0, ""))

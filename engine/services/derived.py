@@ -63,6 +63,9 @@ def _of_one(
 ) -> Quantities:  # fmt: skip
     """As ``quantities``, for a line of one product, as most are."""
     whole = line.quantity
+    if not (sent or acknowledged or backordered or shipped or going):  # drafts only, as of every new order
+        canceled = min(line.cancel_asked, whole)
+        return Quantities(min(whole, allocated // per_unit), 0, 0, 0, 0, canceled, whole - canceled)
     gone = min(whole, shipped // per_unit)
     canceled = max(0, min(line.cancel_asked, whole + (-max(sent, shipped) // per_unit)))
     return Quantities(

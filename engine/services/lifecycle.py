@@ -14,9 +14,10 @@ Work done for many orders in one ``change`` costs one commit.
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import INITIAL, TRANSITIONS, Axis, PurchaseState, order_status
 from engine.errors import IllegalTransition
-from engine.services import counters, listed, loading, outbox, recall, search, writing
+from engine.services import chain, counters, listed, loading, outbox, recall, search, writing
 from engine.services.casefile import (
     BOOLEAN,
     Case,
@@ -44,6 +45,8 @@ from engine.services.derived import facts, quantities
 
 Source = Literal["person", "worker", "channel", "supplier", "rule"]
 PORTION = 50
+TURN = 10
+"""Orders that are made, checked or settled before others of this process have their turn."""
 _JOB_PREFIX = {
     "purchases.submit": "submit",
     "purchases.find": "find",
@@ -74,8 +77,9 @@ class Work:
         self._documents: list[tuple[bytes | None, PurchaseRecord]] = []
         self._jobs: list[outbox.NewJob] = []
         self._closed: list[tuple[int, str, str, int]] = []
-        self._first: list[Callable[[], Awaitable[None]]] = []
+        self._first: list[Callable[[], Awaitable[bool]]] = []
         self._last: list[Callable[[], Awaitable[None]]] = []
+        self._settled = False
 
     def case(self, order_id: int) -> Case | None:
         """The case of an order that was asked for, None where there is no such order."""
@@ -282,8 +286,8 @@ class Work:
         """A row is inserted at the end; ``values`` is called when every record has its id."""
         self._rows.append((table, columns, values))
 
-    def first_(self, action: Callable[[], Awaitable[None]]) -> None:
-        """The action runs as the first step of the transaction that saves, and may change the cases."""
+    def first_(self, action: Callable[[], Awaitable[bool]]) -> None:
+        """The action runs as the first step of the transaction that saves, and answers whether it changed the cases."""
         self._first.append(action)
 
     def finally_(self, action: Callable[[], Awaitable[None]]) -> None:
@@ -317,19 +321,31 @@ class Work:
 
     # -- saving ---------------------------------------------------------------------------------------------------
 
+    async def settle(self) -> None:
+        """What follows from what was done is worked out and told already, so that the transaction is the shorter."""
+        for place, case in enumerate(self.cases, 1):
+            if place % TURN == 0:
+                await asyncio.sleep(0)
+            self._settle(case)
+        self._settled = True
+
+    def _settle(self, case: Case) -> None:
+        _settle(self, case)
+        chain.tell(case.events)
+
     async def save(self) -> None:
         """Everything is written; called once, in the transaction."""
-        for action in self._first:
-            await action()
+        changed = [await action() for action in self._first]
+        ahead = self._settled and not any(changed)
         touched = [case for case in self.cases if _changed(case)]
         await writing.assign_all(touched)
         async with db.together():
             for part in _portions(touched):
-                for case in part:
-                    _settle(self, case)
-                events = _chained(part)
+                for case in () if ahead else part:
+                    self._settle(case)
+                events = chain.chained(part)
                 await writing.write_all(part)
-                await db.insert("audit_events", EVENT_COLUMNS, events)
+                await db.insert("audit_events", chain.EVENT_COLUMNS, events)
                 db.set_going()
             for table, columns, rows in _grouped(self._rows):
                 await db.insert(table, columns, rows)
@@ -340,7 +356,10 @@ class Work:
                 self._closed,
             )
             await outbox.put([*self._jobs, *(job for case in touched for job in _follow_ups(case))])
-            await search.index([(term, case.order.id) for case in touched for term in case.terms])
+            terms: list[tuple[str, int]] = []
+            for case in touched:
+                terms += zip(case.terms, repeat(case.order.id))
+            await search.index(terms)
             await counters.add(_moved_counts(touched))
             for action in self._last:
                 await action()
@@ -364,44 +383,6 @@ def _moved_counts(cases: list[Case]) -> dict[tuple[int, str], int]:
             key = (case.order.channel_id, case.order.status)
             deltas[key] = deltas.get(key, 0) + 1
     return {key: n for key, n in deltas.items() if n}
-
-
-EVENT_COLUMNS = (
-    "order_id", "seq", "at", "actor", "tag", "subject", "message", "cause", "before", "after", "data", "inbound_id",
-    "prev_hash", "hash",
-)  # fmt: skip
-
-
-_sorted = msgspec.json.Encoder(order="deterministic").encode
-_plain = msgspec.json.Encoder().encode
-
-
-def encode(value: dict[str, Any]) -> str:
-    """JSON text with sorted keys: the same value is always the same text."""
-    return _sorted(value).decode() if value else "{}"
-
-
-def event_hash(row: Sequence[Any]) -> str:
-    """The hash of an event's values in the order of ``EVENT_COLUMNS``, up to and with ``prev_hash``."""
-    return hashlib.sha256(_plain(row)).hexdigest()
-
-
-def _chained(cases: list[Case]) -> list[list[Any]]:
-    """The event rows of the cases, hashed onto the end of each order's chain; the orders' heads move on."""
-    rows: list[list[Any]] = []
-    for case in cases:
-        order = case.order
-        for event in case.events:
-            order.audit_seq += 1
-            row = [
-                order.id, order.audit_seq, event.at, event.actor, event.tag, event.subject, event.message, event.cause,
-                encode(event.before), encode(event.after), encode(event.data), event.inbound_id, order.audit_hash,
-            ]  # fmt: skip
-            order.audit_hash = event_hash(row)
-            rows.append([*row, order.audit_hash])
-        if case.events:
-            order.dirty |= {"audit_seq", "audit_hash"}
-    return rows
 
 
 def _changed(case: Case) -> bool:
@@ -490,6 +471,7 @@ async def save(work: Work) -> None:
 
     SQLite has one write lock, and making an order takes longer than writing it.
     """
+    await work.settle()
     async with db.transaction():
         await work.save()
     recall.put_back(work.cases, new_ones=False)

@@ -135,7 +135,7 @@ async def _made_known(
 
     async def fill(work: Work) -> None:
         for place, item in enumerate(fresh, 1):
-            if place % check.TURN == 0:
+            if place % lifecycle.TURN == 0:
                 await asyncio.sleep(0)
             case = _new_order(work, channel, item, taken)
             if wants_word:
@@ -198,10 +198,12 @@ async def _merge(
                 _acknowledge(work, case)
 
 
-async def _as_set_now(work: Work, settings: int) -> None:
+async def _as_set_now(work: Work, settings: int) -> bool:
     # Who saves a mapping has the waiting orders checked again, and these were not there to be found.
-    if await settings_book.head(hold=True) != settings:
-        await check.check(work, work.cases)
+    if await settings_book.head(hold=True) == settings:
+        return False
+    await check.check(work, work.cases)
+    return True
 
 
 async def _settle(

@@ -55,6 +55,8 @@ def covered(case: Case, line: LineRecord) -> dict[int, tuple[int, int]]:
     Failed and rejected ones count until a person has dealt with them, or the refusal would be repeated elsewhere unasked.
     """
     found: dict[int, tuple[int, int]] = {}
+    if not case.purchases:
+        return found
     for po, po_line in case.serving(line):
         if po.state == PurchaseState.DRAFT or not po_line.per_unit:
             continue

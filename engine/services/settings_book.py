@@ -10,7 +10,8 @@ import msgspec
 
 from engine import clock, db
 from engine.errors import Overtaken
-from engine.services.lifecycle import EVENT_COLUMNS, Actor, encode, event_hash
+from engine.services.chain import EVENT_COLUMNS, encode, event_hash
+from engine.services.lifecycle import Actor
 
 _LOCK = 727_001
 OWN = "settings."

@@ -11,6 +11,7 @@ import pytest
 from engine import db
 from engine.ports import ChannelLine
 from engine.services import check, setup
+from tests.support import book
 from tests.support.desk import PERSON, Desk, desk
 
 NEW = "NEW-MUG"
@@ -53,6 +54,7 @@ async def test_a_mapping_saved_between_the_check_and_the_commit_counts(
     await shop.told(shop.order("1", lines=LINES, total=1450))
     assert await status("1") == ("ready", 0)
     assert turns == 2, "the one order that waited for it was not there when the mapping was saved"
+    await book.verify(int(await db.value("SELECT id FROM orders")))
 
 
 async def test_an_order_waits_for_the_mapping_that_is_being_saved(shop: Desk) -> None:

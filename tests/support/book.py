@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from engine import db
-from engine.services import feed, lifecycle, loading
+from engine.services import chain, feed, loading
 from engine.services.casefile import snapshot
 
 
@@ -23,13 +23,13 @@ async def replay(order_id: int) -> dict[str, Any]:
     """The order as its events tell it, checked on the way: each ``before`` is what was, each hash hangs on the last."""
     state: dict[str, Any] = {}
     previous = ""
-    columns = ", ".join(lifecycle.EVENT_COLUMNS)
+    columns = ", ".join(chain.EVENT_COLUMNS)
     rows = await db.rows(f"SELECT {columns} FROM audit_events WHERE order_id = ? ORDER BY seq", order_id)
     for place, row in enumerate(rows, 1):
         seq, tag, prev_hash, found = row[1], row[4], row[12], row[13]
         assert seq == place, f"event {place} of order {order_id} is numbered {seq}"
         assert prev_hash == previous, f"event {seq} of order {order_id} does not hang on the one before"
-        assert found == lifecycle.event_hash(list(row)[:13]), f"event {seq} of order {order_id} is not what was hashed"
+        assert found == chain.event_hash(list(row)[:13]), f"event {seq} of order {order_id} is not what was hashed"
         previous = found
         for path, value in msgspec.json.decode(row[8]).items():
             assert state.get(path) == value, f"event {seq} ({tag}): {path} was {state.get(path)!r}, not {value!r}"
