@@ -40,6 +40,7 @@ class Channel(Model):
     listings_at = UtcField(null=True, description="when its listings were last imported as a whole")
     listings_error = fields.TextField(default="", db_default="")
     created_at = UtcField()
+    archived_at = UtcField(null=True, description="removed then: in no list, its orders stay")
 
     class Meta:
         table = "channels"
@@ -85,6 +86,7 @@ class Supplier(Model):
         null=True, description="days off: 2026-12-24, 12-25 for every year, 2026-07-27..2026-08-07"
     )
     created_at = UtcField()
+    archived_at = UtcField(null=True, description="removed then: in no list, its orders stay")
 
     class Meta:
         table = "suppliers"

@@ -278,9 +278,11 @@ async def _connector(table: str, row_id: int) -> Any:
     known = _open.get((table, row_id))
     if known is not None and time.monotonic() - _looked_at[table, row_id] < FRESH_SECONDS:
         return known[1]
-    found = await db.row(f"SELECT connector, settings, secrets FROM {table} WHERE id = ?", row_id)
+    found = await db.row(
+        f"SELECT connector, settings, secrets FROM {table} WHERE id = ? AND archived_at IS NULL", row_id
+    )
     if found is None:
-        raise NotFound(f"there is no {table[:-1]} {row_id}")
+        raise NotFound(f"there is no {table[:-1]} {row_id}, or it was removed")
     slug, settings, secrets = found
     fingerprint = f"{slug}\n{settings}\n{secrets}"
     _looked_at[table, row_id] = time.monotonic()

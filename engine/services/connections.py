@@ -21,9 +21,11 @@ _WAITING = ("queued", *_ASKED)
 async def pause(table: Table, row_id: int, reason: str) -> None:
     """The connection is not used until a person resumes it, and people are told."""
     async with db.transaction():
-        was = await db.row(f"SELECT name, paused_reason FROM {table} WHERE id = ?", row_id)
+        was = await db.row(f"SELECT name, paused_reason FROM {table} WHERE id = ? AND archived_at IS NULL", row_id)
+        if was is None:
+            return  # removed meanwhile
         await db.run(f"UPDATE {table} SET paused_reason = ?, last_error = ? WHERE id = ?", reason, reason, row_id)
-        if was is not None and not was[1]:
+        if not was[1]:
             subject, after = f"{table[:-1]} {row_id}", {"paused_reason": reason}
             by = Actor("worker", "worker")
             await settings_book.note(
@@ -60,9 +62,9 @@ def tell(work: Work, case: Case, po: PurchaseRecord, reason: str) -> None:
 
 async def resume(table: Table, row_id: int, by: Actor) -> int:
     """The connection is used again, and the Issues its pause left are closed; how many. Raises NotFound."""
-    was = await db.row(f"SELECT name, paused_reason FROM {table} WHERE id = ?", row_id)
+    was = await db.row(f"SELECT name, paused_reason FROM {table} WHERE id = ? AND archived_at IS NULL", row_id)
     if was is None:
-        raise NotFound(f"there is no {table[:-1]} {row_id}")
+        raise NotFound(f"there is no {table[:-1]} {row_id}, or it was removed")
     async with db.transaction():
         await db.run(f"UPDATE {table} SET paused_reason = '', last_error = '' WHERE id = ?", row_id)
         subject = f"{table[:-1]} {row_id}"

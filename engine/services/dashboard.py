@@ -183,10 +183,12 @@ async def supplier_lead_times(days: int = 30) -> list[LeadTimes]:
         f"LIMIT {SAMPLE}) AS p",
         since,
     )
-    suppliers = await db.rows("SELECT id, name, tracking_hours FROM suppliers ORDER BY name")
+    suppliers = await db.rows("SELECT id, name, tracking_hours, archived_at FROM suppliers ORDER BY name")
     found = []
-    for number, name, promised in [tuple(s) for s in suppliers]:
+    for number, name, promised, archived in [tuple(s) for s in suppliers]:
         mine = [tuple(r) for r in rows if r[0] == number]
+        if archived is not None and not mine:
+            continue
         accepted = sorted((r[3] - r[2]) / 3.6e9 for r in mine if r[3] is not None)
         shipped = sorted(max((r[4] - r[2]) / 3.6e9, 0.0) for r in mine if r[4] is not None)
         failed = sum(r[1] in ("failed", "rejected") for r in mine)

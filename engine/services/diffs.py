@@ -29,7 +29,7 @@ async def names() -> Names:
     """The names as they are now."""
     from engine.services import listings
 
-    suppliers = await listings.suppliers()
+    suppliers = await listings.suppliers(removed=True)
     methods = [method for supplier in suppliers for method in await listings.methods(supplier.id)]
     return Names({s.id: s.code for s in suppliers}, {m.id: m.name for m in methods})
 

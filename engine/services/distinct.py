@@ -62,7 +62,8 @@ async def account(kind: Any, config: Any, *, but: int = 0) -> None:
     if not compares:
         return
     for row in await db.rows(
-        "SELECT id, name, settings, secrets, enabled FROM channels WHERE connector = ? AND id <> ? ORDER BY id",
+        "SELECT id, name, settings, secrets, enabled FROM channels WHERE connector = ? AND id <> ? "
+        "AND archived_at IS NULL ORDER BY id",
         kind.slug, but,
     ):  # fmt: skip
         try:

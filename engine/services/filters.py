@@ -190,8 +190,8 @@ def _escaped(value: object) -> str:
     return str(value).replace("%", "%25").replace(",", "%2C")
 
 
-_CHANNELS = "SELECT id, name, prefix FROM channels ORDER BY name"
-_SUPPLIERS = "SELECT id, name, code FROM suppliers ORDER BY name"
+_CHANNELS = "SELECT id, name, prefix FROM channels ORDER BY archived_at IS NOT NULL, name"
+_SUPPLIERS = "SELECT id, name, code FROM suppliers ORDER BY archived_at IS NOT NULL, name"
 
 
 async def from_text(text: str) -> Filters:

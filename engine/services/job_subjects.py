@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from engine import db
 from engine.services.outbox import JobView
 
+Table = Literal["channels", "suppliers"]
 Kind = Literal["order", "channel", "supplier", "payload", "webhook", ""]
 
 
@@ -46,7 +47,23 @@ _RECORDS = {
     "purchases.cancel": "purchase", "tracking.push": "parcel", "channels.poll": "channel", "channels.rescan": "channel",
     "channels.refresh": "channel", "channels.listings": "channel", "channels.acknowledge": "order", "channels.cancel": "order",
     "suppliers.poll": "supplier", "suppliers.remind": "purchase", "webhooks.send": "webhook",
+    "inbound.read": "payload", "suppliers.receipt": "payload", "suppliers.mdn": "payload",
 }  # fmt: skip
+
+_TALK = {"channels": ("channels.", "tracking."), "suppliers": ("suppliers.", "purchases.")}
+"""How the tasks begin that cannot be done without the channel or the supplier."""
+_OF = {
+    ("channels", "channel"): "outbox.subject_id = ?",
+    ("channels", "order"): "EXISTS (SELECT 1 FROM orders AS o WHERE o.id = outbox.subject_id AND o.channel_id = ?)",
+    ("channels", "parcel"): "EXISTS (SELECT 1 FROM shipments AS s JOIN orders AS o ON o.id = s.order_id "
+                            "WHERE s.id = outbox.subject_id AND o.channel_id = ?)",
+    ("suppliers", "supplier"): "outbox.subject_id = ?",
+    ("suppliers", "purchase"): "EXISTS (SELECT 1 FROM purchase_orders AS p WHERE p.id = outbox.subject_id "
+                               "AND p.supplier_id = ?)",
+    ("suppliers", "payload"): "EXISTS (SELECT 1 FROM inbound_messages AS i WHERE i.id = outbox.subject_id "
+                              "AND i.source = 'supplier' AND i.source_id = ?)",
+}  # fmt: skip
+"""Whether a job's record, by its kind, is the channel's or the supplier's."""
 
 _WHAT = {
     "orders.check": "Check an order", "orders.auto": "Process ready orders", "purchases.submit": "Send a purchase order",
@@ -71,9 +88,10 @@ async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
     wanted: dict[str, dict[int, list[int]]] = {}
     found: dict[int, Subject] = {job.id: Subject() for job in jobs}
     for job in jobs:
-        if job.task in ("inbound.read", "suppliers.receipt", "suppliers.mdn"):
+        record = record_of(job.task, job.key)
+        if record == "payload":
             found[job.id] = Subject("payload", f"payload {job.subject_id}", str(job.subject_id))
-        elif record := record_of(job.task, job.key):
+        elif record:
             wanted.setdefault(record, {}).setdefault(job.subject_id, []).append(job.id)
     for record, by_id in wanted.items():
         kind, select = _ASKS[record]
@@ -82,6 +100,19 @@ async def subjects(jobs: Sequence[JobView]) -> dict[int, Subject]:
             for job_id in by_id[int(row[0])]:
                 found[job_id] = Subject(kind, str(row[1]), str(row[2]))
     return found
+
+
+def needing(table: Table, row_id: int) -> tuple[str, list[Any]]:
+    """A condition on rows of ``outbox``, with its values: the job cannot be done without this channel or supplier."""
+    by_record: dict[str, list[str]] = {}
+    for task, record in _RECORDS.items():
+        if task.startswith(_TALK[table]):
+            by_record.setdefault(record, []).append(task)
+    parts, values = [], []
+    for record, tasks in by_record.items():
+        parts.append(f"(outbox.task IN ({db.marks(tasks)}) AND {_OF[table, record]})")
+        values += [*tasks, row_id]
+    return f"({' OR '.join(parts)})", values
 
 
 def record_of(task: str, key: str) -> str:

@@ -62,13 +62,14 @@ async def suppliers(s: Scope) -> list[SupplierRow]:
 
     Of all channels, whatever the scope says: how fast a supplier is has nothing to do with where something was sold.
     """
-    known = await db.rows("SELECT id, name, code, tracking_hours FROM suppliers ORDER BY name")
+    known = await db.rows("SELECT id, name, code, tracking_hours, archived_at FROM suppliers ORDER BY name")
     if not known:
         return []
     ids = [int(r[0]) for r in known]
     counts = await _counts(s, ids)
+    known = [r for r in known if r[4] is None or int(r[0]) in counts]
     size = max(SAMPLE // len(ids), LEAST)
-    found = [_row(s, tuple(r), counts.get(int(r[0]), {}), await _sample(s, int(r[0]), size)) for r in known]
+    found = [_row(s, tuple(r)[:4], counts.get(int(r[0]), {}), await _sample(s, int(r[0]), size)) for r in known]
     return sorted(found, key=lambda row: -row.orders.count)
 
 

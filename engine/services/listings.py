@@ -27,10 +27,13 @@ class _Connection(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any]
     poll_seconds: int
     created_at: datetime
+    archived_at: datetime | None = None
 
     @property
     def state(self) -> str:
-        """In one word: disabled, paused, failing (it is tried again), or ok."""
+        """In one word: removed, disabled, paused, failing (it is tried again), or ok."""
+        if self.archived_at is not None:
+            return "removed"
         if not self.enabled:
             return "disabled"
         return "paused" if self.paused_reason else "failing" if self.last_error else "ok"
@@ -198,10 +201,12 @@ def _masked(settings: str, secrets: str) -> dict[str, Any]:
 _C = TypeVar("_C", bound=_Connection)
 
 
-async def _connections(table: str, kind: type[_C], derived: Mapping[int, dict[str, Any]]) -> list[_C]:
+async def _connections(table: str, kind: type[_C], derived: Mapping[int, dict[str, Any]], removed: bool) -> list[_C]:
     names = [n for n in kind.__struct_fields__ if n not in ("orders", "methods", "offers", "access_until")]
-    found = []
-    for row in await db.rows(f"SELECT {', '.join(names)}, secrets FROM {table} ORDER BY name"):
+    found, where = [], "" if removed else "WHERE archived_at IS NULL"
+    for row in await db.rows(
+        f"SELECT {', '.join(names)}, secrets FROM {table} {where} ORDER BY archived_at IS NOT NULL, name"
+    ):
         values = dict(zip(names, tuple(row)[:-1], strict=True))
         for name in names:
             if name.endswith("_at"):
@@ -215,24 +220,30 @@ async def _connections(table: str, kind: type[_C], derived: Mapping[int, dict[st
     return found
 
 
-async def channels() -> list[ChannelView]:
-    """Every channel, by name."""
+async def channels(*, removed: bool = False) -> list[ChannelView]:
+    """Every channel, by name; with ``removed`` those too that were removed, last: for what finds old orders."""
     orders: dict[int, dict[str, Any]] = {}
     for row in await db.rows("SELECT channel_id, status, CAST(SUM(n) AS BIGINT) FROM order_counts GROUP BY 1, 2"):
         if row[2]:
             orders.setdefault(int(row[0]), {"orders": {}})["orders"][str(row[1])] = int(row[2])
     for channel_id, until in (await sharing.access_ends()).items():
         orders.setdefault(channel_id, {})["access_until"] = until
-    return await _connections("channels", ChannelView, orders)
+    return await _connections("channels", ChannelView, orders, removed)
 
 
-async def suppliers() -> list[SupplierView]:
-    """Every supplier, by name."""
+async def suppliers(*, removed: bool = False) -> list[SupplierView]:
+    """Every supplier, by name; with ``removed`` those too that were removed, last."""
     derived: dict[int, dict[str, Any]] = {}
     for name, table in (("methods", "shipping_methods"), ("offers", "supplier_products")):
         for row in await db.rows(f"SELECT supplier_id, COUNT(*) FROM {table} GROUP BY supplier_id"):
             derived.setdefault(int(row[0]), {})[name] = int(row[1])
-    return await _connections("suppliers", SupplierView, derived)
+    return await _connections("suppliers", SupplierView, derived, removed)
+
+
+async def sources() -> dict[tuple[str, int], str]:
+    """What each channel ("channel", id) is called, and each supplier ("supplier", id) in short, also those removed."""
+    found = {("channel", number): name for number, name in (await _names("channels", "name")).items()}
+    return found | {("supplier", number): code for number, code in (await _names("suppliers", "code")).items()}
 
 
 async def channel(which: str) -> ChannelView:

@@ -12,7 +12,7 @@ import structlog
 
 from engine import clock, db
 from engine.domain import addresses
-from engine.errors import BluebookError
+from engine.errors import BluebookError, Refused
 from engine.ports import Channel, ChannelOrder, ChannelState
 from engine.ports_channels import Acknowledges
 from engine.services import check, inbox, lifecycle, merge, settings_book, wishes
@@ -152,6 +152,8 @@ async def _made_known(
         async def change() -> Pulled:
             ids = [known[item.order.external_id][0] for item in changed]
             async with lifecycle.change(ids, by=by) as work:
+                if fresh:
+                    await _still_there(channel)
                 await _merge(work, connector, changed, before, wants_word)
                 await fill(work)
             return done(work)
@@ -159,7 +161,7 @@ async def _made_known(
         return change
     work = Work(by)
     await fill(work)
-    work.first_(lambda: _as_set_now(work, settings))
+    work.first_(lambda: _as_set_now(work, channel, settings))
 
     async def write() -> Pulled:
         await lifecycle.save(work)
@@ -198,12 +200,20 @@ async def _merge(
                 _acknowledge(work, case)
 
 
-async def _as_set_now(work: Work, settings: int) -> bool:
+async def _as_set_now(work: Work, channel: ChannelRow, settings: int) -> bool:
     # Who saves a mapping has the waiting orders checked again, and these were not there to be found.
-    if await settings_book.head(hold=True) == settings:
-        return False
-    await check.check(work, work.cases)
-    return True
+    changed = await settings_book.head(hold=True) != settings
+    await _still_there(channel)
+    if changed:
+        await check.check(work, work.cases)
+    return changed
+
+
+async def _still_there(channel: ChannelRow) -> None:
+    """The channel was not removed, nor will be before the present transaction ends; raises Refused."""
+    keeping = " FOR KEY SHARE" if db.is_postgres() else ""
+    if await db.value(f"SELECT archived_at FROM channels WHERE id = ?{keeping}", channel.id) is not None:
+        raise Refused(f"{channel.name} was removed while this order was on its way")
 
 
 async def _settle(

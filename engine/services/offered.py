@@ -213,7 +213,9 @@ async def coverage() -> list[Coverage]:
         )
     }
     found = []
-    for row in await db.rows("SELECT id, name, connector, listings_at, listings_error FROM channels ORDER BY name"):
+    for row in await db.rows(
+        "SELECT id, name, connector, listings_at, listings_error FROM channels WHERE archived_at IS NULL ORDER BY name"
+    ):
         listed, unmapped_, bare = counted.get(int(row[0]), (0, 0, 0))
         found.append(
             Coverage(
@@ -249,7 +251,7 @@ async def how_many() -> int:
     """How many SKUs ``unmapped`` has to tell of."""
     waits = {(one.channel_id, one.sku) for one in await _waiting(None)}
     count = len(waits)
-    for r in await db.rows("SELECT id FROM channels"):
+    for r in await db.rows("SELECT id FROM channels WHERE archived_at IS NULL"):
         offered = await db.rows(_UNMAPPED, r[0], True, "", r[0], 1 << 31)
         count += sum((int(r[0]), str(row[0])) not in waits for row in offered)
     return count
@@ -271,7 +273,9 @@ async def _offered(
         return []
     known = {(one.channel_id, one.sku) for one in waits}
     found: list[Unmapped] = []
-    for r in await db.rows("SELECT id, name FROM channels WHERE name >= ? ORDER BY name", after[0]):
+    for r in await db.rows(
+        "SELECT id, name FROM channels WHERE archived_at IS NULL AND name >= ? ORDER BY name", after[0]
+    ):
         channel, name = int(r[0]), str(r[1])
         if channel_id not in (None, channel):
             continue
@@ -395,7 +399,7 @@ class _Known(msgspec.Struct):
         for r in await db.rows_among("SELECT gtin, sku FROM products WHERE gtin <> '' AND gtin", gtins):
             by_gtin.setdefault(str(r[0]), set()).add(str(r[1]))
         mapped: _Found = {}
-        for channel in await db.rows("SELECT id FROM channels ORDER BY name"):
+        for channel in await db.rows("SELECT id FROM channels WHERE archived_at IS NULL ORDER BY name"):
             for sku, ones in (await _mapped("l.sku", "", "l.channel_id = ? AND l.sku", skus, channel[0])).items():
                 mapped.setdefault(sku, []).extend(ones)
         scanned = await _mapped("i.gtin", _ITEMS, "i.gtin <> '' AND i.gtin", gtins)

@@ -100,7 +100,7 @@ async def make(by: Actor, channel_id: int | None = None, *, most: int = 1_000_00
 
 
 async def _channels(channel_id: int | None) -> list[int]:
-    every = [int(row[0]) for row in await db.rows("SELECT id FROM channels ORDER BY name")]
+    every = [int(row[0]) for row in await db.rows("SELECT id FROM channels WHERE archived_at IS NULL ORDER BY name")]
     return [one for one in every if channel_id in (None, one)]
 
 

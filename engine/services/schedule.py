@@ -71,7 +71,8 @@ async def _wanted() -> list[Wanted]:
     if await db.value("SELECT 1 FROM webhooks WHERE enabled = ? LIMIT 1", True):
         found.append(Wanted(key(WEBHOOKS, 0), WEBHOOKS, 0, WEBHOOKS_SECONDS, True))
     for row in await db.rows(
-        "SELECT id, poll_seconds, rescan_seconds, enabled, paused_reason, listings_seconds, connector FROM channels"
+        "SELECT id, poll_seconds, rescan_seconds, enabled, paused_reason, listings_seconds, connector FROM channels "
+        "WHERE archived_at IS NULL"
     ):
         on = bool(row[3]) and not row[4]
         found.append(_of("channels.poll", row[0], row[1], on))
@@ -79,7 +80,9 @@ async def _wanted() -> list[Wanted]:
         if registry.tells_listings(row[6]):
             # Orders come first where a channel is new.
             found.append(_of("channels.listings", row[0], row[5], on, first_after=60.0))
-    suppliers = await db.rows("SELECT id, poll_seconds, enabled, paused_reason FROM suppliers")
+    suppliers = await db.rows(
+        "SELECT id, poll_seconds, enabled, paused_reason FROM suppliers WHERE archived_at IS NULL"
+    )
     return found + [_of("suppliers.poll", row[0], row[1], bool(row[2]) and not row[3]) for row in suppliers]
 
 

@@ -197,8 +197,8 @@ async def update(
 
 async def _found(table: Table, row_id: int) -> Any:
     row = await (Channel if table == "channels" else Supplier).get_or_none(id=row_id)
-    if row is None:
-        raise NotFound(f"there is no {table[:-1]} {row_id}")
+    if row is None or row.archived_at is not None:
+        raise NotFound(f"there is no {table[:-1]} {row_id}, or it was removed")
     return row
 
 

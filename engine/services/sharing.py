@@ -258,12 +258,21 @@ async def forget_unused() -> int:
     return await db.run(f"DELETE FROM grants WHERE saved_at < ? {others}", clock.micros(clock.now() - _UNUSED), *used)
 
 
-async def _marks() -> dict[int, str]:
-    """What the grants of each channel are known by; without those whose settings cannot be read here."""
+async def end_grants(table: str, row_id: int) -> None:
+    """What was granted to the connection is deleted, unless another uses the same credentials."""
+    marks = await _marks(table)
+    mine = marks.pop(row_id, None)
+    if mine is not None and mine not in marks.values():
+        await db.run("DELETE FROM grants WHERE mark = ?", mine)
+
+
+async def _marks(table: str = "channels") -> dict[int, str]:
+    """What the grants of each connection are known by; without those whose settings cannot be read here."""
     found = {}
-    for row in await db.rows("SELECT id, connector, settings, secrets FROM channels"):
+    type_of: Any = registry.channel_type if table == "channels" else registry.supplier_type
+    for row in await db.rows(f"SELECT id, connector, settings, secrets FROM {table} WHERE archived_at IS NULL"):
         try:
-            kind, values = registry.channel_type(row[1]), opened("channels", row[0], row[2], row[3])
+            kind, values = type_of(row[1]), opened(table, row[0], row[2], row[3])
         except Misconfigured:
             continue
         found[int(row[0])] = mark(kind, values)

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from engine import clock, db
 from engine.errors import BluebookError, Unreachable
-from engine.services import intake, outbox
+from engine.services import intake, job_subjects, outbox
 from engine.services.lifecycle import Actor
 from engine.services.making import Pulled
-
-# What a channel's jobs are about: itself, an order of it, or a parcel of one of its orders.
-_WAITING = (
-    "SELECT key FROM outbox WHERE state = 'ready' AND run_at > ? AND error <> '' AND ("
-    "(task LIKE 'channels.%' AND task NOT IN ('channels.acknowledge', 'channels.cancel') AND subject_id = ?) "
-    "OR (task IN ('channels.acknowledge', 'channels.cancel') "
-    "AND EXISTS (SELECT 1 FROM orders AS o WHERE o.id = outbox.subject_id AND o.channel_id = ?)) "
-    "OR (task = 'tracking.push' AND EXISTS (SELECT 1 FROM shipments AS s JOIN orders AS o ON o.id = s.order_id "
-    "WHERE s.id = outbox.subject_id AND o.channel_id = ?)))"
-)
 
 
 async def channel(channel_id: int, by: Actor) -> tuple[Pulled, int]:
@@ -36,7 +26,11 @@ async def channel(channel_id: int, by: Actor) -> tuple[Pulled, int]:
 
 async def hasten(channel_id: int) -> int:
     """The jobs of the channel whose last try came to nothing are due now; how many."""
-    now = clock.micros(clock.now())
-    keys = [str(row[0]) for row in await db.rows(_WAITING, now, channel_id, channel_id, channel_id)]
+    condition, values = job_subjects.needing("channels", channel_id)
+    waiting = await db.rows(
+        f"SELECT key FROM outbox WHERE state = 'ready' AND run_at > ? AND error <> '' AND {condition}",
+        clock.micros(clock.now()), *values,
+    )  # fmt: skip
+    keys = [str(row[0]) for row in waiting]
     await outbox.hasten(keys)
     return len(keys)

@@ -355,3 +355,19 @@ def test_doctor_says_what_to_do_about_each_thing(run: Run, home: Path) -> None:
 def test_doctor_notices_a_broker_that_does_not_answer(run: Run, home: Path) -> None:
     settings.force(settings.Settings(home=str(home), broker_url="redis://127.0.0.1:1/0"))
     assert "does not answer" in run("doctor", code=5).stdout
+
+
+def test_a_channel_and_a_supplier_are_removed_once_nothing_of_them_is_under_way(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLD_SECRET", "cs")
+    refused = run("channels", "remove", "demo", "--yes", code=3)
+    assert "not all that it sent is read" in refused.stderr
+    assert "not all of its orders are over (10" in run("suppliers", "remove", "ACME", "--yes", code=3).stderr
+    run("channels", "add", "Old", "--connector", "woocommerce", "--set", "url=https://old.example", "--set",
+        "consumer_key=ck", "--secret-from-env", "consumer_secret=OLD_SECRET")  # fmt: skip
+    assert "give --yes" in run("channels", "remove", "Old", code=2).stderr
+    done = said(run("channels", "remove", "Old", "--yes", "--json"))
+    assert done == {"message": "Old is removed; its orders stay, under Old (removed)", "name": "Old"}
+    assert "Old" not in run("channels", "ls").stdout
+    run("channels", "show", "Old", code=2)

@@ -241,6 +241,17 @@ async def resume(channel: Name) -> Shown:
     return await connection.resume("channels", await listings.channel(channel), by())
 
 
+@noun.command("remove", "bluebook channels remove Shop", "bluebook channels remove Shop --yes")
+async def remove(channel: Name, yes: connection.Yes = False) -> Shown:
+    """Use a channel no more, delete its credentials, and take it off every list; its orders and their blue books stay.
+
+    Refused while orders of it are not over. Its shipping mappings and listings go with it, and its name is free again.
+    """
+    from engine.services import listings
+
+    return await connection.remove("channels", await listings.channel(channel), yes, by())
+
+
 @noun.command("sync", "bluebook channels sync Shop")
 async def sync(channel: Name) -> Shown:
     """Pull a channel's orders now; the same as `bluebook sync`."""

@@ -26,6 +26,7 @@ SameAccount = Annotated[
     bool,
     typer.Option("--same-account", help="Even if another channel is connected to that account: orders come twice."),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Secret = Annotated[
     list[str] | None,
     typer.Option(
@@ -169,3 +170,12 @@ async def resume(table: Table, view: Any, by: Any) -> Shown:
     await schedule.ensure()
     more = f"; {many(freed, 'waiting order')} go on" if freed else ""
     return said(f"{view.name} is used again{more}", name=view.name, orders=freed)
+
+
+async def remove(table: Table, view: Any, yes: bool, by: Any) -> Shown:
+    """It is used no more and in no list, once a person said yes."""
+    from engine.services import removing
+    from tui.cli.command import confirm
+
+    await confirm(f"{await removing.consequence(table, view.id)} Remove it?", yes)
+    return said(await removing.remove(table, view.id, by), name=view.name)

@@ -25,8 +25,7 @@ async def ls(
     from engine.services import listings
 
     rows = await listings.inbox(state, limit=limit, before=after)
-    names = {("channel", c.id): c.name for c in await listings.channels()}
-    names |= {("supplier", s.id): s.code for s in await listings.suppliers()}
+    names = await listings.sources()
     columns = [
         Column("ID", lambda r: r.id, right=True),
         Column("AGE", lambda r: ago(r.received_at), right=True),

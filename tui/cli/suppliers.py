@@ -185,6 +185,17 @@ async def pause(supplier: Name, reason: Annotated[str, typer.Option(help="Why, f
     return await connection.pause("suppliers", await listings.supplier(supplier), reason, by())
 
 
+@noun.command("remove", "bluebook suppliers remove ACME", "bluebook suppliers remove ACME --yes")
+async def remove(supplier: Name, yes: connection.Yes = False) -> Shown:
+    """Use a supplier no more, delete its credentials, and take it off every list; its orders and their blue books stay.
+
+    Refused while purchase orders to it are under way. Its offers, rules and mappings go with it, and its code and name are free.
+    """
+    from engine.services import listings
+
+    return await connection.remove("suppliers", await listings.supplier(supplier), yes, by())
+
+
 @noun.command("resume", "bluebook suppliers resume ACME")
 async def resume(supplier: Name) -> Shown:
     """Use a paused supplier again; purchase orders that waited are sent."""

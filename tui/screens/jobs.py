@@ -60,8 +60,7 @@ class JobsScreen(TableScreen):
             self.last = await beats.last()
             return [(f"{w.host}/{w.pid}", w, _worker(w)) for w in await beats.workers()]
         if self.tab == INBOX:
-            names: dict[tuple[str, int], str] = {("channel", c.id): c.name for c in await listings.channels()}
-            names |= {("supplier", s.id): s.code for s in await listings.suppliers()}
+            names = await listings.sources()
             found = await listings.inbox("parked", limit=MOST)
             return [(row.id, row, _payload(row, names.get((row.source, row.source_id), row.source))) for row in found]
         if self.tab == WAITING:

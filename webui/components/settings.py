@@ -146,6 +146,28 @@ def name_card(it: rx.Var[Standing], *, permission: Permission, rename: Any, key:
     )  # fmt: skip
 
 
+def removal_card(of: Any, *, permission: Permission, noun: str) -> rx.Component:
+    """Removing it: what that means is said first, then its name is to be typed."""
+    name = of.row.it.name
+    sure = rx.fragment(
+        rx.el.p(of.removal, role="status"),
+        form(
+            text_field(f"Type {name}", "typed", "", "Its name, so that no other is removed.", required=True, max_length=80),
+            permission=permission, submit=f"Remove {name}", on_submit=of.remove, key="remove", problem=of.problems["remove"],
+            label="Remove",
+        ),
+    )  # fmt: skip
+    ask = rx.fragment(
+        button(f"Remove this {noun} …", permission=permission, tone="danger", on_click=of.ask_removal),
+        rx.cond(of.problems["remove"] != "", rx.el.p(of.problems["remove"], role="alert", class_name="issue bad")),
+        rx.el.p("For good, once nothing of it is under way. Its orders and their blue books stay.", class_name="hint"),
+    )
+    return rx.cond(
+        may(permission),
+        rx.el.section(rx.el.h2("Remove"), rx.cond(of.removal != "", sure, ask), class_name="card stack"),
+    )
+
+
 def standing_card(
     it: rx.Var[Standing],
     heard: str,

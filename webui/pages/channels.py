@@ -27,6 +27,7 @@ from webui.components.settings import (
     form,
     name_card,
     own,
+    removal_card,
     sections,
     standing_card,
     table,
@@ -109,6 +110,7 @@ def _general() -> rx.Component:
         name_card(
             it, permission=MAY, rename=ChannelSettings.rename, **own(ChannelSettings, "name"),
         ),
+        removal_card(ChannelSettings, permission=MAY, noun="channel"),
         class_name="columns",
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ from webui.components.settings import (
     form,
     name_card,
     own,
+    removal_card,
     sections,
     standing_card,
     table,
@@ -109,6 +110,7 @@ def _general() -> rx.Component:
         ),
         name_card(row.it, permission=MAY, rename=of.rename, **own(of, "name")),
         supplier_figures(),
+        removal_card(of, permission=MAY, noun="supplier"),
         class_name="columns",
     )  # fmt: skip
 

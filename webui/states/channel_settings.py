@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import reflex as rx
+
 from engine.domain import conditions, money
 from engine.domain.roles import Permission
 from engine.errors import BluebookError, NotFound, Overtaken
-from engine.services import authorise, auto_trial, options, settings_book, setup
+from engine.services import authorise, auto_trial, options, removing, settings_book, setup
 from engine.services.listings import ChannelView
 from webui import words
 from webui.states import connection, forms, owner
@@ -34,7 +36,7 @@ LABELS = PULLING | {
 AUTO = ("auto_process", "auto_limit", "auto_currency", "auto_condition")
 FORMS = {
     "name": (), "auto": ("limit", "currency", "condition"), "pulling": (*PULLING, "margin_floor", "prefix"),
-    "alerts": ("alerts",), "credentials": (),
+    "alerts": ("alerts",), "credentials": (), "remove": (),
 }  # fmt: skip
 """The forms, and their fields among ``values``."""
 MOST_NAMED = 5
@@ -62,6 +64,8 @@ class ChannelSettings(Book):
     trial: str = ""
     trial_tone: str = ""
     tested: str = ""
+    removal: str = ""
+    """What removing it means, once that is asked."""
     tested_tone: str = ""
     testing: bool = False
     connector_name: str = ""
@@ -77,7 +81,7 @@ class ChannelSettings(Book):
         part = self.params.get("section", "general")
         self.part = part if part in PARTS else "general"
         self.trial = self.tested = self.problem = ""
-        self.problems = dict.fromkeys(FORMS, "")
+        self.problems, self.removal = dict.fromkeys(FORMS, ""), ""
         self.question = OwnerQuestion()
         since = await settings_book.head()
         try:
@@ -273,6 +277,22 @@ class ChannelSettings(Book):
     async def resume(self) -> None:
         """The channel is used again."""
         await self._stands(await connection.resume("channels", await self._view(), self.by))
+
+    @on(Permission.CHANNELS)
+    async def ask_removal(self) -> None:
+        """What removing the channel means is said, and its name asked for; or why it cannot be."""
+        with forms.told(self, "remove", {}):
+            self.removal, self.problems = "", {**self.problems, "remove": ""}
+            self.removal = await removing.consequence("channels", (await self._view()).id)
+
+    @on(Permission.CHANNELS)
+    async def remove(self, form: dict[str, Any]) -> Any:
+        """The channel is used no more and in no list; the list is shown."""
+        with forms.told(self, "remove", {}):
+            self.say(await connection.remove("channels", await self._view(), form, self.by), "good")
+            self.removal = ""
+            return rx.redirect("/channels")
+        return None
 
 
 PAGES["channels"] = ChannelSettings.heard

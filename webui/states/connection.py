@@ -10,16 +10,16 @@ from urllib.parse import unquote
 from engine.connectors import fields as config
 from engine.connectors import registry
 from engine.connectors.fields import ConfigField
-from engine.errors import BluebookError
-from engine.services import connections, setup
+from engine.errors import BluebookError, Invalid
+from engine.services import connections, removing, setup
 from engine.services.connections import Table
 from engine.services.lifecycle import Actor
 from engine.services.listings import ChannelView, SupplierView
 from webui import words
 
 SECRETS = ("secret", "secret-long")
-_TONES = {"ok": "good", "paused": "warn", "failing": "bad", "disabled": "done"}
-_WORDS = {"ok": "Works", "paused": "Paused", "failing": "Failing", "disabled": "Disabled"}
+_TONES = {"ok": "good", "paused": "warn", "failing": "bad", "disabled": "done", "removed": "done"}
+_WORDS = {"ok": "Works", "paused": "Paused", "failing": "Failing", "disabled": "Disabled", "removed": "Removed"}
 
 
 @dataclass
@@ -183,6 +183,13 @@ async def enable(table: Table, view: ChannelView | SupplierView, yes: bool, by: 
     """It is in use, or no longer; a sentence."""
     await setup.update(table, view.id, by, enabled=yes)
     return f"{view.name} is {'enabled' if yes else 'disabled'}."
+
+
+async def remove(table: Table, view: ChannelView | SupplierView, form: Mapping[str, Any], by: Actor) -> str:
+    """It is used no more and in no list, where its name was typed; a sentence. Raises Invalid, Refused."""
+    if text_of(form).get("typed", "").strip().casefold() != words.plain(view.name).casefold():
+        raise Invalid(f"type {words.plain(view.name)}, its name, so that no other is removed; nothing was changed")
+    return f"{await removing.remove(table, view.id, by)}."
 
 
 def second_part(path: str) -> str:

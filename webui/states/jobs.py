@@ -177,8 +177,7 @@ class Jobs(Book):
         return rows, [], self._next(found[PAGE - 1].id if len(found) > PAGE else 0)
 
     async def _payloads(self) -> tuple[list[JobRow], list[PayloadRow], str]:
-        names: dict[tuple[str, int], str] = {("channel", c.id): c.name for c in await listings.channels()}
-        names |= {("supplier", s.id): s.code for s in await listings.suppliers()}
+        names = await listings.sources()
         found = await listings.inbox("parked", limit=PAGE + 1, before=self._after())
         rows = [_payload(one, names.get((one.source, one.source_id), one.source), self.zone) for one in found[:PAGE]]
         return [], rows, self._next(found[PAGE - 1].id if len(found) > PAGE else 0)

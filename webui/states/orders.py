@@ -258,8 +258,8 @@ class Orders(Book):
             TabView(name, title, self._with(query), self._count_of(query, counts, late))
             for name, (title, query) in TABS.items()
         ]
-        self.channels = [Choice(str(c.id), words.plain(c.name)) for c in await listings.channels()]
-        self.suppliers = [Choice(str(s.id), s.code) for s in await listings.suppliers()]
+        self.channels = [Choice(str(c.id), words.plain(c.name)) for c in await listings.channels(removed=True)]
+        self.suppliers = [Choice(str(s.id), s.code) for s in await listings.suppliers(removed=True)]
         self.chips = self._chips(own)
         self.matching, whole = await history.count_matching(self._filters)
         self.count = f"{self.matching:,}{'' if whole else '+'} order{'' if self.matching == 1 and whole else 's'}"

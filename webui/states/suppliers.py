@@ -11,7 +11,7 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from engine.errors import Invalid, NotFound, Overtaken
-from engine.services import listings, settings_book, setup
+from engine.services import listings, removing, settings_book, setup
 from engine.services.listings import MethodView, SupplierOffer, SupplierView
 from webui import links, words
 from webui.states import connection, forms
@@ -37,7 +37,7 @@ WORKING = {
 }
 LABELS = NUMBERS | WORKING | {"po_box_allowed": "Ships to PO boxes", "name": "the name"}
 """What the options are called where something is said of them."""
-FORMS = {"name": (), "deadlines": (*NUMBERS, *WORKING), "method": (), "credentials": ()}
+FORMS = {"name": (), "deadlines": (*NUMBERS, *WORKING), "method": (), "credentials": (), "remove": ()}
 """The forms, and their fields among ``values``."""
 PAGE = 50
 FINDS = "It can be asked whether it has a purchase order, so an unclear answer is settled by itself."
@@ -160,6 +160,8 @@ class SupplierSettings(Book):
     fields: list[FieldView] = []
     more_fields: list[FieldView] = []
     tested: str = ""
+    removal: str = ""
+    """What removing it means, once that is asked."""
     tested_tone: str = ""
     testing: bool = False
     connector_name: str = ""
@@ -173,7 +175,7 @@ class SupplierSettings(Book):
         part = self.params.get("section", "general")
         self.part = part if part in PARTS else "general"
         self.tested = ""
-        self.problems = dict.fromkeys(FORMS, "")
+        self.problems, self.removal = dict.fromkeys(FORMS, ""), ""
         since = await settings_book.head()
         try:
             view = await self._view()
@@ -347,6 +349,22 @@ class SupplierSettings(Book):
     async def resume(self) -> None:
         """The supplier is used again."""
         await self._stands(await connection.resume("suppliers", await self._view(), self.by))
+
+    @on(Permission.SUPPLIERS)
+    async def ask_removal(self) -> None:
+        """What removing the supplier means is said, and its name asked for; or why it cannot be."""
+        with forms.told(self, "remove", {}):
+            self.removal, self.problems = "", {**self.problems, "remove": ""}
+            self.removal = await removing.consequence("suppliers", (await self._view()).id)
+
+    @on(Permission.SUPPLIERS)
+    async def remove(self, form: dict[str, Any]) -> Any:
+        """The supplier is used no more and in no list; the list is shown."""
+        with forms.told(self, "remove", {}):
+            self.say(await connection.remove("suppliers", await self._view(), form, self.by), "good")
+            self.removal = ""
+            return rx.redirect("/suppliers")
+        return None
 
 
 PAGES["suppliers"] = SupplierSettings.heard
