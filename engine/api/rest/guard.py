@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.limits import Limit
 from engine.api.rest.problems import Trouble
 from engine.api.rest.table import Route
 from engine.errors import NotAuthorised
 from engine.services import tokens
+from engine.services.allowance import Allowance
 from engine.services.tokens import Caller
 from engine.settings import settings
 
 REALM = 'Bearer realm="bluebook"'
-_LIMIT = web.AppKey("rest_limit", Limit)
+_LIMIT = web.AppKey("rest_limit", Allowance)
 
 
 def set_up(app: web.Application) -> None:
     """The application counts the calls of each token, where the settings limit them."""
     if settings().api_calls:
-        app[_LIMIT] = Limit(settings().api_calls, 60.0)
+        app[_LIMIT] = Allowance(settings().api_calls, 60)
 
 
 async def who(request: web.Request) -> Caller:
@@ -37,19 +37,22 @@ async def who(request: web.Request) -> Caller:
         raise Trouble("unauthorised", error.message, headers=headers) from error
 
 
-def count(request: web.Request, caller: Caller) -> dict[str, str]:
+async def count(request: web.Request, caller: Caller) -> dict[str, str]:
     """The headers that say how often more the token may call; raises Trouble where it called too often."""
     limit = request.config_dict.get(_LIMIT)
     if limit is None:
         return {}
-    key = str(caller.token_id)
-    wait = limit.wait(key)
     most, seconds = limit.policy
-    left, resets = limit.left(key)
-    told = {"RateLimit-Policy": f'"token";q={most};w={seconds}', "RateLimit": f'"token";r={left};t={resets}'}
-    if wait:
-        said = f"the token {caller.token} called more than {most} times in {seconds} seconds; call again in {wait}"
-        raise Trouble("too-many", said, retry_after=wait, headers=told)
+    answer = await limit.take(caller.token_id)
+    told = {
+        "RateLimit-Policy": f'"token";q={most};w={seconds}',
+        "RateLimit": f'"token";r={answer.left};t={answer.resets}',
+    }
+    if answer.wait:
+        said = (
+            f"the token {caller.token} called more than {most} times in {seconds} seconds; call again in {answer.wait}"
+        )
+        raise Trouble("too-many", said, retry_after=answer.wait, headers=told)
     return told
 
 

@@ -73,7 +73,7 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         began, headers, caller = time.monotonic(), dict[str, str](), None
         try:
             caller = await guard.who(request)
-            headers |= guard.count(request, caller)
+            headers |= await guard.count(request, caller)
             guard.allow(route, caller)
             answer = await _answer(route, request, caller)
             response = web.Response(
