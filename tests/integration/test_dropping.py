@@ -68,7 +68,10 @@ async def test_one_that_could_not_be_sent_says_what_stops_it_then(scene: Scene) 
     po = await scene.po(order_id)
     await db.run("UPDATE purchase_orders SET attempt = 3 WHERE id = ?", po.id)
     await db.run("UPDATE orders SET version = version + 1 WHERE id = ?", order_id)
-    with pytest.raises(Refused, match=r"all the same; undo takes it back, unless it may have arrived; or put order .* on hold, or cancel it$"):
+    with pytest.raises(
+        Refused,
+        match=r"all the same; undo takes it back, unless it may have arrived; or put order .* on hold, or cancel it$",
+    ):
         await dropping.drop(await _submit_job(po.id), DANA)
     await db.run("UPDATE purchase_orders SET attempt = 0 WHERE id = ?", po.id)
     await db.run("UPDATE orders SET version = version + 1 WHERE id = ?", order_id)
