@@ -85,6 +85,8 @@ _ALL = (
     _a("try_it", "t", "act", "Try: the connection, the job, or the payload once more", ("channels", "suppliers", "jobs"),
        "try", writes=True, command="try"),
     _a("add", "A", "act", "Add a channel or a supplier", ("channels", "suppliers"), "add", writes=True, command="add"),
+    _a("authorise", "O", "act", "Ask the channel's owner anew to let us in, in a browser", "channels", "owner", writes=True,
+       command="authorise"),
     _a("import_", "I", "act", "Import from a CSV file", "mappings", "import", writes=True, command="import"),
     _a("undo", "u", "act", "Undo: take back what is held; later, request cancellation", (*ORDERS, "progress", "mappings"),
        "undo", writes=True, command="undo"),

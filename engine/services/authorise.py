@@ -20,10 +20,11 @@ import msgspec
 
 from engine import clock, db
 from engine.connectors import misread, registry
-from engine.errors import BluebookError, Invalid, NotAuthorised, Refused
+from engine.errors import BluebookError, Invalid, Misconfigured, NotAuthorised, Refused
 from engine.ports_channels import Authorises
 from engine.services import catalog, connections, distinct, outbox, setup, sharing
 from engine.services.lifecycle import Actor
+from engine.services.listings import ChannelView
 from engine.services.outbox import Job, NewJob, Outcome
 
 TELL_AT = (14, 7, 3, 2, 1, 0, -1)
@@ -64,6 +65,17 @@ def must_ask(kind: Any, values: Mapping[str, Any]) -> bool:
     """Is there no way in but the owner's yes, as far as these settings go?"""
     required = [field.name for field in msgspec.structs.fields(kind.config_type) if field.required]
     return asks_owner(kind) and any(name not in values for name in required if name in kind.authorise_gives)
+
+
+def wanted(view: ChannelView) -> bool:
+    """Is the channel's owner to be asked anew: was our access refused, or does it end before long?"""
+    refused = bool(view.paused_reason) and view.paused_reason == view.last_error  # a person's pause leaves no error
+    if not (refused or view.warning):
+        return False
+    try:
+        return asks_owner(registry.channel_type(view.connector))
+    except Misconfigured:  # its package is gone
+        return False
 
 
 def demand(kind: Any) -> None:

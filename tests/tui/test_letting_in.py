@@ -14,6 +14,7 @@ from engine import db
 from engine.demo.channels.base import ChannelFault
 from engine.demo.channels.ebay import DemoEbay
 from engine.demo.channels.shopify import ShopifySim
+from engine.services import connections
 from engine.transports import loopback
 from tests.support.scene import Scene
 from tests.support.terminal import Desk, at_desk, field
@@ -225,3 +226,83 @@ async def test_the_field_for_the_answer_is_seen_in_every_size(
         assert "no address at all" in desk.text()
         await desk.press("enter")
         assert "that is not the address" in desk.flat
+
+
+async def connected(desk: Desk, ebay: DemoEbay) -> int:
+    """A channel at eBay that its owner let us into."""
+    await about_ebay(desk, ebay)
+    await desk.press("enter")
+    await paste(desk, await visited(question(desk).asked.url, follow=False))
+    await desk.press("enter")
+    assert "Bay is added: " in desk.said
+    return int(str(await made("Bay")))
+
+
+async def under_cursor(desk: Desk, name: str) -> None:
+    await desk.press("home")
+    for _ in range(10):
+        if any(line.startswith("> " + name) for line in desk.text().splitlines()):
+            return
+        await desk.press("j")
+    raise AssertionError(desk.text())
+
+
+async def secrets_of(channel_id: int) -> str:
+    return str(await db.value("SELECT secrets FROM channels WHERE id = ?", channel_id))
+
+
+async def test_a_channel_whose_access_is_lost_says_so_and_its_owner_is_asked_anew(scene: Scene, ebay: DemoEbay) -> None:
+    async with at_desk(start="channels", size=SMALL) as desk:
+        channel_id = await connected(desk, ebay)
+        before = await secrets_of(channel_id)
+        await connections.pause("channels", channel_id, "eBay: the refresh token was revoked")
+        await desk.page.reload()
+        assert "paused, O renews" in desk.text()
+        await under_cursor(desk, "Bay")
+        await desk.press("enter")
+        assert "O in the list asks its owner anew: eBay: the refresh token" in desk.text()
+        await desk.press("escape", "O")
+        asked = question(desk).asked
+        assert "Bay: eBay asks its owner" in desk.text()
+        assert "Esc leaves it as it is" in desk.flat
+        await desk.press("escape")
+        assert "Bay is as it was" in desk.said
+        assert await secrets_of(channel_id) == before
+        assert await db.value("SELECT paused_reason FROM channels WHERE id = ?", channel_id)
+        await desk.press("O")
+        assert question(desk).asked.state != asked.state
+        await paste(desk, await visited(question(desk).asked.url, follow=False))
+        await desk.press("enter")
+        assert "Bay is let in anew: " in desk.said
+        assert desk.page.pane is None
+        assert "O renews" not in desk.text()
+    assert await secrets_of(channel_id) != before
+    assert await db.value("SELECT paused_reason FROM channels WHERE id = ?", channel_id) == ""
+
+
+async def test_an_answer_that_is_worth_nothing_leaves_the_channel_as_it_was(scene: Scene, ebay: DemoEbay) -> None:
+    async with at_desk(start="channels", size=SMALL) as desk:
+        channel_id = await connected(desk, ebay)
+        before = await secrets_of(channel_id)
+        await under_cursor(desk, "Bay")
+        await desk.press("O")
+        back = await visited(question(desk).asked.url, follow=False)
+        ebay.script("token", ChannelFault.DENY)
+        await paste(desk, back)
+        await desk.press("enter")
+        assert desk.page.pane is None
+        assert "eBay" in desk.said
+    assert await secrets_of(channel_id) == before
+
+
+async def test_a_pause_by_a_person_asks_no_owner_and_who_has_none_is_told(scene: Scene, ebay: DemoEbay) -> None:
+    async with at_desk(start="channels", size=SMALL) as desk:
+        await connected(desk, ebay)
+        await under_cursor(desk, "Bay")
+        await desk.press("w")
+        assert "paused: paused" in desk.text()
+        assert "O renews" not in desk.text()
+        await under_cursor(desk, "Demo store")
+        await desk.press("O")
+        assert "is not let in by a browser" in desk.said
+        assert desk.page.pane is None

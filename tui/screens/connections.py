@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from engine import clock
 from engine.connectors import registry
-from engine.services import connections, listings, receive, setup, sync
+from engine.errors import BluebookError, Invalid, Misconfigured, Overtaken
+from engine.services import authorise, connections, listings, meanwhile, receive, settings_book, setup, sync
 from engine.services.connections import Table
+from engine.transports import loopback
 from tui import options, words
-from tui.plain import ago, many
-from tui.screens.adding import Adding, choose
+from tui.plain import ago, local, many
+from tui.screens.adding import Adding, choose, kind_of
 from tui.screens.table import Item, TableScreen
 from tui.widgets.confirm import Confirm
 from tui.widgets.form import Field, FormPane
+from tui.widgets.owner import OwnerPane
 from tui.widgets.rows import Column
+
+
+@dataclass
+class Opened:
+    """A channel or a supplier as its form shows it, and how many changes of settings there were when it was read."""
+
+    view: Any
+    since: int
 
 
 def _state(view: Any) -> str:
     reason = view.paused_reason or view.last_error if view.state != "ok" else view.warning
-    return f"{view.state}: {reason}" if reason else str(view.state)
+    # The key comes first, because the reason may have no room.
+    key = ", O renews" if isinstance(view, listings.ChannelView) and authorise.wanted(view) else ""
+    return f"{view.state}{key}: {reason}" if reason else str(view.state)
 
 
 def _heard(moment: Any) -> str:
     return "never" if moment is None else ago(moment)
+
+
+def _when(at: datetime) -> str:
+    day, _, time = local(at).partition(" ")
+    return f"at {time}" if day == local(clock.now()).partition(" ")[0] else f"on {day} at {time}"
 
 
 def _yes(value: bool) -> str:
@@ -46,18 +67,48 @@ class ConnectionScreen(TableScreen):
 
     async def act_open(self) -> None:
         """The settings of what the cursor is on."""
-        await self.open_pane(self.form(self.rows.item))
+        await self.open_pane(self.form(await self._opened(self.rows.item.id)))
 
-    def form(self, view: Any) -> FormPane:
+    async def _opened(self, row_id: int) -> Opened:
+        """It as it is now. What others change from here on is noticed."""
+        since = await settings_book.head()
+        views: list[Any] = [*(await (listings.channels() if self.table == "channels" else listings.suppliers()))]
+        return Opened(next(view for view in views if view.id == row_id), since)
+
+    def form(self, opened: Opened) -> FormPane:
         """What can be set about it."""
-        kind: Any = (registry.channel_type if self.table == "channels" else registry.supplier_type)(view.connector)
-        fields = [Field(name, label, self.shown(view, name), about=about) for name, label, about in self.own]
-        fields += self._credentials(view, kind)
+        kind: Any = kind_of(self.table, opened.view.connector)
 
         async def save(changed: Mapping[str, str]) -> str:
-            return await self.save(view, kind, changed)
+            try:
+                return await self.save(opened, kind, changed)
+            except Overtaken as error:
+                # What others set has been seen from now on: who saves again, means it.
+                told = self.overtaken(opened, error)
+                opened.view = (await self._opened(opened.view.id)).view
+                opened.since = max(change.seq for change in error.changes)
+                pane.fields = self._fields(opened.view, kind)
+                question = "Enter sets yours all the same; Esc and y leave it so"
+                raise Invalid(f"{told}; yours was not saved. {question}.") from error
 
-        return FormPane(self.title_of(view), fields, save)
+        pane = FormPane(
+            self.title_of(opened.view), self._fields(opened.view, kind), save, hint=self.hint(opened.view, kind)
+        )
+        return pane
+
+    def hint(self, view: Any, kind: Any) -> str:
+        """A line below the title."""
+        return ""
+
+    def overtaken(self, opened: Opened, error: Overtaken) -> str:
+        """What others set meanwhile, in words."""
+        labels = {name: label for name, label, _ in self.own} | {"auto_limit": "value limit"}
+        currency = getattr(opened.view, "auto_currency", "") or "USD"
+        return words.plain(meanwhile.said(error.changes, labels, currency, _when))
+
+    def _fields(self, view: Any, kind: Any) -> list[Field]:
+        fields = [Field(name, label, self.shown(view, name), about=about) for name, label, about in self.own]
+        return fields + self._credentials(view, kind)
 
     def title_of(self, view: Any) -> str:
         """What the form is about."""
@@ -82,11 +133,14 @@ class ConnectionScreen(TableScreen):
             found.append(Field(f"set.{one.name}", one.name.replace("_", " "), text, secret))
         return found
 
-    async def save(self, view: Any, kind: Any, changed: Mapping[str, str]) -> str:
-        """What was changed is saved; a sentence. Raises Invalid naming the field."""
+    async def save(self, opened: Opened, kind: Any, changed: Mapping[str, str], rests: Collection[str] = ()) -> str:
+        """What was changed is saved; a sentence. Raises Invalid naming the field, and Overtaken where others were first."""
+        view = opened.view
         own = {name: _flag(text) for name, text in changed.items() if not name.startswith("set.")}
         values = options.settings(changed)
-        await setup.update(self.table, view.id, self.app.by, values=values, **self.typed(own))
+        await setup.update(
+            self.table, view.id, self.app.by, values=values, since=opened.since, rests=rests, **self.typed(own)
+        )
         names = ", ".join(name.removeprefix("set.").replace("_", " ") for name in changed)
         return f"{view.name}: {names} updated"
 
@@ -190,26 +244,74 @@ class ChannelsScreen(ConnectionScreen):
         rest = {name: text for name, text in given.items() if name != "limit"}
         return super().typed(rest) | (options.limit(given["limit"]) if "limit" in given else {})
 
-    async def save(self, view: Any, kind: Any, changed: Mapping[str, str]) -> str:
+    async def save(self, opened: Opened, kind: Any, changed: Mapping[str, str], rests: Collection[str] = ()) -> str:
         """Turning Auto Order Processing on sends what is ready, so that is asked for."""
+        view = opened.view
         turned_on = _flag(changed.get("auto_process", "")) == "true" and not view.auto_process
         ready = view.orders.get("ready", 0)
         if not turned_on or not ready:
-            return await super().save(view, kind, changed)
+            return await super().save(opened, kind, changed, meanwhile.AUTO if turned_on else ())
         rest = {name: text for name, text in changed.items() if name != "auto_process"}
         if rest:
-            await super().save(view, kind, rest)
+            await super().save(opened, kind, rest, meanwhile.AUTO)
+            opened.since = await settings_book.head()
 
         async def yes() -> None:
-            if await self.app.attempt(super(ChannelsScreen, self).save(view, kind, {"auto_process": "yes"}), "saving"):
+            try:
+                on = {"auto_process": "yes"}
+                await super(ChannelsScreen, self).save(opened, kind, on, meanwhile.AUTO)
+            except Overtaken as error:
+                self.app.say(f"{self.overtaken(opened, error)}: {view.name} is not switched on; look again", "warn")
+            except Exception as error:
+                self.app.fail(error, "saving")
+            else:
                 self.app.say(f"{view.name} processes by itself from now on", "good")
-                await self.load()
+            await self.load()
 
         question = f"Process the {many(ready, 'order')} of {view.name} that are ready now too, without the undo window?"
         self.app.later(
             lambda: self.open_pane(Confirm(question, yes, details=" as far as the limit and the condition allow"))
         )
         return f"{view.name}: updated; Auto Order Processing is asked for"
+
+    def hint(self, view: Any, kind: Any) -> str:
+        """How its owner is asked anew, and why that is due."""
+        why = f": {view.paused_reason or view.warning}" if authorise.wanted(view) else ""
+        return f"O in the list asks its owner anew{why}" if authorise.asks_owner(kind) else ""
+
+    def why_not_authorise(self) -> str:
+        """Not every channel is let in by its owner."""
+        view = self.rows.item
+        if view is None:
+            return "there is nothing here"
+        try:
+            authorise.demand(registry.channel_type(view.connector))
+        except BluebookError as error:
+            return error.message
+        return ""
+
+    async def act_authorise(self) -> None:
+        """Its owner is asked; until the answer comes, all goes on as before. What the question needs is asked for first."""
+        view = self.rows.item
+        kind: Any = registry.channel_type(view.connector)
+        try:
+            back = loopback.address(loopback.PORT)
+            asked = await authorise.ask(view.connector, {}, back, self.app.by, channel_id=view.id)
+        except (Invalid, Misconfigured) as error:
+            form = self.form(await self._opened(view.id))
+            form.wrong = error.message
+            names = [field.name for field in form.fields]
+            form.place = names.index(f"set.{error.field}") if f"set.{error.field}" in names else 0
+            await self.open_pane(form)
+            return
+
+        async def leave(wrong: str) -> None:
+            await self.close_pane()
+            if wrong:
+                self.app.say(wrong, "bad")
+            await self.load()
+
+        await self.open_pane(OwnerPane(asked, kind, 0, leave, renews=view.name))
 
     async def act_sync(self) -> None:
         """Pull now."""
@@ -281,10 +383,12 @@ class SuppliersScreen(ConnectionScreen):
         view, method = self.rows.item
 
         async def save(changed: Mapping[str, str]) -> str:
-            told = {"name": method.name, "enabled": _yes(method.enabled)} | dict(changed)
-            enabled = _flag(told["enabled"]) == "true"
-            await setup.add_method(view.id, method.code, told["name"], self.app.by, enabled=enabled)
-            return f"{view.code}: {told['name']} updated"
+            # What was not changed here stays as others have set it meanwhile.
+            now = next((one for one in await listings.methods(view.id) if one.code == method.code), method)
+            name = changed.get("name", now.name)
+            offered = {"enabled": _flag(changed["enabled"]) == "true"} if "enabled" in changed else {}
+            await setup.add_method(view.id, method.code, name, self.app.by, **offered)
+            return f"{view.code}: {name} updated"
 
         fields = [
             Field("name", "name", method.name),

@@ -19,6 +19,7 @@ from engine.services import authorise
 from engine.services.authorise import Asked
 from engine.transports import loopback
 from tui import clipboard, words
+from tui.plain import many
 from tui.widgets.pane import is_text
 from tui.widgets.unsaved import UnsavedPane
 
@@ -28,13 +29,17 @@ PASTE = "paste the address the browser ends at, even if it shows an error there"
 class OwnerPane(UnsavedPane):
     """The question ``asked`` for the channel whose settings were typed in a form; they are kept until it is answered.
 
-    ``back`` opens that form again, with what went wrong. ``typed`` is how much was written there.
+    ``back`` opens that form again, with what went wrong. ``typed`` is how much was written there. ``renews`` is the name of
+    the channel where there is one already, which goes on as it is until the answer comes.
     """
 
     scope = "owner"
 
-    def __init__(self, asked: Asked, kind: Any, typed: int, back: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, asked: Asked, kind: Any, typed: int, back: Callable[[str], Awaitable[None]], *, renews: str = ""
+    ) -> None:
         super().__init__()
+        self.renews = renews
         self.asked, self.kind, self.back, self._typed = asked, kind, back, typed
         self.how, self.wrong = f"When it is done, {PASTE}:", ""
         self._listener: Worker[None] | None = None
@@ -46,11 +51,13 @@ class OwnerPane(UnsavedPane):
         yield Static("", id="how", markup=False)
         yield Input(compact=True, placeholder="https://…?code=…&state=…")
         yield Static("", id="wrong", markup=False)
-        yield Static(Text(" y copies the address   o opens it   Esc goes back to the settings", "dim"), markup=False)
+        leaves = "leaves it as it is" if self.renews else "goes back to the settings"
+        yield Static(Text(f" y copies the address   o opens it   Esc {leaves}", "dim"), markup=False)
 
     async def opened(self) -> None:
         """The field is written, and where the browser comes back by itself it is waited for."""
-        title = f" {self.kind.name} asks its owner. Open this where you are logged in there:"
+        whose = f"{words.plain(self.renews)}: " if self.renews else ""
+        title = f" {whose}{self.kind.name} asks its owner. Open this where you are logged in there:"
         self.query_one("#about", Static).update(Text(title, "bold"))
         self.query_one(Input).focus()
         if self.asked.returns:
@@ -89,7 +96,7 @@ class OwnerPane(UnsavedPane):
         except Misconfigured:
             self.how = f"The browser cannot come back here, since port {loopback.PORT} is in use: {PASTE}:"
         except TryLater:
-            self.how = "Nobody came back in time: Esc goes back to the settings, from where its owner is asked anew."
+            self.how = "Nobody came back in time: leave by Esc, and have its owner asked anew."
         else:
             self.app.later(functools.partial(self._came, said))
             return
@@ -127,10 +134,12 @@ class OwnerPane(UnsavedPane):
             return
         await self._stop()
         await self.page.close_pane()
+        done = "is let in anew" if self.renews else "is added"
         if found.problem:
-            self.app.say(f"{found.name} is added, but its test failed: {found.problem}", "bad")
+            self.app.say(f"{found.name} {done}, but its test failed: {found.problem}", "bad")
         else:
-            self.app.say(f"{found.name} is added: {found.answer}", "good")
+            freed = f"; {many(found.freed, 'waiting order')} go on" if found.freed else ""
+            self.app.say(f"{found.name} {done}: {found.answer}{freed}", "good")
         await self.page.reload()
 
     # --- other keys ---------------------------------------------------------------------------------------------------
@@ -150,7 +159,7 @@ class OwnerPane(UnsavedPane):
     async def act_leave(self) -> None:
         """Its owner is waited for no more; the settings are as they were typed."""
         await self._back("")
-        self.app.say("nothing was saved; the settings are still here")
+        self.app.say(f"{self.renews} is as it was" if self.renews else "nothing was saved; the settings are still here")
 
     async def _back(self, wrong: str) -> None:
         await self._stop()

@@ -12,6 +12,7 @@ from engine.domain.roles import Permission
 from engine.errors import BluebookError, NotFound, Overtaken
 from engine.services import authorise, auto_trial, options, removing, settings_book, setup
 from engine.services.listings import ChannelView
+from engine.services.meanwhile import AUTO
 from webui import words
 from webui.states import connection, forms, owner
 from webui.states.base import PAGES, Book, on
@@ -33,7 +34,6 @@ LABELS = PULLING | {
     "margin_floor": MARGIN, "name": "the name",
 }  # fmt: skip
 """What the options are called where something is said of them."""
-AUTO = ("auto_process", "auto_limit", "auto_currency", "auto_condition")
 FORMS = {
     "name": (), "auto": ("limit", "currency", "condition"), "pulling": (*PULLING, "margin_floor", "prefix"),
     "alerts": ("alerts",), "credentials": (), "remove": (),

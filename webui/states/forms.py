@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from engine import clock
-from engine.domain import money
 from engine.errors import BluebookError, Invalid, Overtaken
-from engine.services import options
+from engine.services import meanwhile, options
 from engine.services.connections import Table
-from engine.services.settings_book import OWN, Change
+from engine.services.settings_book import Change
 from webui import words
 
 NOTHING = "nothing was changed"
-_SHOWN = 60
 
 
 def whole(table: Table, name: str, label: str, text: str) -> int | None:
@@ -68,30 +67,12 @@ def in_words(error: BluebookError, labels: Mapping[str, str]) -> str:
 
 def overtaken(changes: Sequence[Change], labels: Mapping[str, str], state: Any) -> str:
     """``Dana set the value limit to 100.00 USD at 14:02; yours was not saved. …``"""
-    values = {change.name: change.value for change in changes}
-    currency = values.get("auto_currency") or state.values.get("currency", "USD")
-    found = [one for one in changes if not (one.name == "auto_currency" and "auto_limit" in values)]
-    said = [f"{words.plain(one.by)} {_deed(one, labels, currency)} {_when(one, state.zone)}" for one in found]
-    return f"{'; '.join(said)}; yours was not saved. Look, and save again to set yours all the same."
+    currency = state.values.get("currency", "USD")
+    said = words.plain(meanwhile.said(changes, labels, currency, lambda at: _when(at, state.zone)))
+    return f"{said}; yours was not saved. Look, and save again to set yours all the same."
 
 
-def _when(change: Change, zone: str) -> str:
-    day, _, time = words.day_and_time(change.at, zone).rpartition(" ")
+def _when(at: datetime, zone: str) -> str:
+    day, _, time = words.day_and_time(at, zone).rpartition(" ")
     today = words.day_and_time(clock.now(), zone).rpartition(" ")[0]
     return f"at {time}" if day == today else f"on {day} at {time}"
-
-
-def _deed(change: Change, labels: Mapping[str, str], currency: str) -> str:
-    name, value = change.name, change.value
-    label = labels.get(name, name.removeprefix(OWN).replace("_", " "))
-    if isinstance(value, bool):
-        return f"switched {label} {'on' if value else 'off'}"
-    if name == "auto_limit" and value is not None:
-        return f"set {label} to {money.show(value, currency)}"
-    if value == "***":
-        return f"set a new {label}"
-    if value in (None, "", []):
-        return f"emptied {label}"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    text = words.plain(text)
-    return f"set {label} to {text[:_SHOWN]}{'…' if len(text) > _SHOWN else ''}"
