@@ -146,6 +146,9 @@ class BluebookApp(App[int]):
     async def followed(self) -> bool:
         """Did another key come right behind the one that is being done with, as no person's does?"""
         await asyncio.sleep(REPEAT_SECONDS)
+        queued = asyncio.Event()
+        if self.call_later(queued.set):  # where the machine does not keep up, keys that came are not in line yet
+            await queued.wait()
         return bool(self._waiting) and self._waiting[0] - self._came < REPEAT_SECONDS
 
     def later(self, work: Callable[[], Awaitable[None]]) -> None:

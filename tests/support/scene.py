@@ -49,6 +49,8 @@ from tests.support.desk import at_once
 DANA = Actor("dana", "person", "test")
 WORKER = Actor("worker", "worker", "test")
 QUIET = {"poll_seconds": 86_400}
+HELD_SECONDS = 3_600.0
+"""How long an order is held in a scene: no test is so slow that one is sent before it was looked at."""
 
 
 class Scene:
@@ -181,7 +183,7 @@ class Scene:
         async def there() -> bool:
             return await self.status(order_id) == status
 
-        await tasks.drain(there, timeout=10)
+        await tasks.drain(there)
 
     async def states(self, order_id: int) -> list[str]:
         """The states of its purchase orders."""
@@ -295,7 +297,8 @@ def url_of_module(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene_of_module(url_of_module: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Opened]:
     """The scene on its database, open as long as the module's tests run."""
-    conf = settings.Settings(home=str(tmp_path_factory.mktemp("home")), database_url=url_of_module)
+    home = str(tmp_path_factory.mktemp("home"))
+    conf = settings.Settings(home=home, database_url=url_of_module, undo_seconds=HELD_SECONDS)
     settings.force(conf)
     context = await db.open_database(url_of_module)
     token = _current_context.set(context)

@@ -8,27 +8,29 @@ async with at_desk(scene) as desk:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import textual.app
 from textual.pilot import Pilot
+from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
 from engine.services.lifecycle import Actor
 from tui.app import BluebookApp
 from tui.screens.base import BookScreen
-from tui.screens.orders import REST_SECONDS, OrdersScreen
-from tui.widgets.edit import PREVIEW_SECONDS
-from tui.widgets.filter import FOLLOW_SECONDS
+from tui.screens.orders import OrdersScreen
 from tui.widgets.foot import Foot
 
 DANA = Actor("dana", "person", "tui")
 TAP = 0.125
 """Seconds between two keys of a practised person; the app's clock is moved by it, nobody waits."""
-FRAME = 1 / 40
-FOLLOWS, RESTS = 0.02 + max(PREVIEW_SECONDS, FOLLOW_SECONDS), 0.02 + REST_SECONDS
-"""Seconds until the screen follows what was typed, and where the cursor rests."""
+LOOK = 0.004
+MOMENT = 1.0
+"""What the app does once within less than so many seconds belongs to the key before: a preview, a list that follows."""
+PATIENCE = 90.0
+"""Seconds until something is said not to come: a machine may be as busy as it likes."""
 
 
 @contextmanager
@@ -67,7 +69,8 @@ class Desk:
             with _at_once():
                 await self.pilot.press(key)
             await self._done()
-        await asyncio.sleep(FOLLOWS if self._types else RESTS)
+        while self._soon():
+            await asyncio.sleep(LOOK)
         await self.settle()
 
     async def settle(self) -> None:
@@ -76,13 +79,35 @@ class Desk:
         await self.pilot.pause()
         await self.app.idle()
 
+    async def until(self, holds: str | Callable[[], bool]) -> None:
+        """The text is on the screen, or it is so, as soon as it is; fails with the screen where that does not come."""
+        come = holds if callable(holds) else lambda: holds in self.text()
+        deadline = time.monotonic() + PATIENCE
+        while not come():
+            assert time.monotonic() < deadline, f"{holds!r} did not come:\n{self.text()}"
+            await asyncio.sleep(LOOK)
+            await self.settle()
+
+    def _soon(self) -> list[Timer]:
+        """What is yet to be done a moment after a key."""
+        pumps = (self.app, *self.app.screen.walk_children(with_self=True))
+        timers = [timer for pump in pumps for timer in list(pump._timers)]
+        return [t for t in timers if t._repeat == 0 and t._interval < MOMENT and t._task and not t._task.done()]
+
     async def _done(self) -> None:
         """The last key is done with, and every widget has heard of it."""
         await self.app.idle()
         await self.pilot._wait_for_screen()
         if not self._types:
-            await asyncio.sleep(FRAME)  # with the next frame the focus may go elsewhere
+            await self._drawn()  # with the next frame the focus may go elsewhere
         await self.app.idle()
+
+    async def _drawn(self) -> None:
+        """The screen in front is drawn, or another one is there."""
+        screen, drawn = self.app.screen, asyncio.Event()
+        screen.call_after_refresh(drawn.set)
+        while not drawn.is_set() and self.app.screen is screen:
+            await asyncio.sleep(LOOK)
 
     @property
     def _types(self) -> bool:

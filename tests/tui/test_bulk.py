@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 import pytest
 
 from engine import settings
+from engine.services import process
+from engine.services.lifecycle import Actor
 from engine.services.standing import standing
-from tests.support.scene import Scene
+from tests.support.scene import HELD_SECONDS, Scene
 from tests.support.terminal import Desk, at_desk
+from tui.bulk import STEP
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MUG = ("BB-MUG-01", 1)
@@ -23,8 +28,7 @@ def limited(**limits: object) -> None:
 
 async def finished(desk: Desk) -> None:
     """Every marked order was held or refused."""
-    while desk.app.bulk is None or not desk.app.bulk.over:
-        await desk.pilot.pause(0.02)
+    await desk.until(lambda: desk.app.bulk is not None and desk.app.bulk.over)
     await desk.settle()
 
 
@@ -54,7 +58,7 @@ async def test_the_question_says_what_goes_where_and_what_is_left_out(scene: Sce
         await desk.press("*", "P")
         shown = desk.text()
         assert "Process 4 marked orders" in shown
-        assert "3 will be held 10 s" in shown
+        assert f"3 will be held {HELD_SECONDS:g} s" in shown
         assert "1 left out (1 SKU?)" in shown
         assert "ACME 3 POs" in shown
         assert "250 orders / 25,000 in each currency" in shown
@@ -112,17 +116,27 @@ async def test_leaving_lets_it_go_on_and_undo_still_knows_it(scene: Scene) -> No
         assert len((await standing(orders)).back) == 30
 
 
-async def test_a_pause_holds_no_further_order_until_it_goes_on(scene: Scene) -> None:
+async def test_a_pause_holds_no_further_order_until_it_goes_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = await batch(scene, "Zinnia", 50)
+    go_on, real = asyncio.Event(), process.process
+
+    async def slow(order_ids: Sequence[int], by: Actor) -> list[process.Outcome]:
+        await go_on.wait()
+        return await real(order_ids, by)
+
+    monkeypatch.setattr(process, "process", slow)
     async with at_desk() as desk:
         await desk.orders.narrow("zinnia")
         await desk.press("*", "P", "y", "space")
         run = desk.app.bulk
         assert run is not None
-        if not run.over:  # it is quick: a pause that came too late has nothing to hold up
-            assert run.paused
-            assert "PAUSED" in desk.text()
-            await desk.press("space")
+        assert run.paused
+        go_on.set()
+        await desk.until(f"{STEP}/50")
+        assert "PAUSED" in desk.text()
+        await desk.press("j", "k")
+        assert len(run.outcomes) == STEP
+        await desk.press("space")
         await finished(desk)
         assert len((await standing(orders)).held) == 50
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import count
 
 import pytest
@@ -23,15 +22,6 @@ async def open_edit(desk: Desk, order: int) -> None:
     await desk.press("e")
 
 
-async def shows(desk: Desk, wanted: str) -> None:
-    """The text is on the screen, as soon as what would change was looked at."""
-    for _ in range(200):
-        if wanted in desk.text():
-            return
-        await desk.pilot.pause(0.02)
-    raise AssertionError(f"{wanted!r} is not on the screen:\n{desk.text()}")
-
-
 async def test_a_quantity_from_three_to_two_and_sent_takes_five_keys(scene: Scene) -> None:
     order = await scene.order(("BB-MUG-01", 3))
     async with at_desk() as desk:
@@ -47,7 +37,7 @@ async def test_what_would_change_is_shown_before_it_is_saved_and_esc_saves_nothi
     async with at_desk() as desk:
         await open_edit(desk, order)
         await desk.press("q", "2")
-        await shows(desk, "line 1 quantity: 3 → 2")
+        await desk.until("line 1 quantity: 3 → 2")
         await desk.press("escape", "y")
         assert "nothing was saved" in desk.said
         assert (await scene.po(order)).lines[0].quantity == 3
@@ -164,7 +154,7 @@ async def test_who_ships_it_already_is_said_and_is_no_change(scene: Scene) -> No
         assert "supplier:" not in desk.text()
         other = "2" if place == "1" else "1"
         await desk.press(other)
-        await shows(desk, "line 1 supplier: whom the rules say → NOVA")
+        await desk.until("line 1 supplier: whom the rules say → NOVA")
         await desk.press(place, "enter")
         assert "nothing was changed" in desk.said
         assert (await scene.case(order)).lines[0].supplier_id is None
@@ -214,7 +204,6 @@ async def test_undo_after_the_window_offers_to_request_cancellation(scene: Scene
         assert f"is asked to cancel {number}" in desk.text()
         await desk.press("y")
         assert await scene.states(order) == ["cancel_requested"]
-    await asyncio.sleep(0)
 
 
 async def test_esc_drops_what_was_typed_only_once_that_is_said(scene: Scene) -> None:

@@ -172,9 +172,7 @@ async def test_the_browser_comes_back_by_itself_where_it_can(scene: Scene, shopi
         await desk.press("escape", "enter")
         assert question(desk).asked.url != url, "the port was free again"
         assert "Thank you." in await visited(question(desk).asked.url, follow=True)
-        await desk.pilot.pause(0.3)
-        await desk.settle()
-        assert desk.page.pane is None, desk.text()
+        await desk.until(lambda: desk.page.pane is None)
         assert "Let in is added: " in desk.said
     assert await made("Let in") is not None
 
@@ -190,8 +188,7 @@ async def test_a_port_that_is_taken_leaves_pasting(scene: Scene, shopify: Shopif
             await field(desk, "client id", *shopify.client_id)
             await field(desk, "client secret", *shopify.client_secret)
             await desk.press("enter")
-            await desk.pilot.pause(0.2)
-            assert f"port {port} is in use: paste the address" in desk.flat
+            await desk.until(lambda: f"port {port} is in use: paste the address" in desk.flat)
             await paste(desk, await visited(question(desk).asked.url, follow=False))
             await desk.press("enter")
             assert "Let in is added: " in desk.said

@@ -42,7 +42,7 @@ async def address(sqlite_url: str, own_settings: Settings) -> AsyncIterator[str]
         env=environment, cwd=ROOT, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert started.stdout is not None
-    line = (await asyncio.wait_for(started.stdout.readline(), 30)).decode()
+    line = (await asyncio.wait_for(started.stdout.readline(), 120)).decode()
     found = re.search(r"http://\S+", line)
     assert found, line
     yield found[0]
@@ -85,7 +85,7 @@ async def test_the_app_paints_its_queue_in_the_tab(address: str) -> None:
         url = f"{base.replace('http', 'ws', 1)}/ws/{key}?width=100&height=30"
         async with client.ws_connect(url, origin=base) as tab:
             seen = b""
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while b"Queue" not in seen or b"READY" not in seen:
                     message = await tab.receive()
                     seen += message.data if isinstance(message.data, bytes) else str(message.data).encode()

@@ -120,7 +120,7 @@ async def test_it_looks_as_it_did(
         if look == "light":
             desk.app.theme = "bluebook-light"
         await desk.press(*SCREENS[screen])
-        await desk.pilot.pause(0.4)
+        await desk.until(lambda: desk.app.figures is not None)
         for field in desk.page.query(Input):
             field.cursor_blink = False
         await desk.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -11,9 +12,10 @@ import pytest_asyncio
 from engine import settings
 from engine.services import hold, process, standing, tasks
 from engine.services.lifecycle import Actor
-from tests.support.scene import DANA, Scene
+from tests.support.scene import DANA, HELD_SECONDS, Scene
 from tests.support.terminal import Desk, at_desk
 from tui import undo
+from tui.bulk import STEP
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MUG = ("BB-MUG-01", 1)
@@ -38,8 +40,7 @@ def at_once() -> None:
 
 async def done(desk: Desk) -> None:
     """Every marked order was held or refused."""
-    while desk.app.bulk is None or not desk.app.bulk.over:
-        await desk.pilot.pause(0.02)
+    await desk.until(lambda: desk.app.bulk is not None and desk.app.bulk.over)
     await desk.settle()
 
 
@@ -84,7 +85,7 @@ async def test_what_was_sent_meanwhile_is_not_taken_for_the_held_order_under_the
         await desk.press("p")
         await scene.until(sent, "processed")
         await tasks.drain()
-        await process.process([held], KIM, undo_seconds=60)
+        await process.process([held], KIM, undo_seconds=HELD_SECONDS)
         await desk.press("R")
         await desk.go(held)
         await desk.press("u")
@@ -95,7 +96,7 @@ async def test_what_was_sent_meanwhile_is_not_taken_for_the_held_order_under_the
 
 async def test_a_held_order_one_went_to_goes_before_the_last_step(scene: Scene) -> None:
     mine, other = [await scene.order(MUG) for _ in range(2)]
-    await process.process([other], KIM, undo_seconds=60)
+    await process.process([other], KIM, undo_seconds=HELD_SECONDS)
     async with at_desk(start="history") as desk:
         await desk.go(mine)
         await desk.press("p")
@@ -108,7 +109,7 @@ async def test_a_held_order_one_went_to_goes_before_the_last_step(scene: Scene) 
 
 async def test_a_held_order_to_which_the_cursor_stepped_by_itself_does_not(scene: Scene) -> None:
     mine, other = [await scene.order(MUG, who=f"Stepper{n}") for n in range(2)]
-    await process.process([other], KIM, undo_seconds=60)
+    await process.process([other], KIM, undo_seconds=HELD_SECONDS)
     async with at_desk(start="history") as desk:
         await desk.orders.narrow("stepper")
         await desk.go(mine)
@@ -120,7 +121,7 @@ async def test_a_held_order_to_which_the_cursor_stepped_by_itself_does_not(scene
 
 async def test_what_somebody_else_holds_is_taken_back_only_by_a_yes_that_names_them(scene: Scene) -> None:
     mine, other = [await scene.order(MUG) for _ in range(2)]
-    await process.process([other], KIM, undo_seconds=60)
+    await process.process([other], KIM, undo_seconds=HELD_SECONDS)
     async with at_desk() as desk:
         await desk.go(mine)
         await desk.press("u")
@@ -133,7 +134,7 @@ async def test_what_somebody_else_holds_is_taken_back_only_by_a_yes_that_names_t
 
 async def test_the_sent_order_under_the_cursor_is_asked_back_whatever_somebody_else_holds(scene: Scene) -> None:
     sent, number = await scene.sent(MUG)
-    await process.process([await scene.order(MUG)], KIM, undo_seconds=60)
+    await process.process([await scene.order(MUG)], KIM, undo_seconds=HELD_SECONDS)
     async with at_desk(start="history") as desk:
         await desk.go(sent)
         await desk.press("u")
@@ -176,16 +177,26 @@ async def test_orders_processed_together_come_back_into_the_list_by_themselves(s
         assert held <= {row.id for row in desk.orders.window.rows}
 
 
-async def test_u_while_they_are_being_processed_leaves_none_held(scene: Scene) -> None:
+async def test_u_while_they_are_being_processed_leaves_none_held(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = [await scene.order(MUG, who=f"Midway{n}") for n in range(50)]
+    begun, go_on, real = asyncio.Event(), asyncio.Event(), process.process
+
+    async def slow(order_ids: Sequence[int], by: Actor) -> list[process.Outcome]:
+        begun.set()
+        await go_on.wait()
+        return await real(order_ids, by)
+
+    monkeypatch.setattr(process, "process", slow)
     async with at_desk() as desk:
         run = desk.app.begin_bulk(orders)
-        for _ in range(5):
-            await asyncio.sleep(0)  # the first of them are being written by now
+        await begun.wait()  # the first of them are being written
+        taking = asyncio.create_task(undo.take_back(undo.Held(tuple(orders), 0.0, run), DANA))
+        await desk.until(lambda: bool(run.stopped))
         assert not run.outcomes
-        found = await undo.take_back(undo.Held(tuple(orders), 0.0, run), DANA)
+        go_on.set()
+        found = await taking
         await done(desk)
-        assert 0 < len(found.back) < len(orders)
+        assert len(found.back) == STEP
         assert (await standing.standing(orders)).back == tuple(orders)
 
 
@@ -223,7 +234,7 @@ async def test_too_late_for_one_in_its_panel_offers_cancellation(scene: Scene) -
 async def test_what_cannot_be_processed_or_resolved_names_a_key_that_helps_or_none(scene: Scene) -> None:
     held, stopped, waits = await scene.order(MUG), await scene.order(MUG), await scene.order(("NO-KEY-HELPS", 1))
     ready, (sent, _) = await scene.order(MUG), await scene.sent(MUG)
-    await process.process([held], KIM, undo_seconds=60)
+    await process.process([held], KIM, undo_seconds=HELD_SECONDS)
     await hold.hold(stopped, "ask first", KIM)
     said = {
         held: ("already held, about to be sent (u takes it back)", "held, about to be sent (u takes it back)"),

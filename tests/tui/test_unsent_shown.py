@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from engine import clock, db
+from engine import clock, db, settings
 from engine.services import dashboard, process, setup, tasks, unsent
 from engine.services.dashboard import Held, StatusBar
 from engine.services.order_page import order_page
 from engine.services.unsent import Unsent
+from tests.support.people import later
 from tests.support.scene import DANA, Scene
 from tests.support.terminal import Desk, at_desk
 from tui.widgets.foot import StatusLine
@@ -24,19 +25,16 @@ MUG = ("BB-MUG-01", 1)
 
 @asynccontextmanager
 async def away(scene: Scene) -> AsyncIterator[None]:
-    """Within, nothing listens where ACME is."""
+    """Within, nothing listens where ACME is, and the clock stands."""
     acme = scene.shop.suppliers["ACME"]
     known = msgspec.json.decode(await db.value("SELECT settings FROM suppliers WHERE id = ?", acme))["base_url"]
     await setup.update("suppliers", acme, DANA, values={"base_url": "http://127.0.0.1:9"})
+    later(timedelta())
     try:
         yield
     finally:
         clock.use(lambda: datetime.now(UTC))
         await setup.update("suppliers", acme, DANA, values={"base_url": known})
-
-
-def later(**by: float) -> None:
-    clock.use(lambda: datetime.now(UTC) + timedelta(**by))
 
 
 async def figures(desk: Desk) -> None:
@@ -50,10 +48,10 @@ async def test_a_supplier_that_is_away_is_named_with_what_waits_for_it(scene: Sc
     async with away(scene):
         await process.process([first, second], DANA, undo_seconds=0)
         await tasks.drain()
-        later(seconds=130)
+        later(timedelta(seconds=130))
         [one] = await unsent.suppliers()
         assert (one.supplier, one.count, one.more) == ("ACME", 2, False)
-        assert 129 < (clock.now() - one.since).total_seconds() < 140
+        assert clock.now() - one.since == timedelta(seconds=130)
         assert not (await dashboard.status_bar()).held, "what was tried cannot be taken back"
         async with at_desk(start="history", size=(80, 24)) as desk:
             await figures(desk)
@@ -68,7 +66,7 @@ async def test_a_supplier_that_is_away_is_named_with_what_waits_for_it(scene: Sc
             assert f"not sent yet: {one.reason}" in desk.flat
             assert "tried again" in desk.flat
             assert "by itself; u takes it back" in desk.flat
-    later(seconds=300)
+    later(timedelta(seconds=300))
     await scene.until(first, "processed")
     await tasks.drain()
     assert await scene.states(first) == ["submitted"]
@@ -102,28 +100,27 @@ async def test_the_order_screen_follows_though_nothing_changed_about_the_order(s
         await desk.press("enter")
         assert "QUEUED" in desk.text()
         await tasks.drain()
-        later(seconds=20)
+        later(timedelta(seconds=20))
         await figures(desk)
         assert "not sent yet" in desk.flat
-    later(seconds=300)
+    later(timedelta(seconds=300))
     await tasks.drain()
 
 
 async def test_countdowns_and_ages_of_an_open_order_go_on(scene: Scene) -> None:
     order = await scene.order(MUG)
+    later(timedelta())
+    settings.force(msgspec.structs.replace(settings.settings(), undo_seconds=10.0))
     async with at_desk() as desk:
         await desk.go(order)
         await desk.press("enter", "p")
         assert "held 10s, u takes it back" in desk.text()
-        later(seconds=4)
-        await desk.pilot.pause(0.7)
-        assert "held 6s, u takes it back" in desk.text()
+        later(timedelta(seconds=4))
+        await desk.until("held 6s, u takes it back")
         await desk.press("u")
-        later(minutes=5)
-        await desk.pilot.pause(0.7)
+        later(timedelta(minutes=5))
         minutes = int((clock.now() - (await order_page(order)).placed_at).total_seconds() // 60)
-        assert f"placed {minutes}m ago" in desk.flat
-    clock.use(lambda: datetime.now(UTC))
+        await desk.until(lambda: f"placed {minutes}m ago" in desk.flat)
 
 
 NOTHING = StatusBar(held=(), sent_today=1, failed=0, resolve=7, ready=2, per_minute=(0,) * 30, workers=())

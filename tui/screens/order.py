@@ -65,7 +65,11 @@ class OrderScreen(OrderActs):
     def on_mount(self) -> None:
         """Ages and countdowns go on by themselves."""
         super().on_mount()
-        self.set_interval(TICK_SECONDS, self._tick)
+        self.set_interval(TICK_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        if self.is_current:
+            self._tick()
 
     def _tick(self) -> None:
         """What is said of times is true now."""

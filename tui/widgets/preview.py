@@ -30,7 +30,11 @@ class Preview(Static):
 
     def on_mount(self) -> None:
         """What is said of times goes on by itself."""
-        self.set_interval(1.0, lambda: self.show(self.order))
+        self.set_interval(1.0, self._go_on)
+
+    def _go_on(self) -> None:
+        if self.screen.is_current:  # behind another screen nobody reads it, and of a large order it is much to draw
+            self.show(self.order)
 
     def show(self, order: OrderPage | None) -> None:
         """This order is shown, or none."""
