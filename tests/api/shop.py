@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.demo.catalogue import LISTINGS
@@ -13,14 +14,17 @@ HEAD = (
     "order_number,placed_at,currency,sku,quantity,unit_price,shipping_rate,email,ship_name,ship_line1,ship_city,"
     "ship_region,ship_postal_code,ship_country\n"
 )
+BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+"""When the first of them was placed: none is so old that a person has to look at it."""
 
 
 def row(
     number: str, sku: str, pieces: object = 1, minute: int = 0, rate: str = "Free Shipping", name: str = "Ada Reyes"
 ) -> str:
     """A line of an order, as CSV."""
-    at = f"2026-11-{1 + minute // 1440:02}T{minute // 60 % 24:02}:{minute % 60:02}:00Z"
-    return f"{number},{at},USD,{sku},{pieces},12.50,{rate},{number.lower()}@example.com,{name},1 Maple Ave,Portland,OR,97205,US\n"
+    at = BEGAN + timedelta(minutes=minute)
+    whose = f"{rate},{number.lower()}@example.com,{name},1 Maple Ave,Portland,OR,97205,US"
+    return f"{number},{at:%Y-%m-%dT%H:%M:%SZ},USD,{sku},{pieces},12.50,{whose}\n"
 
 
 async def open_shop(folder: Path) -> tuple[Shop, int]:

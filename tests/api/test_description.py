@@ -30,6 +30,7 @@ from tests.support import databases
 
 EXAMPLES = 5
 LONGEST_LINE = 8_000
+PATIENCE = 60.0
 EXCEPT = [
     positive_data_acceptance,  # that a SKU is there, or a cursor that of the list, no schema can say
     ignored_auth,  # asked of every route by test_guard.py
@@ -56,7 +57,7 @@ class Site:
     def start(self) -> None:
         """It listens."""
         self._thread.start()
-        self._ready.wait(60)
+        self._ready.wait(180)
         assert self.url, self._failed
 
     def stop(self) -> None:
@@ -126,7 +127,7 @@ def test_what_the_description_allows_and_what_not_is_answered_as_it_says(case: A
         # Of ten numbers one is that of nothing.
         if isinstance(value, int) and 1 <= value < 2**31 and value % 10:
             case.path_parameters[name] = site.known[name][value % len(site.known[name])]
-    answer = case.call(headers={"Authorization": f"Bearer {site.token}"}, session=site.session)
+    answer = case.call(headers={"Authorization": f"Bearer {site.token}"}, session=site.session, timeout=PATIENCE)
     site.calls += 1
     if answer.status_code == 400 and len(answer.request.url or "") > LONGEST_LINE:
         return  # the server itself turns it away, before it is anybody's
@@ -173,7 +174,7 @@ def test_everything_was_called_in_many_ways(site: Site) -> None:
 
 
 def test_the_page_needs_nothing_from_outside(site: Site) -> None:
-    with urllib.request.urlopen(f"{site.url}/api/docs", timeout=10) as answer:
+    with urllib.request.urlopen(f"{site.url}/api/docs", timeout=PATIENCE) as answer:
         page, headers = answer.read().decode(), answer.headers
     assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
     assert "<script" not in page
@@ -186,7 +187,7 @@ def test_the_page_needs_nothing_from_outside(site: Site) -> None:
 
 
 def test_the_description_has_no_secrets_and_needs_no_token(site: Site) -> None:
-    with urllib.request.urlopen(f"{site.url}/api/openapi.json", timeout=10) as answer:
+    with urllib.request.urlopen(f"{site.url}/api/openapi.json", timeout=PATIENCE) as answer:
         told = msgspec.json.decode(answer.read())
         assert answer.headers["Content-Type"].startswith("application/json")
     assert told == openapi.description(ROUTES)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.services import hold
 from tests.api.client import Api
-from tests.support.scene import DANA, Scene
+from tests.support.scene import DANA, HELD_SECONDS, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MUG = ("BB-MUG-01", 2)
@@ -48,7 +48,7 @@ async def test_the_line_and_the_parameters_all_hold(api: Api, scene: Scene) -> N
 
 async def test_held_is_what_can_still_be_taken_back_and_what_a_person_stopped(api: Api, scene: Scene) -> None:
     leaving, stopped, neither, due = [await scene.order(MUG, who="Holdings") for _ in range(4)]
-    await scene.process(leaving, undo_seconds=60)
+    await scene.process(leaving, undo_seconds=HELD_SECONDS)
     await scene.process(due, undo_seconds=0)
     await hold.hold(stopped, "ask first", DANA)
     for query, fit in (

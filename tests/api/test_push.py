@@ -16,7 +16,7 @@ from engine.api.rest.push import XLSX
 from engine.services import inbox, setup
 from tests.api.client import Api, token_for
 from tests.api.conftest import serving
-from tests.api.shop import HEAD, open_shop, row
+from tests.api.shop import BEGAN, HEAD, open_shop, row
 from tests.support.scene import DANA
 
 MUG = "BB-MUG-01"
@@ -72,7 +72,7 @@ async def test_the_same_orders_again_change_nothing_and_changed_ones_change(coun
 async def test_json_and_workbooks_by_the_same_mapping(counter: Counter) -> None:
     await setup.update("channels", counter.channel, DANA, values={"columns": {"sku": "Artikel"}})
     order = {
-        "number": "C-1", "placed_at": "2026-11-28T09:00:00Z", "currency": "USD",
+        "number": "C-1", "placed_at": BEGAN.isoformat(), "currency": "USD",
         "ship_to": {"name": "Ada", "line1": "1 Maple Ave", "city": "Portland", "region": "OR", "postal_code": "97205",
                     "country": "US"},
         "lines": [{"artikel": MUG, "quantity": 1, "unit_price": "12.50"}],
