@@ -33,7 +33,7 @@ class Tmux:
 
     def _run(self, *arguments: str) -> str:
         command = [self._program, "-S", str(self._socket), "-f", "/dev/null", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def start(self, command: list[str], environment: Mapping[str, str], size: tuple[int, int], folder: Path) -> None:
         """The command runs; its screen stays when it has ended."""
@@ -60,7 +60,7 @@ class Tmux:
         """What is on the screen."""
         return self._run("capture-pane", "-p")
 
-    def until(self, wanted: str | Callable[[str], bool], seconds: float = 30.0) -> str:
+    def until(self, wanted: str | Callable[[str], bool], seconds: float = 90.0) -> str:
         """The screen as soon as it shows the text, or fits; fails with the screen where it does not."""
         fits = wanted if callable(wanted) else lambda screen: wanted in screen
         deadline = time.monotonic() + seconds

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import reflex as rx
 
-from tests.support.web import Site
+from tests.support.web import PATIENCE, Site
 from webui.gate import COOKIE
 
 
@@ -44,7 +44,7 @@ class Wire:
         body = {"name": event, "payload": payload or {}, "router_data": routed}
         await self._socket.send_str("42/_event," + json.dumps(["event", body]))
 
-    async def until(self, word: str, seconds: float = 8.0) -> dict[str, Any]:
+    async def until(self, word: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The first update from now on in which the word occurs."""
         async with asyncio.timeout(seconds):
             while True:

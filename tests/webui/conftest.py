@@ -5,18 +5,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from engine import settings
 from engine.domain.roles import Role
+from engine.services import dashboard
 from tests.support import databases, web
-from tests.support.scene import Opened, scene, scene_of_module
+from tests.support.scene import Opened, Scene, scene, scene_of_module
 from tests.support.web import Site, Tab
 
 __all__ = ["scene", "scene_of_module"]
@@ -63,6 +65,14 @@ async def tab(chromium: Browser, site: Site, scene: Any) -> AsyncIterator[OpenTa
     yield make
     for one in opened:
         await one.page.context.close()
+
+
+async def news_came(one: Tab, scene: Scene) -> None:
+    """The page has heard of everything that happened so far: of two orders too, which came one after the other."""
+    for _ in range(2):
+        await scene.order(("BB-MUG-01", 1))
+        ready = (await dashboard.status_bar()).ready
+        await expect(one.page.locator(".foot")).to_contain_text(re.compile(rf"^{ready} ready"))
 
 
 @pytest.fixture(scope="module")

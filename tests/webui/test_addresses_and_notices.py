@@ -8,7 +8,8 @@ from playwright.async_api import expect
 from engine.domain.roles import Role
 from engine.services import setup
 from tests.support.scene import DANA, Scene
-from tests.webui.conftest import OpenTab
+from tests.webui.conftest import OpenTab, news_came
+from webui.states.base import ARRIVED_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -87,7 +88,7 @@ async def test_a_dialog_that_was_left_does_not_open_again(tab: OpenTab, scene: S
     await one.page.get_by_role("link", name="Orders", exact=True).first.click()
     await one.settled()
     await expect(one.page.get_by_role("button", name="+ Save view")).to_be_visible()
-    await one.page.wait_for_timeout(500)
+    await news_came(one, scene)
     await expect(dialog).to_have_count(0)
     await one.page.get_by_role("button", name="+ Save view").click()
     await expect(dialog).to_be_visible()
@@ -102,14 +103,14 @@ async def test_notices_do_not_go_along_to_other_pages_and_go_by_themselves(tab: 
         await expect(notices).to_have_count(1)
     await one.page.get_by_role("button", name="Update").click()
     await expect(notices).to_have_count(1)
-    await one.page.wait_for_timeout(4_500)
+    await one.page.wait_for_timeout(ARRIVED_SECONDS * 1_000 + 500)
     await one.page.get_by_role("link", name="Suppliers", exact=True).click()
     await expect(one.page.get_by_role("heading", name="Suppliers")).to_be_visible()
     await expect(notices).to_have_count(0)
     await one.open(f"/channels/{scene.shop.channel_id}?section=orders")
     await one.page.get_by_role("button", name="Save", exact=True).click()
     await expect(notices).to_have_count(1)
-    await expect(notices).to_have_count(0, timeout=20_000)
+    await expect(notices).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1280, 390, 320])
@@ -140,9 +141,9 @@ async def test_a_name_that_turns_or_widens_what_is_around_it_does_not(tab: OpenT
 async def test_on_a_phone_one_notice_at_a_time_is_in_sight(tab: OpenTab, scene: Scene) -> None:
     one = await tab(Role.MANAGER, width=390)
     await one.open(f"/channels/{scene.shop.channel_id}?section=orders")
+    await one.page.get_by_label("Value limit").fill("8")
     await one.page.get_by_role("button", name="Save", exact=True).click()
     await expect(one.page.locator(".notices > li:visible")).to_have_count(1)
-    await one.page.get_by_label("Value limit").fill("8")
     await one.page.get_by_role("button", name="Update").click()
     await expect(one.page.locator(".notices > li")).to_have_count(2)
     await expect(one.page.locator(".notices > li:visible")).to_have_count(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Locator, expect
 
@@ -11,7 +13,7 @@ from engine.services import connections, intake, setup, tasks
 from tests.support import web
 from tests.support.scene import DANA, WORKER, Scene
 from tests.support.web import Tab
-from tests.webui.conftest import OpenTab
+from tests.webui.conftest import OpenTab, news_came
 from webui.states.channel_settings import ChannelSettings
 from webui.states.channels import Channels
 
@@ -60,9 +62,8 @@ async def test_sync_now_pulls_and_says_what_came(tab: OpenTab, scene: Scene) -> 
     scene.place(("BB-MUG-01", 1))
     row = one.page.get_by_role("row").filter(has_text="Demo store")
     await row.get_by_role("button", name="Sync now").click()
-    # The first pull of a process loads its connector, which takes its time on a busy machine.
-    await expect(one.page.get_by_role("status").filter(has_text="1 new")).to_be_visible(timeout=20_000)
-    await expect(row.get_by_role("time")).to_contain_text("s ago")
+    await expect(one.page.get_by_role("status").filter(has_text="1 new")).to_be_visible()
+    await expect(row.get_by_role("time")).to_contain_text(re.compile(r"\d (s|min) ago"))
 
 
 async def test_auto_order_processing_is_set_by_its_path_and_the_next_pull_sends_by_itself(
@@ -127,9 +128,7 @@ async def test_half_typed_settings_stay_while_the_channel_changes(tab: OpenTab, 
     await one.open(f"/channels/{scene.shop.channel_id}?section=alerts")
     await one.page.get_by_label("Addresses").fill("half@")
     await setup.update("channels", scene.shop.channel_id, DANA, stale_days=31)
-    order_id = await scene.order(("BB-MUG-01", 1))
-    await one.page.wait_for_timeout(1_500)
-    assert order_id
+    await news_came(one, scene)
     await expect(one.page.get_by_label("Addresses")).to_have_value("half@")
     await one.page.get_by_role("button", name="Save").click()
     await expect(one.page.get_by_role("alert")).to_contain_text("not an e-mail address")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -140,7 +139,7 @@ async def test_each_chart_has_a_caption_and_a_table_with_the_same_numbers(tab: O
         assert texts == await _numbers(figure.locator("tbody td"))
 
 
-async def test_figures_follow_a_worker_within_two_seconds_and_leave_the_page_alone(tab: OpenTab, scene: Scene) -> None:
+async def test_figures_follow_a_worker_by_themselves_and_leave_the_page_alone(tab: OpenTab, scene: Scene) -> None:
     await life(scene)
     one = await tab()
     await one.open("/")
@@ -150,15 +149,21 @@ async def test_figures_follow_a_worker_within_two_seconds_and_leave_the_page_alo
     await table.click()
     await table.focus()
     order_id = await scene.order(("BB-MUG-01", 1))
-    began = time.monotonic()
-    await expect(waiting).to_have_text(str(before + 1), timeout=2_000)
-    took = time.monotonic() - began
-    manual = one.page.locator("#hours .column.down").last
-    sent = int(await manual.get_attribute("data-count") or 0)
+    await expect(waiting).to_have_text(str(before + 1), timeout=web.NEWS)
+    manual = one.page.locator("#hours .column.down")
+
+    async def sent() -> int:
+        counts = await manual.evaluate_all("all => all.map(e => +e.dataset.count)")
+        return sum(counts)
+
+    earlier = await sent()
     await scene.send(order_id)
-    await expect(waiting).to_have_text(str(before), timeout=2_000)
-    await expect(manual).to_have_attribute("data-count", str(sent + 1), timeout=2_000)
-    assert took < 2
+    await expect(waiting).to_have_text(str(before), timeout=web.NEWS)
+
+    async def one_more() -> None:
+        assert await sent() == earlier + 1
+
+    await web.eventually(one_more, web.NEWS / 1_000)
     await expect(table).to_be_focused()
     await expect(one.page.locator("#where table")).to_be_visible()
     one.clean()

@@ -94,6 +94,6 @@ async def test_what_is_typed_stays_while_others_work_on_the_order(tab: OpenTab, 
     box = await opened(one, order)
     await box.get_by_label("Note").fill("half typed")
     await process.process([order], DANA)
-    await expect(one.page.get_by_role("timer", include_hidden=True).first).to_be_attached(timeout=2_000)
+    await expect(one.page.get_by_role("timer", include_hidden=True).first).to_be_attached()
     await expect(box.get_by_label("Note")).to_have_value("half typed")
     await expect(box.get_by_label("Note")).to_be_focused()

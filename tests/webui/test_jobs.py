@@ -121,9 +121,9 @@ async def test_jobs_come_and_go_by_themselves(tab: OpenTab, scene: Scene) -> Non
     one = await tab(Role.VIEWER)
     await one.open("/jobs")
     job = await _dead("web:late", await scene.order(("BB-MUG-01", 1)))
-    await expect(one.page.locator(f"td[data-label=Job]:text-is('{job}')")).to_be_visible(timeout=4_000)
+    await expect(one.page.locator(f"td[data-label=Job]:text-is('{job}')")).to_be_visible()
     await _gone("web:late")
-    await expect(one.page.locator(f"td[data-label=Job]:text-is('{job}')")).to_have_count(0, timeout=4_000)
+    await expect(one.page.locator(f"td[data-label=Job]:text-is('{job}')")).to_have_count(0)
 
 
 async def test_a_parked_payload_is_replayed_and_ignored_with_a_reason(tab: OpenTab, scene: Scene) -> None:

@@ -66,7 +66,7 @@ async def test_a_sku_is_mapped_with_suggestions_while_somebody_types(tab: OpenTa
     await field.fill("BB-MUG-01=2, BB-TEA-01")
     await row.get_by_role("button", name="Save").click()
     said = one.page.get_by_role("status").filter(has_text="1 waiting order became ready")
-    await expect(said).to_be_visible(timeout=15_000)
+    await expect(said).to_be_visible()
     assert await scene.status(order_id) == "ready"
     await expect(one.page.get_by_role("row").filter(has_text="MUG-AND-TEA")).to_contain_text(
         "2 × BB-MUG-01 + 1 × BB-TEA-01"
@@ -77,7 +77,7 @@ async def test_a_new_unmapped_rate_shows_by_itself(tab: OpenTab, scene: Scene) -
     one = await tab(Role.MANAGER)
     await one.open("/mappings")
     await scene.order(("BB-MUG-01", 1), rate="Fresh rate")
-    await expect(one.page.get_by_role("row").filter(has_text="Fresh rate")).to_be_visible(timeout=3_000)
+    await expect(one.page.get_by_role("row").filter(has_text="Fresh rate")).to_be_visible()
 
 
 async def test_mappings_go_out_and_in_as_csv(tab: OpenTab, scene: Scene) -> None:
@@ -176,13 +176,11 @@ async def test_what_is_offered_and_not_mapped_is_told_and_what_is_beyond_doubt_i
     await one.axe()
     await one.fits()
     await outlet.get_by_role("button", name="Map what is beyond doubt").click()
-    await expect(one.page.get_by_role("status").filter(has_text="1 SKU mapped")).to_be_visible(timeout=15_000)
+    await expect(one.page.get_by_role("status").filter(has_text="1 SKU mapped")).to_be_visible()
     await expect(outlet).to_contain_text("1 of 3 listings unmapped")
     await expect(one.page.get_by_role("row").filter(has_text="UNHEARD-OF")).to_contain_text("Zyxw <b>9</b>")
     await outlet.get_by_role("button", name="Make products of the others").click()
-    await expect(one.page.get_by_role("status").filter(has_text="1 product made, 1 SKU mapped")).to_be_visible(
-        timeout=15_000
-    )
+    await expect(one.page.get_by_role("status").filter(has_text="1 product made, 1 SKU mapped")).to_be_visible()
     await expect(outlet).to_contain_text("0 of 3 listings unmapped")
     assert await db.value("SELECT title FROM products WHERE sku = ?", "UNHEARD-OF") == "Zyxw <b>9</b>"
     await outlet.get_by_role("button", name="Import now").click()

@@ -12,7 +12,7 @@ from engine.services import accounts, audit, invitations, sessions
 from tests.support import web
 from tests.support.scene import Scene
 from tests.support.web import SETUP, Tab, eventually
-from tests.webui.conftest import OpenTab
+from tests.webui.conftest import OpenTab, news_came
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -195,7 +195,7 @@ async def test_others_see_nothing_of_the_users(tab: OpenTab, scene: Scene) -> No
     frames = await one.page.evaluate("document.documentElement.outerHTML")
     assert "secretive" not in frames
     await accounts.add_user("someone-new", Role.VIEWER, SETUP)  # news: the page does not ask for what it may not see
-    await one.page.wait_for_timeout(1500)
+    await news_came(one, scene)
     await expect(one.page.locator(".notice")).to_have_count(1)
     one.clean()
 
@@ -204,7 +204,7 @@ async def test_what_another_admin_does_shows_by_itself(tab: OpenTab, scene: Scen
     one = await tab(Role.ADMIN)
     await one.open("/users")
     await accounts.add_user("sudden", Role.VIEWER, SETUP)
-    await expect(one.page.get_by_role("row", name=re.compile("sudden"))).to_be_visible(timeout=2_000)
+    await expect(one.page.get_by_role("row", name=re.compile("sudden"))).to_be_visible()
 
 
 async def test_the_users_page_is_accessible(tab: OpenTab, scene: Scene) -> None:

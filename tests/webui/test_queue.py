@@ -35,9 +35,9 @@ async def test_what_the_terminal_holds_is_seen_here(tab: OpenTab, scene: Scene) 
     one = await tab(Role.OPERATOR)
     await one.open("/queue?text=twodoors")
     await process.process([order_id], DANA)
-    await expect(one.page.locator(".queue li", has_text=number)).to_contain_text("Held", timeout=2_000)
+    await expect(one.page.locator(".queue li", has_text=number)).to_contain_text("Held")
     await process.undo([order_id], DANA)
-    await expect(one.page.locator(".queue li", has_text=number)).to_contain_text("Ready", timeout=2_000)
+    await expect(one.page.locator(".queue li", has_text=number)).to_contain_text("Ready")
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])

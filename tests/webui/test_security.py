@@ -48,7 +48,7 @@ def behind_proxy(front_end: None, scene_of_module: Opened) -> Iterator[Site]:
 def client(site: Site, token: str = "", **headers: str) -> httpx.Client:
     """Something that asks; logged in with the token."""
     own = {"Cookie": f"{COOKIE}={token}"} if token else {}
-    return httpx.Client(base_url=site.url, headers=own | headers, timeout=20)
+    return httpx.Client(base_url=site.url, headers=own | headers, timeout=web.PATIENCE)
 
 
 def log_in(asking: httpx.Client, name: str, password: str = web.PASSWORD, **headers: str) -> httpx.Response:
@@ -376,7 +376,7 @@ PATHS = [
 async def test_no_path_leads_out_of_the_folders(scene: Scene, site: Site, path: str) -> None:
     token = await web.person(Role.ADMIN)
     for cookie in ("", f"{COOKIE}={token}"):
-        asked = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)  # sends the path as it is
+        asked = http.client.HTTPConnection("127.0.0.1", site.port, timeout=web.PATIENCE)  # sends the path as it is
         asked.request("GET", path, headers={"Cookie": cookie} if cookie else {})
         answer = asked.getresponse()
         body = answer.read().decode("utf-8", "replace")
