@@ -33,7 +33,7 @@ class Tmux:
 
     def _run(self, *arguments: str) -> str:
         command = [self._program, "-S", str(self._socket), "-f", "/dev/null", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
     def start(self, command: list[str], environment: Mapping[str, str], size: tuple[int, int], folder: Path) -> None:
         """The command runs; its screen stays when it has ended."""

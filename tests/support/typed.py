@@ -28,7 +28,7 @@ class Typed:
             os.execve(sys.executable, [sys.executable, "-c", code, *arguments], dict(environment))
         self._pid, self._ended = pid, False
 
-    def until(self, wanted: str, seconds: float = 90.0) -> None:
+    def until(self, wanted: str, seconds: float = 150.0) -> None:
         """It says this, after what was waited for before."""
         deadline = time.monotonic() + seconds
         while (at := self.text.find(wanted, self._at)) < 0:
@@ -45,7 +45,7 @@ class Typed:
         self.until(question)
         self.type(f"{text}\n")
 
-    def ends(self, seconds: float = 90.0) -> int:
+    def ends(self, seconds: float = 150.0) -> int:
         """Its exit code."""
         deadline = time.monotonic() + seconds
         while self._read():
