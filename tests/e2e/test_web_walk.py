@@ -174,6 +174,7 @@ async def test_browser_terminal_and_worker_see_each_other(
         _on(terminal, number)
         # The browser holds it; the terminal sees it held and takes it back, by a yes; the browser sees that.
         await one.page.get_by_role("button", name=f"Process order {number}").click()
+        await expect(item).to_contain_text("Held")
         terminal.until(lambda screen: bool(re.search(rf"{number}\b.*HELD|HOLD 1 ", screen)))
         terminal.type("u")
         terminal.until(f"Take back order {number}, which")
