@@ -14,6 +14,7 @@ import pytest
 
 from engine import clock, db
 from engine.services.allowance import Allowance
+from tests.support.people import later
 
 ROOT = Path(__file__).parents[2]
 CALLER = """
@@ -56,7 +57,7 @@ def test_two_processes_give_out_no_more_than_one(db_url: str) -> None:
         for one in callers:
             assert one.stdout is not None
             assert one.stdout.readline() == "ready\n"
-        given = [int(one.communicate(timeout=60)[0]) for one in _set_off(callers)]
+        given = [int(one.communicate(timeout=200)[0]) for one in _set_off(callers)]
     finally:
         for one in callers:
             one.kill()
@@ -73,6 +74,7 @@ def _set_off(callers: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]
 
 async def test_what_one_process_holds_others_can_hardly_miss(database: str) -> None:
     """One that is called now and then keeps little: who calls the other gets nearly all of it."""
+    later(timedelta())
     busy, seldom = Allowance(100, 60), Allowance(100, 60)
     for _ in range(3):
         assert (await seldom.take(1)).wait == 0
@@ -89,6 +91,7 @@ async def test_what_one_process_holds_others_can_hardly_miss(database: str) -> N
 
 
 async def test_many_calls_are_one_write(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(timedelta())
     asked = await _writes(monkeypatch)
     shared = Allowance(600, 60)
     answers = await asyncio.gather(*(shared.take(1) for _ in range(700)))

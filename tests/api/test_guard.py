@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from types import SimpleNamespace
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from engine import clock, db, settings
-from engine.api import limits
 from engine.api.rest.nouns import ROUTES
 from engine.api.rest.table import Route
 from engine.domain import roles
@@ -158,10 +156,8 @@ async def test_tokens_are_never_in_logs(api: Api, monkeypatch: pytest.MonkeyPatc
     assert forged not in repr(logs)
 
 
-async def test_a_token_that_calls_too_often_is_told_when_to_come_again(
-    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: 1_000.0))
+async def test_a_token_that_calls_too_often_is_told_when_to_come_again(sqlite_database: str) -> None:
+    later(timedelta())
     settings.force(msgspec.structs.replace(settings.settings(), api_calls=3))
     async with serving() as api:
         left = []

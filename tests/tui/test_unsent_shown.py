@@ -86,7 +86,7 @@ async def test_u_takes_back_what_waits_for_its_supplier_and_the_blue_book_says_s
             assert await scene.states(second) == ["queued"]
             said = await db.value("SELECT message FROM audit_events WHERE order_id = ? AND tag LIKE '%:undo'", first)
             assert said == "taken back before it was sent; of 1 attempt none arrived"
-    later(seconds=300)
+    later(timedelta(seconds=300))
     await tasks.drain()
     assert await scene.states(first) == ["draft"]
     assert await scene.states(second) == ["submitted"]
