@@ -107,6 +107,7 @@ _ALL = (
     _a("source", "f", "look", "Only people, workers, suppliers, channels, rules, then all", "book", "who"),
     _a("export", "E", "look", "Write it to a file", ("book", "mappings"), "export"),
     _a("filter", "/", "look", "Filter: sup: ch: err: total> age> sku: track:", (*LISTS, "book", "help"), "filter"),
+    _a("held", "H", "look", "The held orders, which u takes back", (*LISTS, "order"), command="held"),
     _a("take_in", "R", "look", "Take in new rows", ("queue", "history"), command="reload"),
     _a("sort", "s", "look", "Sort by another column", ("queue", "history"), command="sort"),
     # --- app

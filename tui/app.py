@@ -380,6 +380,9 @@ class BluebookApp(App[int]):
         columns = (Column("TIME", 8), Column("SAID", 40, 1))
         await self.push_screen(ListingScreen("Said in this session", columns, list(self.said), to_end=True))
 
+    async def act_held(self) -> None:
+        await commands.show_held(self)
+
     async def act_go_queue(self) -> None:
         await self.go("queue")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.errors import BluebookError
-from engine.services import listings, search
+from engine.services import listings, search, standing
 from tui import views
 from tui.actions import ACTIONS, Action
 from tui.keys import shown
@@ -20,6 +20,7 @@ from tui.widgets.command import Entry
 if TYPE_CHECKING:
     from tui.app import BluebookApp
 
+HELD = "is:undoable"
 Run = Callable[[str], Awaitable[Any]]
 
 
@@ -121,6 +122,18 @@ async def show_view(app: BluebookApp, name: str) -> None:
         app.say(f"there is no view {name}; there are {names}", "warn")
         return
     await _show(app, found)
+
+
+async def show_held(app: BluebookApp) -> None:
+    """Order History lists what is held before it is sent; where nothing is, that is said."""
+    if not await standing.holds():
+        app.say("nothing is held: g h shows what was processed")
+        return
+    await app.go("history")
+    page = _list(app)
+    if page is not None:
+        page.tab = 0
+        await page.narrow(HELD)
 
 
 async def _show(app: BluebookApp, view: views.View) -> None:

@@ -79,6 +79,11 @@ class StatusLine(Static):
                 self._line = line
                 self.update(line, layout=False)
 
+    def on_click(self) -> None:
+        """What is held is listed."""
+        if self.figures is not None and self.figures.held:
+            self.app.do("held")
+
     def text(self, figures: StatusBar, width: int) -> Text:
         """The line, its parts by importance as far as there is room; what is urgent is shortened and never left out."""
         urgent = [part for part in (_workers(figures), _unsent(figures), _held(figures)) if part[0]]
@@ -133,7 +138,12 @@ def _held(figures: StatusBar) -> Part:
         "  ".join(f"{shortened(number, most)} {left}s" for number, left in held[:count])
         for count, most in ((MOST_HELD, 99), (MOST_HELD, SHORT), (1, SHORT))
     ]
-    return (*(f"HOLD {len(held)}  {named}  u undoes" for named in said), f"HOLD {len(held)}  {held[0][1]}s"), "bold"
+    full = f"HOLD {len(held)}  {said[0]}  u undoes  H lists"
+    return (
+        full,
+        *(f"HOLD {len(held)}  {named}  u undoes" for named in said),
+        f"HOLD {len(held)}  {held[0][1]}s",
+    ), "bold"
 
 
 def _calm(figures: StatusBar) -> list[tuple[str, str]]:
