@@ -8,12 +8,20 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
 from engine import clock, db, settings
 from engine.services import catalog, passwords
 from tests.support import databases
+
+# No example fails for having been slow: how quick the machine is proves nothing. All else is as it would be, also in CI.
+hypothesis.settings.register_profile(
+    "unhurried", hypothesis.settings.default, deadline=None,
+    suppress_health_check=[*hypothesis.settings.default.suppress_health_check, hypothesis.HealthCheck.too_slow],
+)  # fmt: skip
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

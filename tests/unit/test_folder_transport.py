@@ -61,7 +61,7 @@ async def test_what_was_read_is_put_away_and_never_over_another(folder: Folder, 
 
 async def test_a_file_that_still_grows_is_not_read(folder: Folder, tmp_path: Path) -> None:
     (tmp_path / "acks/a.edi").write_bytes(b"half")
-    slow = pickup(folder, settle_seconds=60.0)
+    slow = pickup(folder, settle_seconds=3_600.0)
     page = await slow.poll(None)
     assert page.items == ()
     os.utime(tmp_path / "acks/a.edi", (1, 1))

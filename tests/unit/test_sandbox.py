@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from engine.domain.sandbox import Template, fitted
@@ -71,10 +69,9 @@ def test_what_could_run_on_is_refused_when_it_is_saved(source: str, told: str) -
     ],
 )
 def test_what_goes_wrong_or_never_ends_is_an_order_that_does_not_fit(source: str) -> None:
-    began = time.process_time()
+    # Most take a millisecond, a million turns some seconds; what never ends runs into the suite's limit.
     with pytest.raises(Invalid, match="1001-1"):
         fill(source)
-    assert time.process_time() - began < 20  # most take a millisecond, a million turns some seconds
 
 
 def test_one_document_counts_for_itself() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,7 @@ from engine.domain.x12.receipt import receipts
 from engine.domain.x12.scan import ISA_WIDTHS, File, dump, scan
 from engine.domain.x12.words import explain
 from engine.errors import Unreadable
+from tests.support.counting import calls
 
 NOTICE = (
     "ISA*00*          *00*          *ZZ*MOCKEDI        *ZZ*ACME           *261128*1610*U*00401*000000003*0*T*>~"
@@ -121,17 +121,12 @@ def test_what_is_missing_or_damaged_is_an_error_with_its_place(body: str, said: 
     assert any(said in error for error in errors), errors
 
 
-def test_ten_megabytes_are_read_in_time_and_time_grows_with_length() -> None:
-    def seconds(count: int) -> float:
-        began = time.process_time()
-        assert len(scan(NOTICE * count).interchanges) == count
-        return time.process_time() - began
-
+def test_what_is_done_grows_with_length_and_ten_megabytes_are_read() -> None:
+    small, large = (calls(lambda count=count: scan(NOTICE * count)) for count in (40, 160))  # type: ignore[misc]
+    assert 3.9 * small < large < 4.1 * small
     ten_megabytes = 10_000_000 // len(NOTICE)
-    seconds(ten_megabytes // 20)
-    small, large = seconds(ten_megabytes // 4), seconds(ten_megabytes)
-    assert large < 9  # three on a machine of its own; tests share it
-    assert large < 4 * small * 3
+    # Seconds; what would copy the rest at each segment takes hours, and runs into the suite's limit.
+    assert len(scan(NOTICE * ten_megabytes).interchanges) == ten_megabytes
 
 
 # --- property and fuzz ------------------------------------------------------------------------------------------------
@@ -225,9 +220,7 @@ SEEDS = [
 ]
 
 
-def test_damaged_files_end_in_our_errors_and_in_time() -> None:
+def test_damaged_files_end_in_our_errors() -> None:
     rng = random.Random(11)
-    began = time.process_time()
     read_all = sum(chew(damaged(rng, SEEDS)) for _ in range(1500))
     assert read_all > 300  # what damage leaves whole is still read
-    assert time.process_time() - began < 60

@@ -106,7 +106,7 @@ def read(kind: str, body: bytes, ours: Credential, theirs: Trusted) -> str:
 
 
 def run(count: int, seed: int, ours: Pair, theirs: Pair, note: Callable[[int], None] = lambda _: None) -> Counter[str]:
-    """So many damaged inputs; what became of them. Raises what is not ours, and AssertionError for one that took a second."""
+    """So many damaged inputs; what became of them. Raises what is not ours, and AssertionError for one that hung."""
     rng = random.Random(seed)
     given = seeds(ours, theirs)
     own, public = ours.own, theirs.public
@@ -120,7 +120,8 @@ def run(count: int, seed: int, ours: Pair, theirs: Pair, note: Callable[[int], N
         ended[read(kind, body, own, public)] += 1
         slowest = max(slowest, time.process_time() - began)
         note(number)
-    assert slowest < 5, slowest  # no hang; a quarter of a second is what a busy machine has been seen to take
+    # Only what hangs takes a minute of the processor's own time: a busy machine has been seen to take a quarter of a second.
+    assert slowest < 60, slowest
     return ended
 
 
@@ -160,9 +161,8 @@ def test_an_undamaged_one_of_each_is_read(pairs: dict[str, Pair]) -> None:
     "kind", ["multipart/signed; boundary=x", "multipart/report; boundary=x", "application/pkcs7-mime"]
 )
 def test_much_of_the_same_takes_no_longer_than_its_length(pairs: dict[str, Pair], kind: str, body: bytes) -> None:
-    began = time.process_time()
+    # It takes under a second; what is quadratic takes hours, and runs into the suite's limit.
     assert read(kind, body, pairs["ours"].own, pairs["theirs"].public) in ("Unreadable", "Refused", "doubtful")
-    assert time.process_time() - began < 20  # it takes under one; what is quadratic takes hours
 
 
 def test_a_small_message_that_decompresses_into_a_large_one_is_refused() -> None:
