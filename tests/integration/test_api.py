@@ -82,6 +82,7 @@ async def trust(w: World) -> tuple[int, int]:
     channel, acme = w.shop.channel_id, w.shop.suppliers["ACME"]
     await setup.update("channels", channel, PERSON, values={"webhook_secret": SECRET}, poll_seconds=0, rescan_seconds=0)
     await setup.update("suppliers", acme, PERSON, values={"callback_secret": SECRET}, poll_seconds=0)
+    await setup.update("suppliers", w.shop.suppliers["NOVA"], PERSON, poll_seconds=0)
     return channel, acme
 
 
@@ -90,7 +91,7 @@ async def sent_to_acme(w: World) -> list[bytes]:
     await w.send(await w.pull(4))
     po_numbers = await db.rows("SELECT po_number FROM purchase_orders WHERE supplier_id = ?", w.shop.suppliers["ACME"])
     assert po_numbers
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(w.http.updates) < len(po_numbers):
             await asyncio.sleep(0.01)
     for row in po_numbers:
@@ -155,7 +156,7 @@ async def test_what_is_forged_old_or_unsigned_is_turned_away_and_leaves_nothing(
             (path, body, callback_headers(body, secret="another")),
             (path, b'{"id": 12}', callback_headers(body)),
             (path, body, callback_headers(body, at=time.time() - 301)),
-            (path, body, callback_headers(body, at=time.time() + 320)),
+            (path, body, callback_headers(body, at=time.time() + 3_600)),
             (path, body, {"X-Timestamp": str(int(time.time())), "X-Signature": "é"}),
             (path, body, {}),
             (hook, body, webhook_headers(body, "d1", "another")),
@@ -365,12 +366,14 @@ async def test_health_tells_of_the_database_the_schema_and_the_workers(client: C
 
     plain = {"ok": True, "database": "ok", "schema": "ok", "heartbeat_seconds": None, "workers": 0}
     assert await health() == (200, plain)
-    seen = clock.micros(clock.now()) - 1_000_000
+    now = clock.now()
+    clock.use(lambda: now)
+    seen = clock.micros(now) - 1_500_000
     columns = ("id", "host", "pid", "started_at", "seen_at", "jobs_done", "version")
     await db.insert("heartbeats", columns, [("a", "here", 1, seen, seen, 0, "")])
     status, found = await health()
     assert (status, found["workers"]) == (200, 1)
-    assert 1.0 <= found["heartbeat_seconds"] < 10.0
+    assert found["heartbeat_seconds"] == 1.5
     await db.run("DELETE FROM tortoise_migrations WHERE name = (SELECT MAX(name) FROM tortoise_migrations)")
     status, found = await health()
     assert (status, found["ok"], "db upgrade" in found["schema"]) == (503, False, True)
@@ -400,12 +403,12 @@ async def test_the_command_listens_on_loopback_and_stops_when_told(sqlite_url: s
     )
     assert process.stderr is not None
     try:
-        line = (await asyncio.wait_for(process.stderr.readline(), 60)).decode()
+        line = (await asyncio.wait_for(process.stderr.readline(), 150)).decode()
         assert line.startswith("listening on http://127.0.0.1:"), line
         async with aiohttp.ClientSession() as session, session.get(line.split()[-1] + "/health") as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), 150) == 0
     finally:
         if process.returncode is None:
             process.kill()

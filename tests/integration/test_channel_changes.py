@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from engine.demo.supplier_faults import Fault
 from engine.domain.issues import IssueCode
 from engine.services import process, setup, tasks
 from tests.support.scene import DANA, Scene
@@ -80,7 +79,7 @@ async def test_a_line_added_and_a_line_removed_before_sending_are_followed(scene
 
 async def test_what_is_held_is_taken_back_when_the_channel_changes_what_it_was_checked_for(scene: Scene) -> None:
     held = [await scene.order(("BB-MUG-01", 2)) for _ in range(4)]
-    await process.process(held, DANA, undo_seconds=60)
+    await process.process(held, DANA, undo_seconds=3_600)
     whole, part, moved, noted = held
     scene.store.cancel(await scene.at_store(whole))
     await scene.reread(whole)
@@ -111,15 +110,15 @@ async def test_an_order_auto_processed_and_changed_is_sent_as_it_is_now(scene: S
 
 
 async def test_an_order_canceled_while_it_is_being_sent_is_asked_back_once_it_is_there(scene: Scene) -> None:
-    scene.fault(Fault.SLOW)
     order_id = await scene.order(("BB-MUG-01", 1))
     await scene.process(order_id)
-    sending = asyncio.create_task(tasks.drain())
-    while await scene.states(order_id) != ["submitting"]:
-        await asyncio.sleep(0.02)
-    scene.store.cancel(await scene.at_store(order_id))
-    await scene.reread(order_id)
-    assert await scene.states(order_id) == ["submitting"]
+    async with scene.unanswered():
+        sending = asyncio.create_task(tasks.drain())
+        while await scene.states(order_id) != ["submitting"]:
+            await asyncio.sleep(0.02)
+        scene.store.cancel(await scene.at_store(order_id))
+        await scene.reread(order_id)
+        assert await scene.states(order_id) == ["submitting"]
     await sending
     await tasks.drain()
     po = await scene.po(order_id)
@@ -128,15 +127,15 @@ async def test_an_order_canceled_while_it_is_being_sent_is_asked_back_once_it_is
 
 
 async def test_an_acknowledgement_may_come_before_the_answer_to_sending(scene: Scene) -> None:
-    scene.fault(Fault.SLOW)
     order_id = await scene.order(("BB-MUG-01", 1))
     await scene.process(order_id)
-    sending = asyncio.create_task(tasks.drain())
-    number = (await scene.po(order_id)).po_number
-    while number not in scene.acme.orders:
-        await asyncio.sleep(0.02)
-    await scene.say(number, "acknowledged", reference="DS-EARLY")
-    assert await scene.states(order_id) == ["acknowledged"]
+    async with scene.unanswered():
+        sending = asyncio.create_task(tasks.drain())
+        number = (await scene.po(order_id)).po_number
+        while number not in scene.acme.orders:
+            await asyncio.sleep(0.02)
+        await scene.say(number, "acknowledged", reference="DS-EARLY")
+        assert await scene.states(order_id) == ["acknowledged"]
     await sending
     po = await scene.po(order_id)
     assert (po.state, po.reference, len(scene.acme.orders[number])) == ("acknowledged", "DS-EARLY", 1)

@@ -45,12 +45,14 @@ def test_jobs_are_given_up_in_one_word(run: Run) -> None:
 
 
 async def waits() -> None:
-    """The channel is down, and one job has learned so."""
+    """The channel is down, and one job has learned so over the last hour and a half."""
     async with db.database():
-        channel = await db.value("SELECT MIN(id) FROM channels")
-        far = clock.now() + timedelta(hours=1)
-        await outbox.put([NewJob("t:down", "channels.rescan", channel, far)])
-        await db.run("UPDATE outbox SET error = 'the shop does not answer', attempts = 4 WHERE key = 't:down'")
+        channel, now = await db.value("SELECT MIN(id) FROM channels"), clock.now()
+        await outbox.put([NewJob("t:down", "channels.rescan", channel, now + timedelta(hours=1))])
+        await db.run(
+            "UPDATE outbox SET error = 'the shop does not answer', attempts = 4, created_at = ? WHERE key = 't:down'",
+            clock.micros(now - timedelta(minutes=90)),
+        )
 
 
 def test_what_waits_for_another_try_is_not_hidden(run: Run) -> None:
@@ -60,7 +62,7 @@ def test_what_waits_for_another_try_is_not_hidden(run: Run) -> None:
     told = f"(channels.rescan {name}: the shop does not answer)"
     hidden = run("jobs", "ls").stderr
     assert "no job is given up" in hidden
-    assert "1 job waits for another try, the oldest for 0s" in hidden
+    assert "1 job waits for another try, the oldest for 1h" in hidden
     assert f"{told}: bluebook jobs ls waiting" in hidden
     shown = run("jobs", "ls", "waiting")
     assert name in shown.stdout

@@ -17,7 +17,7 @@ from engine.ports import ChannelLine, Raw
 from engine.ports_channels import ListedItem, ListedPage
 from engine.services import catalog, feed, intake, offered, outbox, schedule, setup, tasks
 from engine.services.offered import Imported
-from tests.support import scripted
+from tests.support import book, scripted
 from tests.support.scripted import BY
 
 UPC, EAN = "036000291452", "0036000291452"
@@ -79,7 +79,9 @@ def stall() -> Iterator[None]:
 
 @pytest.fixture
 async def stalls(database: str) -> AsyncIterator[tuple[int, int]]:
-    """The demo's catalogue, and two stalls; their ids."""
+    """The demo's catalogue, and two stalls; their ids. The clock stands until a minute passes."""
+    now = clock.now()
+    clock.use(lambda: now)
     await scripted.shop()
     made = [await setup.add_channel(f"Stall {name}", "stall", {"name": name}, BY, poll_seconds=0) for name in "AB"]
     yield made[0].id, made[1].id
@@ -100,6 +102,7 @@ async def test_all_pages_are_imported_and_what_is_gone_goes(stalls: Sequence[int
     Stall.shown["A"] = [item("1", "S-1b"), *[item(str(n), f"S-{n}") for n in (2, 3, 7)]]
     a_minute_later()
     assert await offered.refresh(stalls[0]) == Imported(4, 1, 2)
+    await book.final()
     before = await feed.latest()
     a_minute_later()
     assert await offered.refresh(stalls[0]) == Imported(4, 0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -60,9 +61,14 @@ async def test_what_had_no_turn_was_not_sent_and_nobody_is_asked(
 ) -> None:
     async with desk(monkeypatch, concurrency=1) as at:
         jobs = await sending(at, "1001", "1002")
-        mine = settings.settings()
-        settings.force(settings.Settings(home=mine.home, database_url=mine.database_url, lease_seconds=0.4))
-        at.suppliers["ACME"].slow = 0.5
+        mine, now = settings.settings(), clock.now()
+        settings.force(settings.Settings(home=mine.home, database_url=mine.database_url, lease_seconds=2.5))
+
+        async def silent(po_number: str, body: bytes) -> None:
+            clock.use(lambda: now + timedelta(seconds=2.5))  # the lease is over while it is waited for
+            await asyncio.sleep(3_600)
+
+        monkeypatch.setattr(at.suppliers["ACME"], "submit", silent)
         await submit.run_jobs(jobs)
         assert await states() == ["outcome_unknown", "queued"]
 
@@ -75,7 +81,7 @@ async def test_preparing_that_takes_too_long_is_given_up_before_another_may_begi
         jobs = await sending(at, "1001")
         mine = settings.settings()
         settings.force(settings.Settings(home=mine.home, database_url=mine.database_url, lease_seconds=0.2))
-        at.suppliers["ACME"].slow = 5.0
+        at.suppliers["ACME"].slow = 3_600.0
         assert await submit.run_jobs(jobs) == {}, "a new job tries again"
         assert "prepared" in await at.value("SELECT message FROM purchase_orders")
         assert await states() == ["queued"]

@@ -38,18 +38,18 @@ async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LoopShop]:
 
 
 async def test_a_bucket_that_processes_share_is_not_exceeded(database: str) -> None:
-    taken = sorted(at for times in await processes(4, database, take, 10) for at in times)
+    found = await processes(4, database, take, 10)
+    began = min(times[0] for times in found)  # the bucket was full then, and no token was taken
+    taken = sorted(at for times in found for at in times[1:])
     assert len(taken) == 40
-    for first in range(len(taken)):
-        for last in range(first, len(taken)):
-            allowed = BUCKET.burst + BUCKET.rate * (taken[last] - taken[first])
-            # A token is given before its taker looks at the clock, so one may seem to be late, and the next in time.
-            assert last - first + 1 <= allowed + 2, (first, last)
-    assert taken[-1] - taken[0] >= (40 - BUCKET.burst) / BUCKET.rate - 0.1
+    for count, at in enumerate(taken, 1):
+        # Its taker looks at the clock after it has got it, however late: never sooner than it may.
+        assert count <= BUCKET.burst + BUCKET.rate * (at - began + 0.05), count
 
 
 async def test_a_wait_is_booked_before_it_is_waited_for(database: str) -> None:
-    slow, throttle = Bucket("slow", rate=0.1, burst=1.0), sharing.SharedThrottle("channels", 1)
+    slow, throttle, now = Bucket("slow", rate=0.1, burst=1.0), sharing.SharedThrottle("channels", 1), clock.now()
+    clock.use(lambda: now)
     await throttle.take(slow)
     waiting = asyncio.create_task(throttle.take(slow))
     while await db.value("SELECT level FROM rate_buckets WHERE name = 'slow'") > -0.5:
@@ -57,8 +57,7 @@ async def test_a_wait_is_booked_before_it_is_waited_for(database: str) -> None:
     # Who comes now stands behind the one who waits, and that is too long.
     with pytest.raises(TryLater, match="slow: its rate limit leaves nothing for") as raised:
         await throttle.take(slow, 2)
-    assert raised.value.retry_after is not None
-    assert 20 < raised.value.retry_after <= 30
+    assert raised.value.retry_after == pytest.approx(30)
     # What was refused was not booked, and another connection has a bucket of its own.
     assert await db.value("SELECT level FROM rate_buckets WHERE name = 'slow'") > -1.1
     await sharing.SharedThrottle("channels", 2).take(slow)
@@ -163,17 +162,25 @@ async def test_a_turn_ends_with_its_worker_and_what_an_older_one_brings_is_not_k
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharing, "LEASE_SECONDS", 0.3)
+    now = clock.now()
+    clock.use(lambda: now)
     first, second = sharing.SharedKeeper("m"), sharing.SharedKeeper("m")
     turn = first.turn("")
     await turn.__aenter__()
     # It lives, and so it stays first's turn for longer than the lease.
     waiting = asyncio.create_task(second.turn("").__aenter__())
-    await asyncio.sleep(0.7)
+    until = "SELECT lease_until FROM grants"
+    for _ in range(5):
+        told, now = await db.value(until), clock.now() + timedelta(seconds=0.2)
+        clock.use(lambda now=now: now)
+        while await db.value(until) == told:
+            await asyncio.sleep(0.01)
     assert not waiting.done()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     monkeypatch.setattr(sharing.SharedKeeper, "_stay", lambda self, token: asyncio.sleep(60))
     third = sharing.SharedKeeper("m")
+    clock.use(lambda: datetime.now(UTC))
     await db.run(
         "UPDATE grants SET lease_token = 'of one that died', lease_until = ?", clock.micros(clock.now()) + 100_000
     )
@@ -184,7 +191,7 @@ async def test_a_turn_ends_with_its_worker_and_what_an_older_one_brings_is_not_k
     await turn.__aexit__(None, None, None)
     assert await second.load("") == Grant(access_token="new", refresh_token="r2")
     monkeypatch.setattr(sharing, "TURN_PATIENCE", 0.1)
-    await db.run("UPDATE grants SET lease_token = 'busy', lease_until = ?", clock.micros(clock.now()) + 9_000_000)
+    await db.run("UPDATE grants SET lease_token = 'busy', lease_until = ?", clock.micros(clock.now()) + 60_000_000)
     with pytest.raises(TryLater, match="another worker is renewing"):
         await second.turn("").__aenter__()
 

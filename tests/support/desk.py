@@ -205,7 +205,12 @@ class Desk:
 
 @asynccontextmanager
 async def desk(monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[Desk]:
-    """The shop of the demo's catalogue, nothing scheduled; ``options`` are the suppliers'. Needs an open database."""
+    """The shop of the demo's catalogue, nothing scheduled; ``options`` are the suppliers'. Needs an open database.
+
+    The clock stands from here on: what is put off is due when the test moves it, however long the machine takes.
+    """
+    now = clock.now()
+    clock.use(lambda: now)
     still = {"poll_seconds": 0, **options}
     rest = Connection("rest", {"base_url": "http://127.0.0.1:9", "api_key": "k"}, still)
     woo = {"url": "http://127.0.0.1:9", "consumer_key": "k", "consumer_secret": "s"}

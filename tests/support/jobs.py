@@ -48,10 +48,20 @@ async def nothing(jobs: Sequence[Job]) -> None:
 
 
 async def slow(jobs: Sequence[Job]) -> None:
-    """Each job is in the log as begun (negative) and, a second and a half later, as done."""
+    """Each job is in the log as begun (negative) and, once the ``gate`` is there or the worker was told to stop, as done."""
+    from workers.actors import STOPPING
+
     log([Job(j.id, j.key, j.task, -j.subject_id, {}, 0, "") for j in jobs])
-    await asyncio.sleep(1.5)
+    while not gate(os.environ["JOBS_LOG"]).exists() and not STOPPING.is_set():
+        await asyncio.sleep(0.02)
+    if STOPPING.is_set():
+        await asyncio.sleep(1)  # it is set before the worker's threads are told; there is nothing else to see of that
     log(jobs)
+
+
+def gate(jobs_log: str) -> Path:
+    """When this file is there, slow jobs that write to this log go on to their end."""
+    return Path(f"{jobs_log}.go")
 
 
 async def poison(jobs: Sequence[Job]) -> None:
@@ -75,9 +85,11 @@ async def kill(jobs: Sequence[Job]) -> None:
 
 
 if __name__ == "__main__":
+    from engine.services import webhook_lines
     from workers import relay
     from workers.run import serve
 
     register()
     relay.AGAIN_SECONDS = float(os.environ.get("RELAY_AGAIN", relay.AGAIN_SECONDS))
+    webhook_lines.TIMEOUT = 300.0  # their receiver answers when the test says so
     sys.exit(serve())

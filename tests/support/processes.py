@@ -22,7 +22,7 @@ def _child(work: Callable[..., Any], url: str, home: str, start: Any, said: Any,
 
     async def run() -> Any:
         async with db.database(url):
-            start.wait(60)
+            start.wait(200)
             return await work(*args)
 
     try:
@@ -43,9 +43,9 @@ async def processes(count: int, url: str, work: Callable[..., Any], *args: Any) 
     ]
     for child in children:
         child.start()
-    answers = [await asyncio.to_thread(said.get, timeout=90) for _ in children]
+    answers = [await asyncio.to_thread(said.get, timeout=200) for _ in children]
     for child in children:
-        await asyncio.to_thread(child.join, 30)
+        await asyncio.to_thread(child.join, 60)
     said.close()
     said.join_thread()
     assert [answer for answer in answers if isinstance(answer, str)] == []
@@ -53,8 +53,8 @@ async def processes(count: int, url: str, work: Callable[..., Any], *args: Any) 
 
 
 async def take(times: int) -> list[float]:
-    """When this process got so many tokens of ``BUCKET``."""
-    throttle, taken = sharing.SharedThrottle("channels", 1), []
+    """When this process began, and when it had each of so many tokens of ``BUCKET``."""
+    throttle, taken = sharing.SharedThrottle("channels", 1), [time.time()]
     for _ in range(times):
         await throttle.take(BUCKET)
         taken.append(time.time())

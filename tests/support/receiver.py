@@ -4,33 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import standardwebhooks
 from aiohttp import web
 
+NEVER = sys.maxsize
+
 
 class Ear:
-    """One address of it. ``heard`` are the messages it took, as (id, message), ``took`` when; ``asked`` are all calls.
+    """One address of it. ``heard`` are the messages it took, as (id, message); ``asked`` are all calls.
 
-    ``answers`` are the statuses to answer first, ``status`` the one after them, each after ``late`` seconds. With a ``secret``
-    it takes nothing that is not signed with it; what comes without is answered 401.
+    ``answers`` are the statuses to answer first, ``status`` the one after them. A call is answered only while ``full`` calls
+    wait here, or once there were ``last`` calls in all: who ought to keep so many under way is stuck where it does not. With
+    a ``secret`` it takes nothing that is not signed with it; what comes without is answered 401.
     """
 
-    def __init__(self, url: str, late: float, status: int) -> None:
-        self.url, self.late, self.status = url, late, status
+    def __init__(self, url: str, status: int) -> None:
+        self.url, self.status = url, status
+        self.full, self.last = 0, NEVER
         self.secret = ""
         self.answers: list[int] = []
         self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.took: list[float] = []
         self.asked = self.busy = self.most = 0
         self.connections: set[Any] = set()
         self._last: tuple[dict[str, str], bytes] = ({}, b"")
+        self._turns = asyncio.Condition()
+
+    async def answer_when(self, full: int, last: int = NEVER) -> None:
+        """From here on it answers so: see the class."""
+        async with self._turns:
+            self.full, self.last = full, last
+            self._turns.notify_all()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The call waits until it may be answered; within, no other is."""
+        async with self._turns:
+            self.asked += 1
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            self._turns.notify_all()
+            try:
+                await self._turns.wait_for(lambda: self.busy >= self.full or self.asked >= self.last)
+                yield
+            finally:
+                self.busy -= 1
 
     def ids(self) -> Counter[str]:
         """How often it took each message."""
@@ -57,7 +82,6 @@ class Ear:
         status = self.answers.pop(0) if self.answers else self.status
         if status == 200:
             self.heard.append((headers["webhook-id"], json.loads(body)))
-            self.took.append(time.monotonic())
         return status
 
 
@@ -79,9 +103,9 @@ class Receiver:
         self._ears: dict[str, Ear] = {}
         self._runner: web.AppRunner | None = None
 
-    def ear(self, name: str, *, late: float = 0.0, status: int = 200) -> Ear:
+    def ear(self, name: str, *, status: int = 200) -> Ear:
         """An address of its own."""
-        made = self._ears[f"/{name}"] = Ear(f"{self.url}/{name}", late, status)
+        made = self._ears[f"/{name}"] = Ear(f"{self.url}/{name}", status)
         return made
 
     async def start(self) -> None:
@@ -100,15 +124,14 @@ class Receiver:
 
     async def _hear(self, request: web.Request) -> web.Response:
         ear, body = self._ears[request.path], await request.read()
-        ear.asked += 1
         ear.connections.add(request.transport)
-        for calls in (ear, self):
-            calls.busy += 1
-            calls.most = max(calls.most, calls.busy)
-        await asyncio.sleep(ear.late)
-        status = ear.take({name.lower(): value for name, value in request.headers.items()}, body)
-        for calls in (ear, self):
-            calls.busy -= 1
+        self.busy += 1
+        self.most = max(self.most, self.busy)
+        try:
+            async with ear.turn():
+                status = ear.take({name.lower(): value for name, value in request.headers.items()}, body)
+        finally:
+            self.busy -= 1
         return web.Response(status=status, headers={"Retry-After": "7000"} if status == 429 else {})
 
 
@@ -133,9 +156,9 @@ def receiver_beside() -> Iterator[Receiver]:
     loop, made = asyncio.new_event_loop(), Receiver()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    asyncio.run_coroutine_threadsafe(made.start(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(made.start(), loop).result(60)
     yield made
-    asyncio.run_coroutine_threadsafe(made.stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(made.stop(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(60)
     loop.close()

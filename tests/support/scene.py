@@ -8,6 +8,7 @@ of every order it touched is replayed. A module that uses the fixture ``scene`` 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -240,8 +241,27 @@ class Scene:
         return await edit.apply(order_id, edit.Changes(**changes), DANA, reason)
 
     def fault(self, *faults: Fault, route: Route = Route.SUBMIT, desk: str = "ACME") -> None:
-        """The next requests meet these faults."""
-        self.desks[desk].faults.use(FaultPlan(script={route: list(faults)}, slow=0.8, retry_after=1))
+        """The next requests meet these faults. Who is throttled comes again after a minute, which no test lasts: it moves
+        the clock."""
+        self.desks[desk].faults.use(FaultPlan(script={route: list(faults)}, retry_after=60))
+
+    @asynccontextmanager
+    async def unanswered(self, desk: str = "ACME") -> AsyncIterator[None]:
+        """The next purchase order is taken at once, and is answered when this is over."""
+        faults, answered = self.desks[desk].faults, asyncio.Event()
+        dribble = faults._dribble
+
+        async def later(*args: Any) -> Any:
+            await answered.wait()
+            return await dribble(*args)
+
+        self.fault(Fault.SLOW, desk=desk)
+        faults._dribble = later  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            answered.set()
+            del faults._dribble
 
     async def say(
         self, po_number: str, status: str, *lines: tuple[int, str, int], desk: str = "ACME", **more: Any
