@@ -35,7 +35,7 @@ SUPPLIER_FAULTS: dict[str, Any] = {
         "find": {"error_before": 0.05, "throttle": 0.03, "truncate": 0.03, "drop_before": 0.03},
         "updates": {"duplicate": 0.2, "reorder": 0.2, "truncate": 0.05, "error_before": 0.05, "throttle": 0.03},
     },
-    "late": 2.0,
+    "late": 5.0,
     "retry_after": 1,
 }  # fmt: skip
 STORE_FAULTS: dict[str, Any] = {
@@ -182,11 +182,11 @@ async def siege(folder: Path, **behaviour: Any) -> AsyncIterator[Siege]:
             Connection(
                 "woocommerce",
                 {"url": store["url"], "consumer_key": store["consumer_key"], "consumer_secret": store["consumer_secret"],
-                 "timeout": 0.6},
+                 "timeout": 1.5},
                 {"poll_seconds": 1, "overlap_seconds": 5, "rescan_seconds": 8, "auto_process": True},
             ),
             {
-                "ACME": Connection("rest", {"base_url": http["url"], "api_key": key, "timeout": 0.5},
+                "ACME": Connection("rest", {"base_url": http["url"], "api_key": key, "timeout": 1.5},
                                    {"poll_seconds": 1, "settle_seconds": 1}),
                 "NOVA": Connection(
                     "sftp",
@@ -232,7 +232,7 @@ class Workers:
         self.tell("stop")
         assert self._process.stdout is not None
         codes = self._process.stdout.readline().strip()
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=200)
         return codes
 
     def close(self) -> None:
@@ -242,7 +242,7 @@ class Workers:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         try:
-            self._process.wait(timeout=40)
+            self._process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,20 +19,20 @@ from tests.support.world import PERSON, World, world
 
 @pytest.fixture(autouse=True)
 def in_haste(own_settings: settings.Settings, sqlite_database: str) -> None:
-    """Short leases and waits; each test has its own SQLite database open."""
+    """Short waits; each test has its own SQLite database open."""
     settings.force(
         msgspec.structs.replace(
-            own_settings, database_url=sqlite_database, lease_seconds=2.0, max_backoff_seconds=0.1, undo_seconds=0.0
+            own_settings, database_url=sqlite_database, lease_seconds=60.0, max_backoff_seconds=0.1, undo_seconds=0.0
         )
     )
 
 
 @asynccontextmanager
 async def small_world(folder: Path, **options: Any) -> AsyncIterator[World]:
-    """A world whose HTTP supplier is given up on after 0.3 s and asked at once."""
+    """A world whose HTTP supplier is given up on after 2 s and asked at once."""
     async with world(folder, **options) as w:
         acme = w.shop.suppliers["ACME"]
-        await configure(acme, timeout=0.3)
+        await configure(acme, timeout=2.0)
         await db.run("UPDATE suppliers SET settle_seconds = 0 WHERE id = ?", acme)
         yield w
 
@@ -59,7 +58,7 @@ async def sent_once(w: World, faults: dict[Route, list[Fault]], **plan: Any) -> 
     (order_id,) = await w.pull(1, skus=["BB-LAMP-01"])
     w.http.faults.use(FaultPlan(script=faults, **plan))
     await process.process([order_id], PERSON, undo_seconds=0)
-    await tasks.drain(lambda: in_state("submitted", "acknowledged"), timeout=15)
+    await tasks.drain(lambda: in_state("submitted", "acknowledged"), timeout=90)
     (number,) = [r[0] for r in await db.rows("SELECT po_number FROM purchase_orders WHERE order_id = ?", order_id)]
     assert {po: len(receipts) for po, receipts in w.http.ledger.items()} == {number: 1}
     assert await db.value("SELECT COUNT(*) FROM purchase_orders WHERE lease_until IS NOT NULL") == 0
@@ -90,21 +89,19 @@ async def test_a_lost_answer_is_asked_for_and_only_a_no_leads_to_another_attempt
     tmp_path: Path, fault: Fault, expected: list[str]
 ) -> None:
     async with small_world(tmp_path, ship_after=None, auto_ack=False, dedupe=False) as w:
-        assert await sent_once(w, {Route.SUBMIT: [fault]}, late=1.0) == expected
+        assert await sent_once(w, {Route.SUBMIT: [fault]}, late=6.0) == expected
 
 
 async def test_a_question_that_goes_wrong_is_put_again(tmp_path: Path) -> None:
     async with small_world(tmp_path, ship_after=None, auto_ack=False, dedupe=False) as w:
         wrong = [Fault.ERROR_BEFORE, Fault.TRUNCATE, Fault.DROP_BEFORE, Fault.LATE]
-        assert await sent_once(w, {Route.SUBMIT: [Fault.ERROR_AFTER], Route.FIND: wrong}, late=1.0) == ASKED
+        assert await sent_once(w, {Route.SUBMIT: [Fault.ERROR_AFTER], Route.FIND: wrong}, late=6.0) == ASKED
 
 
 async def test_who_asks_for_time_is_given_it(tmp_path: Path) -> None:
     async with small_world(tmp_path, ship_after=None, auto_ack=False, dedupe=False) as w:
-        began = time.monotonic()
         steps = await sent_once(w, {Route.SUBMIT: [Fault.THROTTLE]}, retry_after=1)
         assert steps == ["begin_submit", "defer", "begin_submit", "accept"]
-        assert time.monotonic() - began >= 1.0
         started = [r[0] for r in await db.rows("SELECT started_at FROM submissions ORDER BY attempt")]
         assert started[1] - started[0] >= 1_000_000
         assert [r[0] for r in await db.rows("SELECT outcome FROM submissions ORDER BY attempt")] == [
@@ -121,11 +118,11 @@ async def test_a_refused_connection_is_no_attempt_at_the_supplier(tmp_path: Path
         async def three_times() -> bool:
             return bool(await db.value("SELECT COUNT(*) FROM submissions") >= 3)
 
-        await tasks.drain(three_times, timeout=15)
+        await tasks.drain(three_times, timeout=90)
         assert set(await trail(order_id)) == {"begin_submit", "defer"}
         assert w.http.ledger == {}
         await w.http.listen()
-        await tasks.drain(lambda: in_state("submitted", "acknowledged"), timeout=15)
+        await tasks.drain(lambda: in_state("submitted", "acknowledged"), timeout=90)
         assert w.http.repeated == {}
         assert len(w.http.ledger) == 1
 
@@ -144,16 +141,16 @@ async def test_refused_credentials_pause_the_supplier_until_a_person_resumes_it(
         async def paused() -> bool:
             return bool(await db.value("SELECT paused_reason FROM suppliers WHERE id = ?", acme))
 
-        await tasks.drain(paused, timeout=15)
+        await tasks.drain(paused, timeout=90)
         assert await in_state("queued")
         assert [r[0] for r in await db.rows("SELECT code FROM issues WHERE closed_at IS NULL")] == ["connection_auth"]
         assert await db.value("SELECT COUNT(*) FROM outbox WHERE task = 'notify.send'") == 1
         asked = w.http.requests
-        await tasks.drain(timeout=15)
+        await tasks.drain(timeout=90)
         assert w.http.requests == asked
         w.http._accepted_keys = right
         assert await connections.resume("suppliers", acme, PERSON) == 1
-        await tasks.drain(lambda: in_state("submitted", "acknowledged"), timeout=15)
+        await tasks.drain(lambda: in_state("submitted", "acknowledged"), timeout=90)
         assert {po: len(receipts) for po, receipts in w.http.ledger.items()} == dict.fromkeys(w.http.ledger, 1)
         assert len(w.http.ledger) == 1
         assert await db.value("SELECT COUNT(*) FROM issues WHERE closed_at IS NULL") == 0
@@ -177,7 +174,7 @@ async def test_the_customer_is_told_once_whatever_the_store_answers(
         (order_id,) = await w.pull(1, skus=["BB-LAMP-01"])
         w.store.faults.script(route, fault)
         await process.process([order_id], PERSON, undo_seconds=0)
-        await tasks.drain(lambda: w.all_are("completed"), timeout=15)
+        await tasks.drain(lambda: w.all_are("completed"), timeout=90)
         ((_, found),) = w.store.tracking.items()
         assert [entry["tracking_number"] for entry in found] == [
             r[0] for r in await db.rows("SELECT tracking_number FROM shipments")

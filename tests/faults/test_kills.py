@@ -17,7 +17,7 @@ from tests.faults.siege import Workers, siege, until
 from tests.integration.test_workers import _reach, wipe
 from tests.support.crashing import deaths, passed
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
 REDIS = os.environ.get("BLUEBOOK_TEST_REDIS_FAULTS", "redis://127.0.0.1:6379/10")
 AMQP = os.environ.get("BLUEBOOK_TEST_AMQP", "amqp://guest:guest@127.0.0.1:5672/%2f")
@@ -71,7 +71,7 @@ async def test_workers_killed_everywhere_lose_nothing_and_double_nothing(
             workers.tell("quiet")
             try:
                 # Longer than the minute after which what was refused or paused is tried again.
-                await until(lambda: shop.completed(ORDERS), 150, "the completion of every order")
+                await until(lambda: shop.completed(ORDERS), 600, "the completion of every order")
             except AssertionError as error:
                 raise AssertionError(f"{error}\n{await shop.unfinished()}") from error
             assert workers.stop() == "0:1"

@@ -47,7 +47,7 @@ async def _role(url: str, ledger: Path, number: int, start: Any, over: Any) -> C
     async with db.database(url):
         ids = [int(r[0]) for r in await db.rows("SELECT id FROM orders")]
         random.Random(number).shuffle(ids)
-        start.wait(60)
+        start.wait(200)
         if role == "send":
             while not over.is_set():
                 seen["send:done"] += await _send(4)
@@ -119,14 +119,14 @@ def _race(url: str, home: Path, ledger: Path) -> Counter[str]:
     for left in range(PROCESSES, 0, -1):
         if left == senders:
             over.set()
-        answer = said.get(timeout=90)
+        answer = said.get(timeout=200)
         if isinstance(answer, str):
             troubles.append(answer)
             over.set()
         else:
             seen += answer
     for child in children:
-        child.join(30)
+        child.join(60)
     said.close()
     said.join_thread()
     assert troubles == []

@@ -37,7 +37,7 @@ async def test_a_full_disk_stops_intake_and_loses_nothing(sqlite_database: str, 
         assert await invariants.check() == []
         await db.rows("PRAGMA max_page_count = 1073741823")
         await intake.poll(w.shop.channel_id, PERSON)
-        await tasks.drain(_all_read, timeout=30)
+        await tasks.drain(_all_read, timeout=90)
         assert await db.value("SELECT COUNT(*) FROM orders") == 405
         assert await db.value("SELECT COUNT(*) FROM inbound_messages WHERE state <> 'done'") == 0
         assert await invariants.check() == []
@@ -61,7 +61,7 @@ async def test_a_worker_rides_out_a_full_disk(sqlite_database: str, tmp_path: Pa
             await _work(w, ids)
         await db.rows("PRAGMA max_page_count = 1073741823")
         await w.send(ids)
-        await tasks.drain(lambda: w.none_in("queued", "submitting", "outcome_unknown"), timeout=30)
+        await tasks.drain(lambda: w.none_in("queued", "submitting", "outcome_unknown"), timeout=90)
         assert w.http.duplicates == {}
         assert await invariants.check() == []
 
@@ -122,7 +122,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(database: str) -> Non
     with pytest.raises(Misconfigured, match="Nothing was changed"):
         await schema.upgrade()
     process = subprocess.run(
-        [sys.executable, "-m", "workers.run"], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-m", "workers.run"], cwd=ROOT, capture_output=True, text=True, timeout=150,
         env={**os.environ, "BLUEBOOK_DATABASE_URL": database, "BLUEBOOK_HOME": settings.settings().home},
     )  # fmt: skip
     assert process.returncode == Misconfigured.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,9 @@ async def test_suspects_run_one_by_one_and_hold_up_nobody(crashed: None) -> None
     again = await tasks.claim(64, "third")
     assert [job.suspect for job in again] == [True]
     await tasks.run([*first[1:], *again])
-    began = time.monotonic()
+    now = clock.now()
+    clock.use(lambda: now)  # whoever put one of them off would leave it behind
     await tasks.drain()
-    assert time.monotonic() - began < 8
     assert await outbox.counts() == {"due": 0, "ready": 0, "claimed": 0, "dead": 0}
 
 
@@ -65,7 +64,7 @@ async def test_nothing_is_begun_that_another_worker_may_be_staging(
 
         async def held_up(self: Connector, po_number: str, body: bytes) -> None:
             await stage(self, po_number, body)
-            later = clock.micros(clock.now()) + 10_000_000
+            later = clock.micros(clock.now()) + 3_600_000_000
             await db.run("UPDATE purchase_orders SET lease_token = 'staging.other', lease_until = ?", later)
 
         monkeypatch.setattr(Connector, "stage", held_up)

@@ -94,7 +94,7 @@ async def test_what_is_handed_on_is_the_same_in_every_format_without_formulas_an
 ) -> None:
     async with world(tmp_path) as w:
         (one,) = await w.pull(1)
-        await process.process([one], lifecycle.Actor('=HYPERLINK("http://x")', "person"), undo_seconds=60)
+        await process.process([one], lifecycle.Actor('=HYPERLINK("http://x")', "person"), undo_seconds=3_600)
         inbound = await db.value("SELECT inbound_id FROM orders WHERE id = ?", one)
         body = bytes(await db.value("SELECT body FROM inbound_messages WHERE id = ?", inbound))
         hidden = msgspec.json.decode(body) | {"order_key": "wc_abc", "note": f"do not show {w.store.secret}"}

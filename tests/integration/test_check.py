@@ -290,7 +290,7 @@ async def test_what_is_taken_back_from_auto_processing_is_held_until_released(sc
 
 async def test_a_held_order_is_not_sent_and_a_released_one_is_ready_again(scene: Scene) -> None:
     order_id = await scene.order(("BB-MUG-01", 1))
-    await scene.process(order_id, undo_seconds=60)
+    await scene.process(order_id, undo_seconds=3_600)
     await hold.hold(order_id, "customer called", DANA)
     assert (await scene.status(order_id), await scene.states(order_id)) == ("on_hold", ["draft"])
     outcome = await scene.process(order_id)

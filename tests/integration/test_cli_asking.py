@@ -21,7 +21,7 @@ def test_one_ctrl_c_at_a_question_ends_it(home: Path, command: tuple[str, ...], 
     with typed(*command, home=home) as screen:
         screen.until(question)
         screen.type(CTRL_C)
-        assert screen.ends(10) == 130
+        assert screen.ends() == 130
     assert screen.text.endswith("\nstopped\n")
     assert "Traceback" not in screen.text
 
@@ -32,7 +32,7 @@ def test_one_ctrl_c_ends_waiting_for_an_address(home: Path) -> None:
     with typed(*add, home=home, SECRET="s3cr3t") as screen:
         screen.until("Paste that page's address here:")
         screen.type(CTRL_C)
-        assert screen.ends(10) == 130
+        assert screen.ends() == 130
     assert screen.text.endswith("\nstopped\n")
     assert "Traceback" not in screen.text
 
@@ -41,7 +41,7 @@ def test_the_end_of_the_input_is_no_answer(home: Path) -> None:
     with typed("orders", "cancel", "1004", home=home) as screen:
         screen.until("[y/N]: ")
         screen.type(CTRL_D)
-        assert screen.ends(10) == 1
+        assert screen.ends() == 1
 
 
 SHOPIFY = ("channels", "add", "X", "--connector", "shopify")
@@ -77,7 +77,7 @@ def test_the_owner_can_be_chosen_and_a_wrong_paste_is_not_the_end(home: Path) ->
         screen.answer("Paste it here:", "https://shop.example/?code=1&state=old")
         screen.until("this answers another question")
         screen.type(CTRL_C)
-        assert screen.ends(10) == 130
+        assert screen.ends() == 130
 
 
 def test_what_cannot_stand_is_said_before_anybody_is_asked(home: Path) -> None:

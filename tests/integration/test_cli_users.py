@@ -74,7 +74,7 @@ def test_a_password_is_asked_for_without_echo(home: Path) -> None:
             os.write(ours, f"{GOOD}\n".encode())
         while b"added as admin" not in seen:
             seen += os.read(ours, 1_000)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=150) == 0
     finally:
         process.kill()
         os.close(ours)

@@ -33,7 +33,7 @@ def running(*args: str) -> Iterator[subprocess.Popen[str]]:
             yield child
         finally:
             child.send_signal(signal.SIGINT)
-            assert child.wait(30) == 0
+            assert child.wait(150) == 0
 
 
 def line(child: subprocess.Popen[str]) -> str:

@@ -115,7 +115,7 @@ async def test_a_denied_poll_tells_the_orders_that_wait_for_the_supplier_now_and
         for number, sku in (("1001", "BB-MUG-01"), ("1002", "BB-TEA-01"), ("1003", "BB-MUG-01")):
             await at.told(at.order(number, (sku, 1)))
         ids = {r[0]: r[1] for r in await db.rows("SELECT number, id FROM orders")}
-        await process.process([ids["1001"], ids["1002"]], PERSON, undo_seconds=600)
+        await process.process([ids["1001"], ids["1002"]], PERSON, undo_seconds=7_200)
         job = Job(1, "poll", "suppliers.poll", at.shop.suppliers["ACME"], {}, 0, "t")
         await receive.run_poll_jobs([job])
         await receive.run_poll_jobs([job])

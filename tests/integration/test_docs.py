@@ -76,7 +76,7 @@ def test_the_readmes_commands_work(tmp_path: Path) -> None:
         name, *arguments = shlex.split(command)
         assert name == "bluebook", f"{command}: only commands that are safe to run belong into the documents' blocks"
         done = subprocess.run(
-            [str(BLUEBOOK), *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            [str(BLUEBOOK), *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=150
         )
         # A doctor may find a fresh house wanting (no worker yet); what it may not do is break down.
         assert done.returncode == 0 or arguments == ["doctor"], f"{command}: {done.stderr}"

@@ -67,7 +67,7 @@ async def test_orders_that_auto_processing_leaves_are_mailed_once_with_their_rea
         async def told() -> bool:
             return bool(mailbox.mails)
 
-        await tasks.drain(told, timeout=20)
+        await tasks.drain(told, timeout=60)
         mail = mailbox.mails[0]
         text = mail.get_payload(decode=True).decode()  # type: ignore[union-attr]
         assert mail["To"] == "orders@example.com, boss@example.com"

@@ -22,7 +22,7 @@ async def test_what_can_be_done_follows_the_order(scene: Scene) -> None:
     await hold.hold(order, "call first", DANA)
     assert await acts(order) == {"release", "edit", "snooze", "cancel"}
     await hold.release(order, DANA)
-    await scene.process(order, undo_seconds=60)
+    await scene.process(order, undo_seconds=3_600)
     assert await acts(order) == {"undo", "hold", "edit", "cancel"}
     page = await order_page(order)
     assert page.if_canceled == [f"{page.number}-1 is not sent"]

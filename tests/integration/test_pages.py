@@ -92,7 +92,7 @@ async def test_what_follows_is_made_while_the_page_before_it_is_written(
         return write
 
     async def slow(work: Any) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await made.wait()
         begun.append(f"written {work.cases[0].order.number}")
         await plain_save(work)
@@ -183,13 +183,13 @@ async def test_a_poll_that_is_cancelled_leaves_nothing_running_and_loses_nothing
 
     async def stuck(work: Any) -> None:
         writing.set()
-        await asyncio.sleep(60)
+        await asyncio.sleep(3_600)
 
     monkeypatch.setattr(lifecycle, "save", stuck)
     pages = [page(shop.order(str(n), MUG)) for n in range(1, 4)]
     before = asyncio.all_tasks()
     poll = asyncio.create_task(walked(shop, monkeypatch, *pages))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await writing.wait()
         poll.cancel()
         with pytest.raises(asyncio.CancelledError):

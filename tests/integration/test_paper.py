@@ -38,7 +38,7 @@ async def test_a_purchase_order_has_costs_address_and_barcode(scene: Scene) -> N
 
 async def test_a_purchase_order_that_was_not_sent_says_so(scene: Scene) -> None:
     order_id = await scene.order(("BB-MUG-01", 1))
-    outcome = (await process.process([order_id], DANA, undo_seconds=600))[0]
+    outcome = (await process.process([order_id], DANA, undo_seconds=3_600))[0]
     [page] = reading_pdf.texts(await paper.purchase_order(outcome.po_numbers[0]))
     assert "NOT SENT YET" in page
 

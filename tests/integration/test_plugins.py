@@ -21,7 +21,7 @@ def run(command: list[str], folder: Path, **environment: str) -> subprocess.Comp
     """The command in the folder, on a database of its own."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("BLUEBOOK_", "PYTEST_"))}
     environ = plain | {"BLUEBOOK_HOME": str(folder / "home"), "COLUMNS": "100", "PYTHONPATH": str(ROOT)} | environment
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=110)
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=200)
 
 
 def begin(kind: str, name: str, title: str, folder: Path) -> Path:

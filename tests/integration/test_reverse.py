@@ -73,7 +73,7 @@ async def test_what_is_held_is_taken_back_with_it_and_what_is_sent_is_not(scene:
     order_id = await scene.order(MUG)
     await scene.edit(order_id, quantities={1: 2})
     seq = await reverse.last(order_id, DANA)
-    await scene.process(order_id, undo_seconds=60)
+    await scene.process(order_id, undo_seconds=3_600)
     await reverse.take_back(order_id, seq, DANA)
     assert (await scene.states(order_id), (await scene.po(order_id)).lines[0].quantity) == (["draft"], 3)
     await scene.edit(order_id, quantities={1: 2})

@@ -20,7 +20,7 @@ async def test_a_transaction_that_cannot_begin_raises_and_the_next_one_works(sql
             async with db.transaction():
                 pass
         other.execute("ROLLBACK")
-        async with asyncio.timeout(5), db.transaction():
+        async with asyncio.timeout(60), db.transaction():
             await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
         assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
         other.close()
@@ -51,7 +51,7 @@ async def test_a_cancelled_wait_for_the_lock_leaves_it_with_its_holder(sqlite_ur
         await asyncio.gather(waiting[0], return_exceptions=True)
         assert not waiting[1].done()
         go_on.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asyncio.gather(holder, waiting[1])
         assert await db.value("SELECT COUNT(*) FROM order_counts") == 2
 
@@ -70,7 +70,7 @@ async def test_a_cancelled_beginning_keeps_no_lock_when_the_file_is_free_again(s
         other.execute("BEGIN IMMEDIATE")
         other.execute("ROLLBACK")
         other.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await _write()
         assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
 
@@ -81,7 +81,7 @@ async def test_who_reads_waits_for_no_writer_of_this_process_and_sees_what_is_co
         begun, go_on = asyncio.Event(), asyncio.Event()
         holder = asyncio.create_task(_hold(begun, go_on))
         await begun.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await db.value(count) == 0
         go_on.set()
         await holder

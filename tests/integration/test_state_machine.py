@@ -356,7 +356,7 @@ class Life(RuleBasedStateMachine):
 WANTED = ("purchases.submit", "purchases.find", "purchases.cancel", "tracking.push", "inbound.read", "orders.check")
 
 
-@pytest.mark.timeout(3600 if MANY else 120)
+@pytest.mark.timeout(3600 if MANY else 600)
 def test_any_life_of_an_order_leaves_the_books_right(
     sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

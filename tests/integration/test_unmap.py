@@ -36,7 +36,7 @@ async def test_a_rate_mapped_by_a_resolve_is_taken_back_with_every_unsent_order_
     assert done.saved is not None
     assert (done.saved.before, done.saved.after) == ("", "UPS-2DA")
     await scene.send(sent)
-    await scene.process(second, undo_seconds=60)
+    await scene.process(second, undo_seconds=3_600)
     back = await unmap.take_back(done.saved, DANA)
     assert (back.waiting, len(back.taken_back)) == (2, 1)
     assert [await scene.codes(order) for order in (first, second)] == [[C.MISSING_SHIPPING_MAPPING]] * 2
@@ -56,7 +56,7 @@ async def test_a_sku_mapped_by_a_resolve_is_taken_back_with_every_unsent_order_o
     done = await scene.resolve(first, C.UNMAPPED_SKU, "map_sku", product="BB-MUG-01")
     assert done.saved is not None
     assert done.ready == (held,)
-    await scene.process(held, undo_seconds=60)
+    await scene.process(held, undo_seconds=3_600)
     back = await unmap.take_back(done.saved, DANA)
     assert back.waiting == 2
     assert [await scene.codes(order) for order in (first, held)] == [[C.UNMAPPED_SKU]] * 2

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def three(scene: Scene) -> AsyncIterator[dict[str, int]]:
     """An order that can be taken back, one that was tried in vain and is tried later, and one that no worker took."""
     found = {}
-    for name, later, attempts in (("held", 600, 0), ("tried", 600, 7), ("due", 0, 0)):
+    for name, later, attempts in (("held", 3_600, 0), ("tried", 3_600, 7), ("due", 0, 0)):
         found[name] = await scene.order(("BB-MUG-01", 1))
         assert (await scene.process(found[name], undo_seconds=later)).done
         await db.run("UPDATE purchase_orders SET attempt = ? WHERE order_id = ?", attempts, found[name])

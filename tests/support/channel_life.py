@@ -42,7 +42,7 @@ class Life:
             return await db.value("SELECT status FROM orders WHERE id = ?", order_id) == "completed"
 
         with contextlib.suppress(TimeoutError):
-            await tasks.drain(completed, timeout=20)
+            await tasks.drain(completed, timeout=90)
         pushes = await db.rows("SELECT push, message FROM shipments WHERE order_id = ?", order_id)
         assert await completed(), [tuple(r) for r in pushes]
 

@@ -70,7 +70,7 @@ def sqlite_copy(template: Path, folder: Path) -> str:
 
 @asynccontextmanager
 async def _server() -> AsyncIterator[asyncpg.Connection[Any]]:
-    conn = await asyncpg.connect(f"{SERVER}/postgres", timeout=5)
+    conn = await asyncpg.connect(f"{SERVER}/postgres", timeout=60)
     try:
         yield conn
     finally:

@@ -107,7 +107,7 @@ def dovecot() -> Iterator[Dovecot]:
             yield Dovecot(port, certificate.read_text(), base, process.pid)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
@@ -152,11 +152,11 @@ service anvil {{
 
 
 def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    for _ in range(400):
+    for _ in range(6_000):
         if process.poll() is not None:
             return False
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
+            with socket.create_connection(("127.0.0.1", port), timeout=60):
                 return True
         except OSError:
             time.sleep(0.025)

@@ -98,11 +98,11 @@ class Exim:
     def start(self) -> None:
         """It answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(400):
+        for _ in range(6_000):
             if self._process.poll() is not None:
                 break
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                with socket.create_connection(("127.0.0.1", self.port), timeout=60):
                     return
             except OSError:
                 time.sleep(0.025)
@@ -119,7 +119,7 @@ class Exim:
             except (FileNotFoundError, ProcessLookupError):  # ended by itself meanwhile
                 continue
         if self._process is not None:
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
         return count
 

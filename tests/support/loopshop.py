@@ -137,7 +137,7 @@ class Connector:
 
     def __init__(self, config: Any) -> None:
         self._config: Config = config
-        self._http = HttpClient("Loop shop", timeout=10)
+        self._http = HttpClient("Loop shop", timeout=60)
         self.grants = (Grants(self._renew),)
 
     @staticmethod
@@ -154,7 +154,7 @@ class Connector:
     ) -> dict[str, str]:
         if "error" in answer:
             raise NotAuthorised(f"Loop shop: the owner said no ({answer['error']})")
-        http = HttpClient("Loop shop", timeout=10)
+        http = HttpClient("Loop shop", timeout=60)
         try:
             form = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": redirect_uri,
                     "code_verifier": verifier}  # fmt: skip

@@ -118,7 +118,7 @@ class MailServer:
         """It is gone."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             if self.process.stdout is not None:
                 self.process.stdout.close()
             self.process = None

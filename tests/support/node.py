@@ -106,7 +106,7 @@ class Script:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await self._process.wait()
         await self.kill()
 

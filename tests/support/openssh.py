@@ -93,7 +93,7 @@ def openssh(base: Path, *, root: Path | None = None, read_only: bool = False, po
         if server is not None:
             server.cut()
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _start(base: Path, root: Path, wanted: int, read_only: bool) -> tuple[subprocess.Popen[bytes], int]:
@@ -122,13 +122,13 @@ ForceCommand internal-sftp -d {root}{" -R" if read_only else ""}
         if _listens(process, port, log):
             return process, port
         process.kill()
-        process.wait(10)
+        process.wait(60)
     pytest.fail(f"sshd does not listen: {log.read_text()}")
 
 
 def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
     """True once this sshd itself says so: another process may hold the port."""
-    for _ in range(400):
+    for _ in range(6_000):
         if process.poll() is not None:
             return False
         if f"Server listening on 127.0.0.1 port {port}" in log.read_text(errors="replace"):

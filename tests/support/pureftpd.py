@@ -49,7 +49,7 @@ def pureftpd() -> Iterator[tuple[dict[str, object], Path]]:
             }, root  # fmt: skip
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
     finally:
         shutil.rmtree(base)
 
@@ -75,6 +75,6 @@ def _start(program: str, base: Path) -> tuple[subprocess.Popen[bytes], int]:
         if listens(process, port):
             return process, port
         process.kill()
-        process.wait(10)
+        process.wait(60)
         time.sleep(0.1)
     pytest.fail("pure-ftpd does not listen")

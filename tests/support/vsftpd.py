@@ -87,7 +87,7 @@ def vsftpd(base: Path, *, root: Path, tls: bool = True, port: int = 0, **setting
     finally:
         server.cut()
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def certify(base: Path) -> tuple[Path, Path]:
@@ -136,14 +136,14 @@ def _start(
         if listens(process, port):
             return process, port
         process.kill()
-        process.wait(10)
+        process.wait(60)
     pytest.fail(f"vsftpd does not listen: {log.read_text() if log.exists() else 'it says nothing'}")
 
 
 def listens(process: subprocess.Popen[bytes], port: int) -> bool:
     """True once this server, and no other process, has the port."""
     wanted = f"0100007F:{port:04X}"
-    for _ in range(400):
+    for _ in range(6_000):
         if process.poll() is not None:
             return False
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:

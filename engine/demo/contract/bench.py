@@ -113,7 +113,7 @@ class Bench:
     def connect(self, *, small: bool = False, **changes: Any) -> Any:
         """A new connector, with small pages where asked for."""
         pages = dict(self.sim.small_pages) if small else {}
-        config = registry.configure(self.kind, self.settings(**{"timeout": 5.0, **pages, **changes}))
+        config = registry.configure(self.kind, self.settings(**{"timeout": 60.0, **pages, **changes}))
         connector: Any = self.kind(config)
         if hasattr(connector, "throttle"):
             connector.throttle = _Unhurried()

@@ -73,7 +73,7 @@ class Shop:
             return await self.status(external_id) == status
 
         try:
-            await tasks.drain(there, timeout=15)
+            await tasks.drain(there, timeout=90)
         except TimeoutError:
             found = await db.rows("SELECT code, message FROM issues WHERE closed_at IS NULL")
             said = "; ".join(f"{row[0]}: {row[1]}" for row in found) or "no Issue"

@@ -35,7 +35,7 @@ async def start() -> AsyncIterator[Callable[..., Any]]:
     heard: list[Exchange] = []
 
     async def begin(**options: Any) -> AmazonSim:
-        sim = AmazonSim(**{"seed": 5, "late": 0.6} | options)
+        sim = AmazonSim(**{"seed": 5, "late": 3.0} | options)
         if models.there():
             sim.heard.append(heard.append)
         await sim.start()

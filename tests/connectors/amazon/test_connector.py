@@ -326,7 +326,7 @@ async def test_a_walk_that_is_broken_off_goes_on_from_the_same_place(
     ids = [sim.place(sale()) for _ in range(3)]
     connector = connect(sim, page_size=2)
     page = await connector.pull(None, None)
-    asking = connect(sim, page_size=2, timeout=0.3) if fault is F.LATE else connector
+    asking = connect(sim, page_size=2, timeout=2.0) if fault is F.LATE else connector
     sim.script("orders.search", fault)
     with pytest.raises(error):
         await asking.pull(None, page.next)
@@ -344,8 +344,8 @@ async def test_a_slow_answer_is_read_to_its_end(sim: AmazonSim, connect: Connect
 async def test_a_lost_answer_to_a_parcel_is_unknown_and_telling_again_leaves_one(
     start: Start, connect: Connect, fault: ChannelFault
 ) -> None:
-    sim = await start(late=2.0)
-    connector = connect(sim, timeout=1.5)
+    sim = await start()
+    connector = connect(sim, timeout=2.0 if fault is F.LATE else 60.0)
     order = await reread(connector, sim.place(sale(("MUG", 2))))
     sim.script("shipment.confirm", fault)
     with pytest.raises(OutcomeUnknown):

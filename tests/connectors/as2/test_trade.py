@@ -115,7 +115,7 @@ async def test_their_mdn_is_posted_where_they_want_it_and_nowhere_else(here: Exc
     partner.silent = True
     answer = await partner.post(*partner.wrap(b"ISA*00~"), receipt=partner.url)
     assert (answer.status, answer.raw) == (200, b"")
-    await tasks.drain(lambda: bool(partner.received), timeout=10)
+    await tasks.drain(lambda: bool(partner.received), timeout=60)
     (mdn,) = partner.received
     assert mdn.headers["AS2-To"] == "MOCKEDI"
     assert b"MDN-sent-automatically; processed" in mdn.part

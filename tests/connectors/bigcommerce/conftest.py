@@ -21,7 +21,7 @@ SHIPPED = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def sim() -> AsyncIterator[BigCommerceSim]:
-    sim = BigCommerceSim(seed=5, late=0.3, retry_after=0.1)
+    sim = BigCommerceSim(seed=5, late=3.0, retry_after=0.1)
     await sim.start()
     yield sim
     await sim.stop()

@@ -208,7 +208,7 @@ async def test_the_status_can_be_left_to_the_store(sim: BigCommerceSim, connect:
 async def test_a_lost_answer_leaves_one_shipment(
     sim: BigCommerceSim, connect: Connect, operation: str, fault: ChannelFault
 ) -> None:
-    connector = connect(timeout=0.2)
+    connector = connect(timeout=2.0 if fault is ChannelFault.LATE else 60.0)
     order = sim.place(sale((MUG, 3)))
     whole = parcel(order, (lines(sim, order)[0], 3))
     sim.script(operation, fault)

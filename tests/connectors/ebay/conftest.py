@@ -25,7 +25,7 @@ async def said() -> list[Exchange]:
 
 @pytest.fixture
 async def ebay(said: list[Exchange]) -> AsyncIterator[DemoEbay]:
-    sim = DemoEbay(seed=5, late=0.5)
+    sim = DemoEbay(seed=5, late=3.0)
     sim.heard.append(said.append)
     await sim.start()
     yield sim
@@ -42,7 +42,7 @@ async def connect(ebay: DemoEbay) -> AsyncIterator[Connect]:
     made = []
 
     def make(**changes: Any) -> Connector:
-        values: dict[str, Any] = {**ebay.settings(), **ebay.secrets(), "timeout": 5.0, **changes}
+        values: dict[str, Any] = {**ebay.settings(), **ebay.secrets(), "timeout": 60.0, **changes}
         made.append(Connector(Config(**values)))
         return made[-1]
 

@@ -235,7 +235,7 @@ async def test_a_parcel_whose_answer_was_lost_is_read_back(
 ) -> None:
     order_id = ebay.place(sale(("A", 2)))
     ebay.script("parcels.add", fault)
-    made = connect(timeout=0.3)
+    made = connect(timeout=2.0 if fault is ChannelFault.LATE else 60.0)
     assert await made.push_tracking(parcel(ebay, order_id)) == "1Z999AA10123456784"
     assert len(ebay.parcels(order_id)) == ebay.counts["parcels.add"] == 1
 

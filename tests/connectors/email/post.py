@@ -169,7 +169,7 @@ async def post(
     settings.force(msgspec.structs.replace(settings.settings(), public_url="https://orders.shop.test/bb/"))
     connection: dict[str, Any] = {
         "to": TO, "sender": US, "our_name": "The Shop", "smtp_host": "127.0.0.1", "smtp_port": out.port,
-        "smtp_security": "none", "timeout": 10,
+        "smtp_security": "none", "timeout": 60,
     }  # fmt: skip
     if out.tls:
         connection |= {

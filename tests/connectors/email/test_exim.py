@@ -39,7 +39,7 @@ async def by_exim(
 
 
 async def _until(what: str, server: Exim, question: object) -> None:
-    for _ in range(600):
+    for _ in range(3_000):
         if question():  # type: ignore[operator]
             return
         await asyncio.sleep(0.05)

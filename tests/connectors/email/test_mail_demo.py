@@ -117,7 +117,7 @@ def test_the_command_knows_every_kind_and_says_how_to_connect(tmp_path: Path) ->
         assert running.stdout is not None
         said = running.stdout.readline() + running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 0
+        assert running.wait(150) == 0
     assert "suppliers add 'Demo email' --code DEMO-EMAIL" in said  # each kind another, so that all can be added
     assert "--connector email --set to=orders@supplier.example" in said
     assert f"--set maildir={tmp_path}/inbox" in said

@@ -40,7 +40,7 @@ async def said() -> list[Exchange]:
 
 @pytest.fixture
 async def etsy(said: list[Exchange]) -> AsyncIterator[DemoEtsy]:
-    sim = DemoEtsy(seed=5, late=0.5)
+    sim = DemoEtsy(seed=5, late=3.0)
     sim.heard.append(said.append)
     await sim.start()
     yield sim
@@ -57,7 +57,7 @@ async def connect(etsy: DemoEtsy) -> AsyncIterator[Connect]:
     made = []
 
     def make(**changes: Any) -> Connector:
-        values: dict[str, Any] = {**etsy.settings(), **etsy.secrets(), "timeout": 5.0, **changes}
+        values: dict[str, Any] = {**etsy.settings(), **etsy.secrets(), "timeout": 60.0, **changes}
         made.append(Connector(Config(**values)))
         made[-1].throttle = Unhurried()
         return made[-1]

@@ -90,9 +90,9 @@ async def test_a_cursor_of_nobody_starts_from_the_beginning(tmp_path: Path) -> N
 async def test_a_young_file_is_left_for_later(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(sheet(1))
-    made = channel(tmp_path, settle_seconds=60)
+    made = channel(tmp_path, settle_seconds=3_600)
     assert not (await made.pull(None, None)).items
-    os.utime(path, (time.time() - 61,) * 2)
+    os.utime(path, (time.time() - 3_601,) * 2)
     assert len((await made.pull(None, None)).items) == 1
 
 

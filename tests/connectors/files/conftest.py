@@ -73,4 +73,4 @@ async def connect(settings: Settings) -> AsyncIterator[Callable[..., Connector]]
 def sftp(settings: Settings, **changes: Any) -> Sftp:
     """The SFTP transport alone, to the same server."""
     names = set(Login.__struct_fields__)
-    return Sftp(Login(**{key: value for key, value in {**settings, **changes}.items() if key in names}), timeout=10)
+    return Sftp(Login(**{key: value for key, value in {**settings, **changes}.items() if key in names}), timeout=60)

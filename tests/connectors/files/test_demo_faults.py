@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from engine import clock
 from engine.connectors.suppliers.files.config import Config
 from engine.connectors.suppliers.files.connector import Connector
 from engine.demo.supplier_files import FilesFault, FilesSupplier
@@ -79,7 +81,7 @@ async def test_what_cannot_be_read_is_said_in_its_words(tmp_path: Path, fault: F
 
 async def test_a_file_that_is_there_by_half_is_read_once_it_is_whole(tmp_path: Path) -> None:
     supplier = FilesSupplier(tmp_path, faults=frozenset({FilesFault.HALF_FILE}), ship_after=-1)
-    connector = Connector(msgspec.convert({**supplier.config(), "settle_seconds": 2.0}, Config))
+    connector = Connector(msgspec.convert({**supplier.config(), "settle_seconds": 3_600}, Config))
     body = connector.render(purchase(lines=LINES))
     await connector.stage("1001-1", body)
     await connector.submit("1001-1", body)
@@ -87,6 +89,7 @@ async def test_a_file_that_is_there_by_half_is_read_once_it_is_whole(tmp_path: P
     first = await connector.poll(None)
     assert first.items == ()
     supplier.work()
+    clock.use(lambda: datetime.now(UTC) + timedelta(hours=2))
     heard, cursor = [], first.next
     while len(heard) < 2:  # an acknowledgement and a parcel; pytest's own timeout ends what never comes
         page = await connector.poll(cursor)

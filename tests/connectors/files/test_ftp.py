@@ -23,7 +23,7 @@ from tests.support.pureftpd import pureftpd
 from tests.support.vsftpd import Vsftpd, vsftpd
 
 BIG = bytes(range(256)) * 4096  # a mebibyte
-SLOW = {"anon_max_rate": "262144"}  # bytes a second: four of them
+SLOW = {"anon_max_rate": "131072"}  # bytes a second: what is big takes eight of them
 ACK = b"po_number,status,date\n" + b"".join(b"%d-1,accepted,2026-01-02\n" % n for n in range(30_000))
 
 
@@ -40,12 +40,12 @@ def box(server: Vsftpd, **changes: Any) -> Ftp:
         "host": server.host, "port": server.port, "username": server.username, "password": server.password,
         "tls": bool(server.certificate), "certificate": server.certificate,
     }  # fmt: skip
-    return Ftp(Login(**{**login, **changes}), timeout=10)
+    return Ftp(Login(**{**login, **changes}), timeout=60)
 
 
 @asynccontextmanager
 async def connected(server: Vsftpd, **changes: Any) -> AsyncIterator[Connector]:
-    settings = {**server.settings(), "acks_dir": "acks", "settle_seconds": 0, "timeout": 10}
+    settings = {**server.settings(), "acks_dir": "acks", "settle_seconds": 0, "timeout": 60}
     supplier = Connector(msgspec.convert({**settings, **changes}, Config))
     try:
         yield supplier
@@ -54,7 +54,7 @@ async def connected(server: Vsftpd, **changes: Any) -> AsyncIterator[Connector]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.005)
 
@@ -272,7 +272,7 @@ async def test_a_server_killed_while_its_answer_is_read_gives_no_half_of_it(tmp_
 
 async def test_what_a_supplier_is_still_uploading_is_not_read(server: Vsftpd) -> None:
     supplier_side = box(server)
-    async with connected(server, settle_seconds=30) as supplier:
+    async with connected(server, settle_seconds=3_600) as supplier:
         await supplier_side.write("acks/a.csv", ACK[:1000])  # its connection is lost here
         page = await supplier.poll(None)
         await supplier_side.write("acks/a.csv", ACK)

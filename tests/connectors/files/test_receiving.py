@@ -55,32 +55,32 @@ async def test_files_are_read_once_and_moved_never_deleted(connect: Make, tmp_pa
 
 
 async def test_a_young_file_waits(connect: Make, settings: Settings, with_time: Passes, tmp_path: Path) -> None:
-    supplier = connect(settle_seconds=60)
+    supplier = connect(settle_seconds=3_600)
     path = put(tmp_path, "acks/a.csv", ACK, age=0)
     page = await supplier.poll(None)
     assert page.items == ()
-    os.utime(path, (time.time() - 120, time.time() - 120))
+    os.utime(path, (time.time() - 7_200,) * 2)
     if settings.get("transport") in ("ftp", "ftps"):  # whose times may be in any zone: only our own clock counts
         page = await supplier.poll(None)
         assert page.items == ()
-        with_time(61)
+        with_time(3_601)
         assert (await supplier.poll(page.next)).items[0].external_id == "acks/a.csv"
     else:
         assert (await supplier.poll(None)).items[0].external_id == "acks/a.csv"
 
 
 async def test_a_file_still_growing_is_left_alone(connect: Make, with_time: Passes, tmp_path: Path) -> None:
-    supplier = connect(settle_seconds=60)
+    supplier = connect(settle_seconds=3_600)
     put(tmp_path, "acks/a.csv", ACK[:30], age=0)
     page = await supplier.poll(None)
-    put(tmp_path, "acks/a.csv", ACK[:40], age=600)  # its clock says old, its size says growing
+    put(tmp_path, "acks/a.csv", ACK[:40], age=7_200)  # its clock says old, its size says growing
     page = await supplier.poll(page.next)
     assert page.items == ()
-    put(tmp_path, "acks/a.csv", ACK, age=-600)  # a server whose clock is ahead
+    put(tmp_path, "acks/a.csv", ACK, age=-7_200)  # a server whose clock is ahead
     page = await supplier.poll(page.next)
     same = await supplier.poll(page.next)
     assert (same.items, same.next) == ((), page.next)
-    with_time(61)
+    with_time(3_601)
     page = await supplier.poll(page.next)
     assert [raw.body.decode() for raw in page.items] == [ACK]
 

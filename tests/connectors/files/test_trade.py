@@ -45,7 +45,7 @@ class Trade:
         shop = await setup.add_channel("Shop", "woocommerce", woo, PERSON, poll_seconds=0, rescan_seconds=0)
         settings = {
             **server.settings(), "acks_dir": "acks", "shipments_dir": "shipments", "invoices_dir": "invoices",
-            "settle_seconds": 0, "timeout": 10, "layouts": {"invoices": {"delimiter": ";", "decimal": ","}},
+            "settle_seconds": 0, "timeout": 60, "layouts": {"invoices": {"delimiter": ";", "decimal": ","}},
         }  # fmt: skip
         supplier = await setup.add_supplier("Nova", "NOVA", "files", settings, PERSON, poll_seconds=0)
         self.supplier_id = supplier.id

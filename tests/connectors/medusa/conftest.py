@@ -30,7 +30,7 @@ async def connect(sim: MedusaSim) -> AsyncIterator[Connect]:
     made: list[Connector] = []
 
     def make(**settings: Any) -> Connector:
-        made.append(Connector(Config(**{**sim.settings(), **sim.secrets(), "timeout": 5.0, **settings})))
+        made.append(Connector(Config(**{**sim.settings(), **sim.secrets(), "timeout": 60.0, **settings})))
         return made[-1]
 
     yield make

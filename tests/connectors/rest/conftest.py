@@ -61,7 +61,7 @@ def purchase(po_number: str = "1001-1", **changes: Any) -> Purchase:
 
 
 def connector(url: str, key: str = KEY, **settings: Any) -> Connector:
-    return Connector(configure(Connector, {"base_url": url, "api_key": key, "name": "Acme", "timeout": 5, **settings}))
+    return Connector(configure(Connector, {"base_url": url, "api_key": key, "name": "Acme", "timeout": 60, **settings}))
 
 
 @pytest.fixture

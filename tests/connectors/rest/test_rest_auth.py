@@ -24,7 +24,7 @@ from engine.errors import Misconfigured, NotAuthorised, OutcomeUnknown, Refused,
 from engine.services import submissions
 from tests.connectors.rest.conftest import purchase
 
-BASE = {"base_url": "http://127.0.0.1:9", "name": "Acme", "timeout": 5}
+BASE = {"base_url": "http://127.0.0.1:9", "name": "Acme", "timeout": 60}
 YES = {"po_number": "1001-1", "reference": "R9"}
 
 
@@ -209,8 +209,8 @@ async def test_a_token_endpoint_that_is_down_or_slow_is_try_later(guarded, conne
 
 
 async def test_a_token_that_came_late_is_kept_for_the_next_attempt(guarded, connected) -> None:
-    guarded.slow = 0.6
-    async with connected(guarded.url, **oauth(guarded, timeout=1)) as acme:
+    guarded.slow = 3.1
+    async with connected(guarded.url, **oauth(guarded, timeout=6)) as acme:
         with pytest.raises(TryLater, match="nothing was sent"):
             await send(acme)
         assert guarded.orders == []

@@ -32,8 +32,8 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         one.stop()
 
 
-def connected(supplier: RestSupplier) -> Connector:
-    values = {**supplier.config(), **supplier.secrets(), "timeout": 1.0}
+def connected(supplier: RestSupplier, timeout: float = 60.0) -> Connector:
+    values = {**supplier.config(), **supplier.secrets(), "timeout": timeout}
     return Connector(configure(Connector, values))
 
 
@@ -74,7 +74,7 @@ async def test_an_answer_that_is_missing_is_an_unknown_outcome_and_the_order_is_
     demo: Demo, fault: RestFault
 ) -> None:
     supplier = demo(fault)
-    connector = connected(supplier)
+    connector = connected(supplier, timeout=2.0 if fault is RestFault.LATE else 60.0)
     with pytest.raises(OutcomeUnknown):
         await connector.submit("1001-1", connector.render(purchase()))
     assert await connector.find("1001-1") is not None

@@ -57,7 +57,7 @@ async def connect(sim: ShopifySim) -> AsyncIterator[Callable[..., Connector]]:
     made: list[Connector] = []
 
     def make(**settings: Any) -> Connector:
-        made.append(Connector(Config(**{**sim.settings(), **sim.secrets(), "timeout": 5.0, **settings})))
+        made.append(Connector(Config(**{**sim.settings(), **sim.secrets(), "timeout": 60.0, **settings})))
         made[-1].throttle = Unhurried()
         return made[-1]
 

@@ -38,7 +38,7 @@ async def store() -> AsyncIterator[FakeVendure]:
 
 @pytest.fixture
 async def connector(store: FakeVendure) -> AsyncIterator[Connector]:
-    made = Connector(Config(url=store.url, username="robot", password="secret", page_size=3, timeout=5))
+    made = Connector(Config(url=store.url, username="robot", password="secret", page_size=3, timeout=60))
     yield made
     await made.close()
 

@@ -23,7 +23,7 @@ SHIPPED = datetime(2026, 11, 20, 15, 0, 0, 123_000, tzinfo=UTC)
 
 @pytest.fixture
 async def sim() -> AsyncIterator[WalmartSim]:
-    sim = WalmartSim(seed=5, late=0.3, retry_after=0.1)
+    sim = WalmartSim(seed=5, late=3.0, retry_after=0.1)
     await sim.start()
     yield sim
     await sim.stop()

@@ -90,7 +90,7 @@ async def test_what_goes_wrong_is_handled(
     if fault is ChannelFault.THROTTLE:
         assert isinstance(caught.value, TryLater)
         assert caught.value.retry_after is not None
-        assert 0 < caught.value.retry_after <= sim.retry_after
+        assert 0 <= caught.value.retry_after <= sim.retry_after
     await call(connector, sim, name)
     assert sim.counts[f"{name}.{fault.value}"] == 1
 

@@ -219,7 +219,7 @@ async def test_a_throttled_pull_says_when_to_come_back(store: DemoStore, connect
 async def test_a_pull_without_an_answer_is_tried_later(store: DemoStore, connect: Connect, fault: StoreFault) -> None:
     store.faults.script(StoreRoute.LIST, fault)
     with pytest.raises(TryLater):
-        await connect(timeout=0.3).pull(None, None)
+        await connect(timeout=2.0 if fault is StoreFault.LATE else 60.0).pull(None, None)
 
 
 async def test_cut_json_is_asked_for_again(store: DemoStore, connect: Connect) -> None:
@@ -353,7 +353,7 @@ async def test_a_push_retried_after_any_fault_leaves_one_of_each(
 ) -> None:
     (order_id,) = store.place(1)
     store.faults.script(route, fault)
-    connector = connect(timeout=0.3)
+    connector = connect(timeout=2.0 if fault is StoreFault.LATE else 60.0)
     with pytest.raises(TryLater):
         await connector.push_tracking(parcel(order_id))
     await connector.push_tracking(parcel(order_id))

@@ -87,7 +87,7 @@ async def test_many_pushed_again_after_a_lost_answer_leave_one_of_each(
 ) -> None:
     ids = store.place(5)
     store.faults.script(route, fault)
-    connector = connect(timeout=0.3)
+    connector = connect(timeout=2.0 if fault is StoreFault.LATE else 60.0)
     parcels = [parcel(order_id, f"k{order_id}") for order_id in ids]
     answers = await connector.push_many(parcels)
     assert {type(answer) for answer in answers.values()} == {TryLater}

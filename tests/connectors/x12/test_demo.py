@@ -123,5 +123,5 @@ def test_the_command_says_what_there_is_and_how_to_connect(tmp_path: Path) -> No
         assert running.stdout is not None
         said = running.stdout.readline() + running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 0
+        assert running.wait(150) == 0
     assert f"--connector x12 --set transport=folder --set folder={tmp_path}" in said
