@@ -14,7 +14,7 @@ from engine.errors import Invalid, NotFound, Refused
 from engine.services import check, connections, overdue, process, resolve, setup, tasks
 from tests.support.book import sentences
 from tests.support.desk import at_once
-from tests.support.scene import DANA, Scene
+from tests.support.scene import DANA, HELD_SECONDS, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 C = IssueCode
@@ -238,7 +238,7 @@ async def test_a_refused_purchase_order_is_sent_again_under_its_number_with_what
     done = await resolve.retry(issue.id, DANA)
     assert (done.status, done.message, done.remaining) == ("processed", f"{issue.po_number} is sent again", [])
     assert await db.value("SELECT document FROM purchase_orders WHERE order_id = ?", order_id) is None
-    later(seconds=11)
+    later(seconds=HELD_SECONDS + 1)
     await tasks.drain()
     assert (await scene.po(order_id)).state == "submitted"
     assert [line.quantity for line in scene.acme.orders[issue.po_number][0].lines] == [1]
@@ -250,7 +250,7 @@ async def test_a_retry_is_held_for_the_undo_window_and_makes_one_order_there(sce
     await scene.resolve(order_id, C.SUPPLIER_FAILED, "retry")
     queued = await scene.po(order_id)
     assert (queued.state, queued.po_number, queued.release_at is not None) == ("queued", po.po_number, True)
-    later(seconds=11)
+    later(seconds=HELD_SECONDS + 1)
     await tasks.drain()
     assert (await scene.po(order_id)).state == "submitted"
     assert len(scene.acme.orders[po.po_number]) == 1
