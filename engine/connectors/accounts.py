@@ -1,8 +1,10 @@
-"""Whether the settings of two channels lead to the same account: what is written differently may mean the same."""
+"""Addresses in settings: whether two lead to the same account, though written differently, and what one leads to."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
+
+from engine.errors import Misconfigured
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -18,3 +20,11 @@ def address(url: str) -> str:
     host = (parts.hostname or "").removeprefix("www.")
     told = "" if port is None or port == _PORTS.get(parts.scheme.lower()) else f":{port}"
     return f"{host}{told}{parts.path.rstrip('/')}"
+
+
+def origin(url: str, what: str) -> str:
+    """Scheme, host and port of an address. Raises Misconfigured, beginning with ``what``, where it is none."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Misconfigured(f"{what} must be an address with https://, not {url!r}")
+    return f"{parts.scheme}://{parts.netloc}"

@@ -21,16 +21,18 @@ def decode(body: bytes | msgspec.Raw, kind: type[T], subject: str) -> T:
     except UnicodeDecodeError as error:
         raise Unreadable(f"{subject}: the text is not UTF-8") from error
     except msgspec.DecodeError as error:
-        raise _unreadable(error, subject, bytes(body)) from error
+        if not isinstance(error, msgspec.ValidationError):
+            began = bytes(body)[:80].decode("utf-8", "replace")
+            raise Unreadable(f"{subject}: this is no JSON ({error}); it begins {began!r}") from error
+        raise unreadable(error, subject) from error
 
 
-def _unreadable(error: msgspec.DecodeError, subject: str, body: bytes) -> Unreadable:
+def unreadable(error: msgspec.DecodeError, subject: str) -> Unreadable:
+    """The decoder's complaint, beginning with ``subject``, with the path of the field (``order.lineItems[0].quantity``)."""
     what, _, place = str(error).partition(" - at `$")
     path = place.rstrip("`").lstrip(".")
     if missing := _MISSING.search(what):
         path = f"{path}.{missing[1]}".lstrip(".")
-    if not isinstance(error, msgspec.ValidationError):
-        return Unreadable(f"{subject}: this is no JSON ({what}); it begins {body[:80].decode('utf-8', 'replace')!r}")
     return Unreadable(f"{subject}: {what}" + (f", at {path}" if path else ""), field=path or None)
 
 

@@ -7,9 +7,27 @@ and for that alone, ``NotAuthorised``, ``NotFound`` and ``Refused`` where the ot
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
+
+from engine.errors import Refused
+
+MOST_ALIKE = 1000
+"""So many files of one name are told apart in a directory."""
+
+
+def targets(path: str, directory: str) -> Iterator[str]:
+    """What the file may be called in the directory: as it is, then with ``-1``, ``-2`` … before its ending."""
+    stem, ending = posixpath.splitext(posixpath.basename(path))
+    for number in range(MOST_ALIKE):
+        yield posixpath.join(directory, f"{stem}-{number}{ending}" if number else f"{stem}{ending}")
+
+
+def crowded(path: str, directory: str) -> Refused:
+    """The error where all of those are taken."""
+    return Refused(f"{directory} has {MOST_ALIKE} files called like {path} already; tidy it up")
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import BluebookError, Misconfigured, NotAuthorised, NotFound, Refused, TryLater
-from engine.transports.files import Entry
+from engine.transports.files import Entry, crowded, targets
 
 T = TypeVar("T")
-MAX_COLLISIONS = 1000
 _BUSY = (errno.ENOSPC, errno.EDQUOT, errno.EBUSY, errno.EAGAIN, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE)
 
 
@@ -133,15 +132,13 @@ class Folder:
         Never replaces anything: a name already taken gets ``-1``, ``-2`` … before its ending.
         """
         await self.make_directory(directory)
-        stem, ending = posixpath.splitext(posixpath.basename(path))
         full = self._path(path)
-        for number in range(MAX_COLLISIONS):
-            target = posixpath.join(directory, f"{stem}-{number}{ending}" if number else f"{stem}{ending}")
+        for target in targets(path, directory):
             if await self._run("move", path, partial(_moved, full, self._path(target))):
                 return target
             if not await self.exists(path):
                 return None
-        raise Refused(f"{directory} in {self._root} has {MAX_COLLISIONS} files called like {path} already; tidy it up")
+        raise crowded(path, f"{directory} in {self._root}")
 
     async def remove(self, path: str) -> None:
         """There is no such file."""

@@ -28,12 +28,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from engine.errors import BluebookError, Misconfigured, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
-from engine.transports.files import Entry
+from engine.transports.files import Entry, crowded, targets
 from engine.transports.ftp_session import Login as Login  # part of what this module offers
 from engine.transports.ftp_session import Session, fact, goodbye, lines, moment, path_of, trust, wire, words
 
 T = TypeVar("T")
-MAX_COLLISIONS = 1000
 MAX_LISTING = 64 * 1024 * 1024
 _BLOCK = 64 * 1024
 _LOST = (OSError, EOFError, ftplib.error_proto, ftplib.error_reply)
@@ -388,9 +387,7 @@ class Ftp:
         looked for first.
         """
         await self.make_directory(directory)
-        stem, ending = posixpath.splitext(posixpath.basename(path))
-        for number in range(MAX_COLLISIONS):
-            target = posixpath.join(directory, f"{stem}-{number}{ending}" if number else f"{stem}{ending}")
+        for target in targets(path, directory):
             if await self.exists(target):
                 continue
             try:
@@ -400,7 +397,7 @@ class Ftp:
                     raise
                 return None
             return target
-        raise Refused(f"{directory} on {self.peer} has {MAX_COLLISIONS} files called like {path} already; tidy it up")
+        raise crowded(path, f"{directory} on {self.peer}")
 
     async def remove(self, path: str) -> None:
         """There is no such file."""

@@ -23,9 +23,9 @@ import msgspec
 
 from engine.errors import BluebookError, Misconfigured, NotAuthorised, NotFound, OutcomeUnknown, Refused, TryLater
 from engine.transports.files import Entry as Entry  # part of what this module offers
+from engine.transports.files import crowded, targets
 
 T = TypeVar("T")
-MAX_COLLISIONS = 1000
 _FAMILIES: tuple[tuple[str, ...], ...] = (
     ("ssh-ed25519",),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
@@ -328,9 +328,7 @@ class Sftp:
         Never replaces anything: a name already taken gets ``-1``, ``-2`` … before its ending.
         """
         await self.make_directory(directory)
-        stem, ending = posixpath.splitext(posixpath.basename(path))
-        for number in range(MAX_COLLISIONS):
-            target = posixpath.join(directory, f"{stem}-{number}{ending}" if number else f"{stem}{ending}")
+        for target in targets(path, directory):
             if await self.exists(target):
                 continue
             try:
@@ -342,7 +340,7 @@ class Sftp:
                     raise
                 continue  # someone took the name in between
             return target
-        raise Refused(f"{directory} on {self.peer} has {MAX_COLLISIONS} files called like {path} already; tidy it up")
+        raise crowded(path, f"{directory} on {self.peer}")
 
     async def remove(self, path: str) -> None:
         """There is no such file."""

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.connectors.channels.amazon import client as api
 from engine.connectors.channels.amazon import mapping
+from engine.connectors.payload import unreadable
 from engine.errors import Misconfigured, Refused, TryLater, Unreadable
 from engine.ports import ChannelState
 
@@ -43,7 +44,7 @@ def cancelable(body: bytes) -> Cancelable:
     try:
         return msgspec.json.decode(body, type=_Got).order
     except msgspec.DecodeError as error:
-        raise mapping.unreadable(error, "Amazon's order") from error
+        raise unreadable(error, "Amazon's order") from error
 
 
 async def cancel(client: api.Client, seller: str, order: Cancelable, lines: Sequence[tuple[str, int]]) -> None:

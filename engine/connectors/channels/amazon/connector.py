@@ -13,6 +13,7 @@ from engine import clock
 from engine.connectors.accounts import address
 from engine.connectors.channels.amazon import cancelling, listings, mapping, marketplaces, tracking
 from engine.connectors.channels.amazon import client as api
+from engine.connectors.payload import unreadable
 from engine.errors import BluebookError, Misconfigured, NotAuthorised, Refused, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
 from engine.ports_channels import ListedPage
@@ -216,7 +217,7 @@ class Connector:
         try:
             found = msgspec.json.decode(answer.body, type=_Found)
         except msgspec.DecodeError as error:
-            raise mapping.unreadable(error, "Amazon's list of orders") from error
+            raise unreadable(error, "Amazon's list of orders") from error
         items, rejected = _envelopes(found.orders)
         following = _following(place, found)
         return Page(items, msgspec.json.encode(following).decode() if following else None, rejected)
@@ -235,7 +236,7 @@ class Connector:
             try:
                 part = msgspec.json.decode(body, type=_Got).order
             except msgspec.DecodeError as error:
-                raise mapping.unreadable(error, f"Amazon order {external_id}") from error
+                raise unreadable(error, f"Amazon order {external_id}") from error
             good, bad = _envelopes([part])
             items += good
             rejected += bad
@@ -301,7 +302,7 @@ class Connector:
         try:
             said = msgspec.json.decode(answer.body, type=_Participations).payload
         except msgspec.DecodeError as error:
-            raise mapping.unreadable(error, "Amazon's list of marketplaces") from error
+            raise unreadable(error, "Amazon's list of marketplaces") from error
         stores = {one.marketplace.id: one.store_name for one in said if one.participation.is_participating}
         missing = [one.country for one in self._marketplaces if one.id not in stores]
         if missing:
@@ -357,7 +358,7 @@ def _envelopes(parts: Sequence[msgspec.Raw]) -> tuple[tuple[Raw, ...], tuple[Rej
         try:
             head = msgspec.json.decode(part, type=_Head)
         except msgspec.DecodeError as error:
-            problem = mapping.unreadable(error, "an entry in Amazon's list of orders")
+            problem = unreadable(error, "an entry in Amazon's list of orders")
             rejected.append(Rejected(Raw("", bytes(part)), problem.message, problem.field))
             continue
         if not head.fulfillment or head.fulfillment.fulfilled_by != "AMAZON":

@@ -16,6 +16,7 @@ import msgspec
 from engine.connectors.channels.amazon import client as api
 from engine.connectors.channels.amazon import mapping
 from engine.connectors.channels.amazon.marketplaces import Marketplace
+from engine.connectors.payload import unreadable
 from engine.errors import Misconfigured, Unreadable
 from engine.ports_channels import ListedItem, ListedPage
 
@@ -77,7 +78,7 @@ async def page(client: api.Client, seller: str, places: Sequence[Marketplace], c
     try:
         found = msgspec.json.decode(answer.body, type=_Found)
     except msgspec.DecodeError as error:
-        raise mapping.unreadable(error, "Amazon's listings") from error
+        raise unreadable(error, "Amazon's listings") from error
     following = _following(here, found, len(places))
     items = tuple(_listed(item, place) for item in found.items)
     return ListedPage(items, msgspec.json.encode(following).decode() if following else None)

@@ -6,7 +6,6 @@ Source: https://developer-docs.amazon.com/sp-api/docs/orders-api (model orders_2
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.connectors.channels.amazon.marketplaces import BY_ID
+from engine.connectors.payload import unreadable
 from engine.domain.money import minor
 from engine.errors import Unreadable
 from engine.ports import Address, CancelWish, ChannelLine, ChannelOrder, ChannelState, Payment, Raw
@@ -200,15 +200,6 @@ class _Order(msgspec.Struct, rename="camel"):
     buyer: _Buyer | None = None
     recipient: _Recipient | None = None
     proceeds: _Proceeds | None = None
-
-
-def unreadable(error: msgspec.DecodeError, subject: str) -> Unreadable:
-    """The decoder's complaint as Unreadable, with the path of the field (``orderItems[0].quantityOrdered``)."""
-    what, _, place = str(error).partition(" - at `$")
-    path = place.rstrip("`").lstrip(".")
-    if missing := re.search(r"missing required field `([^`]+)`", what):
-        path = f"{path}.{missing[1]}".lstrip(".")
-    return Unreadable(f"{subject}: {what}" + (f", at {path}" if path else ""), field=path or None)
 
 
 def read(raw: Raw) -> ChannelOrder:

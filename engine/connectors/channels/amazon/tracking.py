@@ -14,6 +14,7 @@ import msgspec
 
 from engine import clock
 from engine.connectors.channels.amazon import mapping
+from engine.connectors.payload import unreadable
 from engine.domain.carriers import CARRIERS, OTHER
 from engine.errors import Refused, Unreadable
 from engine.ports import ChannelParcel, Parcel
@@ -87,7 +88,7 @@ def shown(body: bytes) -> Shown:
     try:
         return msgspec.json.decode(body, type=_Got).order
     except msgspec.DecodeError as error:
-        raise mapping.unreadable(error, "Amazon's order") from error
+        raise unreadable(error, "Amazon's order") from error
 
 
 def reference(key: str) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from engine.connectors.accounts import address
 from engine.connectors.channels.bigcommerce import mapping, payload, telling, webhook
 from engine.connectors.channels.bigcommerce.client import Client
+from engine.connectors.payload import decode
 from engine.errors import Invalid, Refused, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, ChannelState, Hook, Page, Parcel, Raw, Rejected
 from engine.ports_channels import ListedItem, ListedPage
@@ -137,7 +138,7 @@ class Connector:
         last = -1
         for part in payload.listed(answer.body, msgspec.Raw, "BigCommerce's list of orders"):
             try:
-                head: payload.Head = payload.decoded(part, payload.Head, "a BigCommerce order")
+                head: payload.Head = decode(part, payload.Head, "a BigCommerce order")
             except Unreadable as error:
                 rejected.append(
                     Rejected(Raw(external_id=_loose_id(part), body=bytes(part)), error.message, error.field)
@@ -164,14 +165,14 @@ class Connector:
                     return None
                 raise
         # What was cut short on its way is no payload to keep; what is wrong in a whole one is for ``read`` to say.
-        payload.decoded(answer.body, msgspec.Raw, f"BigCommerce order {external_id}")
+        decode(answer.body, msgspec.Raw, f"BigCommerce order {external_id}")
         return Raw(external_id=external_id, body=answer.body)
 
     async def _order(self, external_id: str) -> payload.Order:
         raw = await self._raw(external_id)
         if raw is None:
             raise Refused(f"BigCommerce does not know the order {external_id}", code="404")
-        order: payload.Order = payload.decoded(raw.body, payload.Order, f"BigCommerce order {external_id}")
+        order: payload.Order = decode(raw.body, payload.Order, f"BigCommerce order {external_id}")
         return order
 
     def read(self, raw: Raw) -> ChannelOrder:
@@ -196,9 +197,7 @@ class Connector:
                 if state is ChannelState.CANCELED:
                     raise Refused(f"BigCommerce order {external_id} is canceled there", code="CANCELED")
                 answer = await self._client.send("POST", f"{_path(external_id)}/shipments", body)
-                shipment = payload.decoded(
-                    answer.body, payload.Shipment, f"a shipment of BigCommerce order {external_id}"
-                )
+                shipment = decode(answer.body, payload.Shipment, f"a shipment of BigCommerce order {external_id}")
                 order = await self._order(external_id)
             if self._config.change_status and (status := telling.status_after(order)) is not None:
                 await self._client.send("PUT", _path(external_id), {"status_id": status})
@@ -266,7 +265,7 @@ class Connector:
         answer = await self._client.get(
             "/v3/catalog/products", include="variants", sort="id", page=str(page), limit=_MOST
         )
-        said: _Products = payload.decoded(answer.body, _Products, "BigCommerce's list of products")
+        said: _Products = decode(answer.body, _Products, "BigCommerce's list of products")
         items = [
             ListedItem(
                 external_id=f"{product.id}:{variant.id}",
@@ -288,7 +287,7 @@ class Connector:
     async def check(self) -> str:
         """The token is taken; returns the store's hash and how many orders it has."""
         answer = await self._client.get("/v2/orders/count")
-        said: _Count = payload.decoded(answer.body, _Count, "BigCommerce's count of orders")
+        said: _Count = decode(answer.body, _Count, "BigCommerce's count of orders")
         return f"BigCommerce store {self._config.store_hash}, {said.count} orders"
 
     async def close(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-from engine.connectors.channels.bigcommerce.payload import Line, Order, Person, Shipping, decoded, moment
+from engine.connectors.channels.bigcommerce.payload import Line, Order, Person, Shipping, moment
+from engine.connectors.payload import decode
 from engine.domain.money import exponent, minor
 from engine.errors import Unreadable
 from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Payment, Raw
@@ -41,7 +42,7 @@ _NOT_YET_PAID = frozenset({0, 1, 6, 7})
 def read(raw: Raw) -> ChannelOrder:
     """The order in the payload. Raises Unreadable with the path of the field that is wrong."""
     subject = f"BigCommerce order {raw.external_id}"
-    order: Order = decoded(raw.body, Order, subject)
+    order: Order = decode(raw.body, Order, subject)
     try:
         return _read(order)
     except Unreadable as error:

@@ -7,13 +7,13 @@ Source: https://developer.bigcommerce.com/docs/rest-management/orders
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 
+from engine.connectors.payload import decode
 from engine.errors import Unreadable
 
 
@@ -132,21 +132,9 @@ class Shipment(msgspec.Struct):
     comments: str | None = ""
 
 
-def decoded(body: bytes | msgspec.Raw, kind: Any, subject: str) -> Any:
-    """The JSON as ``kind``; raises Unreadable with the path of the field (``consignments.shipping[0].line_items[0].id``)."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        what, _, place = str(error).partition(" - at `$")
-        path = place.rstrip("`").lstrip(".")
-        if missing := re.search(r"missing required field `([^`]+)`", what):
-            path = f"{path}.{missing[1]}".lstrip(".")
-        raise Unreadable(f"{subject}: {what}" + (f", at {path}" if path else ""), field=path or None) from error
-
-
 def listed(body: bytes, kind: Any, subject: str) -> Any:
     """A list in an answer: BigCommerce answers nothing at all (204) where there is nothing in it. Raises Unreadable."""
-    return decoded(body, list[kind], subject) if body.strip() else []
+    return decode(body, list[kind], subject) if body.strip() else []
 
 
 def moment(text: str, field: str) -> datetime:

@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 
 from engine import clock
+from engine.connectors.accounts import origin
 from engine.connectors.payload import decode
 from engine.errors import Misconfigured, NotAuthorised
 from engine.transports.grants import Grant
@@ -41,10 +42,7 @@ class _Problem(msgspec.Struct):
 
 def home(url: str) -> str:
     """The API's address without a path. Raises Misconfigured where it is none."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Misconfigured(f"eBay: api_url must be an address with https://, not {url!r}")
-    return f"{parts.scheme}://{parts.netloc}"
+    return origin(url, "eBay: api_url")
 
 
 class TokenEndpoint:

@@ -14,8 +14,9 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from engine import clock
+from engine.connectors.accounts import origin
 from engine.connectors.payload import decode
-from engine.errors import Misconfigured, NotAuthorised
+from engine.errors import NotAuthorised
 from engine.transports.grants import Grant
 from engine.transports.http import Answer, HttpClient
 
@@ -43,10 +44,7 @@ class _Problem(msgspec.Struct):
 
 def home(url: str) -> str:
     """The API's address without a path. Raises Misconfigured where it is none."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Misconfigured(f"Etsy: api_url must be an address with https://, not {url!r}")
-    return f"{parts.scheme}://{parts.netloc}"
+    return origin(url, "Etsy: api_url")
 
 
 def api_key(keystring: str, shared_secret: str) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from engine.connectors import payload
 from engine.domain.money import exponent, minor
 from engine.errors import Refused, Unreadable
 from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Parcel, Payment
@@ -205,12 +206,7 @@ class Head(msgspec.Struct, frozen=True):
 def read_order(body: bytes, external_id: str, paid_when: PaidWhen, note_key: str) -> ChannelOrder:
     """The order in an envelope. Raises Unreadable with the path of the field that is wrong."""
     subject = f"Medusa order {external_id}"
-    try:
-        envelope = msgspec.json.decode(body, type=Envelope)
-    except msgspec.DecodeError as error:
-        raise Unreadable(f"{subject}: {error}", _path(str(error))) from error
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"{subject}: the text is not UTF-8") from error
+    envelope = payload.decode(body, Envelope, subject)
     order = envelope.order
     _known(order.status, STATUSES, "order.status", subject)
     try:
@@ -338,11 +334,3 @@ def fewer(envelope: Envelope, lines: Mapping[str, int] | None) -> dict[str, int]
 def _known(value: str, table: frozenset[str], field: str, subject: str) -> None:
     if value not in table:
         raise Unreadable(f"{subject}: Bluebook does not know the {field} {value!r}", field)
-
-
-def _path(message: str) -> str | None:
-    """The culprit's path in a msgspec message: ``… - at `$.order.items[0].quantity` `` gives ``order.items[0].quantity``."""
-    at = re.search(r" - at `\$\.?([^`]*)`", message)
-    missing = re.search(r"missing required field `([^`]*)`", message)
-    parts = [part for part in (at and at.group(1), missing and missing.group(1)) if part]
-    return ".".join(parts) or None

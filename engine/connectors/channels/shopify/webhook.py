@@ -7,10 +7,7 @@ https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -18,6 +15,7 @@ import msgspec
 
 from engine import clock
 from engine.connectors.channels.shopify.mapping import number
+from engine.connectors.signing import verify
 from engine.errors import Misconfigured, Refused, Unreadable
 from engine.ports import Hook
 
@@ -34,17 +32,6 @@ class _Body(msgspec.Struct):
     id: int | str | None = None
     order_id: int | str | None = None
     order_edit: _Edit = msgspec.field(default_factory=_Edit)
-
-
-def verify(body: bytes, signature: str, secret: str) -> bool:
-    """Whether the body was signed with ``secret``; compared in constant time. No signature or no secret is a no."""
-    if not signature or not secret:
-        return False
-    try:
-        given = base64.b64decode(signature, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(given, hmac.new(secret.encode(), body, hashlib.sha256).digest())
 
 
 def hook(headers: Mapping[str, str], body: bytes, secret: str) -> Hook:

@@ -6,7 +6,6 @@ States: https://docs.vendure.io/guides/core-concepts/orders/#the-order-process
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from datetime import datetime
 from typing import Annotated
@@ -14,6 +13,7 @@ from typing import Annotated
 import msgspec
 from babel.numbers import get_currency_precision
 
+from engine.connectors import payload
 from engine.errors import Unreadable
 from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Parcel, Payment
 
@@ -188,7 +188,7 @@ def read_order(body: bytes, precision: int) -> ChannelOrder:
     try:
         order = msgspec.json.decode(body, type=VendureOrder)
     except msgspec.DecodeError as error:
-        raise Unreadable(f"this is not a Vendure order: {error}", _path(str(error))) from error
+        raise payload.unreadable(error, "this is not a Vendure order") from error
     shipped = _shipped(order)
     lines = tuple(_line(line, shipped[line.id], order, precision) for line in order.lines)
     money = _Minor(order.currency_code, precision)
@@ -308,11 +308,3 @@ def _email(order: VendureOrder) -> str:
 def _known(value: str, table: object, field: str, order: VendureOrder) -> None:
     if value not in table:  # type: ignore[operator]
         raise Unreadable(f"order {order.code}: Bluebook does not know the {field} {value!r}", field)
-
-
-def _path(message: str) -> str | None:
-    """The culprit's path in a msgspec message: ``… - at `$.lines[0].quantity` `` gives ``lines[0].quantity``."""
-    at = re.search(r" - at `\$\.?([^`]*)`", message)
-    missing = re.search(r"missing required field `([^`]*)`", message)
-    parts = [part for part in (at and at.group(1), missing and missing.group(1)) if part]
-    return ".".join(parts) or None

@@ -16,6 +16,7 @@ from engine.connectors.accounts import address
 from engine.connectors.channels.walmart import client as api
 from engine.connectors.channels.walmart import mapping, payload, telling
 from engine.connectors.channels.walmart.client import Client
+from engine.connectors.payload import decode
 from engine.errors import Invalid, NotAuthorised, Refused, TryLater, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Page, Parcel, Raw, Rejected
 from engine.ports_channels import ListedItem, ListedPage
@@ -270,7 +271,7 @@ class Connector:
             if api.not_found(error):
                 return ListedPage(())
             raise
-        said: _Items = payload.decoded(answer.body, _Items, "Walmart's list of items")
+        said: _Items = decode(answer.body, _Items, "Walmart's list of items")
         items = tuple(
             ListedItem(
                 external_id=item.wpid or item.sku,
@@ -289,7 +290,7 @@ class Connector:
     async def check(self) -> str:
         """The key pair is taken and may work on orders."""
         answer = await self._client.get("/v3/token/detail", api.DETAIL)
-        said: _Detail = payload.decoded(answer.body, _Detail, "Walmart's token detail")
+        said: _Detail = decode(answer.body, _Detail, "Walmart's token detail")
         may = said.scopes.get("orders", "full_access")
         if not said.is_valid or may != "full_access":
             raise NotAuthorised(f"Walmart: this key pair may not work on orders ({may.replace('_', ' ')}){api.ADVICE}")

@@ -7,14 +7,13 @@ Source: https://developer.walmart.com/us-marketplace/reference/getallorders
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from engine.clock import EPOCH
+from engine.connectors.payload import decode
 from engine.errors import Unreadable
 
 OPEN = frozenset({"Created", "Acknowledged"})
@@ -206,7 +205,7 @@ NOTHING = Listed(_Meta(), _Elements())
 
 def listing(body: bytes) -> Listed:
     """The page in an answer; raises Unreadable."""
-    found: _Listing = decoded(body, _Listing, "Walmart's list of orders")
+    found: _Listing = decode(body, _Listing, "Walmart's list of orders")
     return found.list
 
 
@@ -218,32 +217,20 @@ def count(quantity: _Quantity, line_number: str) -> int:
     return int(text)
 
 
-def decoded(body: bytes | msgspec.Raw, kind: Any, subject: str) -> Any:
-    """The JSON as ``kind``; raises Unreadable with the path of the field (``orderLines.orderLine[0].item.sku``)."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        what, _, place = str(error).partition(" - at `$")
-        path = place.rstrip("`").lstrip(".")
-        if missing := re.search(r"missing required field `([^`]+)`", what):
-            path = f"{path}.{missing[1]}".lstrip(".")
-        raise Unreadable(f"{subject}: {what}" + (f", at {path}" if path else ""), field=path or None) from error
-
-
 def unwrapped(body: bytes, subject: str) -> bytes:
     """The order in an answer about one order: ``{"order": …}`` in practice, bare in the description."""
-    inner = decoded(body, _One, subject).order
+    inner = decode(body, _One, subject).order
     return bytes(inner) if isinstance(inner, msgspec.Raw) else body
 
 
 def order_id(body: msgspec.Raw) -> str:
     """The purchase order's id; raises Unreadable."""
-    return str(decoded(body, _Head, "a Walmart order").purchase_order_id)
+    return str(decode(body, _Head, "a Walmart order").purchase_order_id)
 
 
 def order_of(body: bytes | msgspec.Raw, subject: str) -> Order:
     """The order, with every status known; raises Unreadable."""
-    order: Order = decoded(body, Order, subject)
+    order: Order = decode(body, Order, subject)
     try:
         for i, line in enumerate(order.lines):
             _check(line, f"orderLines.orderLine[{i}]")

@@ -15,6 +15,7 @@ from engine.connectors.accounts import address
 from engine.connectors.channels.woocommerce import mapping, products, webhook
 from engine.connectors.channels.woocommerce.client import Client, header_number
 from engine.connectors.channels.woocommerce.tracking import Pusher
+from engine.connectors.payload import unreadable
 from engine.errors import BluebookError, Invalid, NotAuthorised, Refused, Unreadable
 from engine.ports import ChannelOrder, ChannelParcel, Hook, Page, Parcel, Raw, Rejected
 from engine.ports_channels import ListedItem, ListedPage
@@ -131,7 +132,7 @@ class Connector:
             try:
                 head = msgspec.json.decode(part, type=mapping.Head)
             except msgspec.DecodeError as error:
-                problem = mapping.unreadable(error, "an entry in WooCommerce's list of orders")
+                problem = unreadable(error, "an entry in WooCommerce's list of orders")
                 rejected.append(Rejected(Raw(_loose_id(part), bytes(part)), problem.message, problem.field))
                 continue
             waiting.append(self._envelope(head, part))

@@ -7,13 +7,13 @@ Source: https://woocommerce.github.io/woocommerce-rest-api-docs/#order-propertie
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.connectors.payload import unreadable
 from engine.domain.money import minor
 from engine.errors import Unreadable
 from engine.ports import Address, ChannelLine, ChannelOrder, ChannelState, Parcel, Payment, Raw
@@ -121,16 +121,6 @@ class Head(msgspec.Struct):
     id: int
     date_modified_gmt: str | None = None
     refunds: list[Any] = msgspec.field(default_factory=list)
-
-
-def unreadable(error: msgspec.DecodeError, subject: str) -> Unreadable:
-    """The decoder's complaint as Unreadable, with the path of the field (``order.line_items[0].quantity``)."""
-    text = str(error)
-    what, _, place = text.partition(" - at `$")
-    path = place.rstrip("`").lstrip(".")
-    if missing := re.search(r"missing required field `([^`]+)`", what):
-        path = f"{path}.{missing[1]}".lstrip(".")
-    return Unreadable(f"{subject}: {what}" + (f", at {path}" if path else ""), field=path or None)
 
 
 def utc(text: str, field: str) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from engine.connectors.channels.woocommerce.mapping import unreadable
+from engine.connectors.payload import unreadable
 from engine.ports_channels import ListedItem
 
 FIELDS = "id,name,type,status,purchasable,sku,global_unique_id,variations"

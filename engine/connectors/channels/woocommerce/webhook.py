@@ -7,14 +7,12 @@ Source: https://woocommerce.github.io/woocommerce-rest-api-docs/#webhooks
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import hmac
 from collections.abc import Mapping
 
 import msgspec
 
+from engine.connectors.signing import verify
 from engine.errors import Misconfigured, Refused, Unreadable
 from engine.ports import Hook
 
@@ -25,17 +23,6 @@ RESOURCE_HEADER = "X-WC-Webhook-Resource"
 
 class _Named(msgspec.Struct):
     id: int
-
-
-def verify(body: bytes, signature: str | None, secret: str) -> bool:
-    """Whether the body was signed with ``secret``; compared in constant time. No signature or no secret is a no."""
-    if not signature or not secret:
-        return False
-    try:
-        given = base64.b64decode(signature, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(given, hmac.new(secret.encode(), body, hashlib.sha256).digest())
 
 
 def is_ping(body: bytes) -> bool:
