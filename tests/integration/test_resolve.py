@@ -15,6 +15,7 @@ from engine.services import check, connections, overdue, process, resolve, setup
 from tests.support.book import sentences
 from tests.support.desk import at_once
 from tests.support.scene import DANA, HELD_SECONDS, Scene
+from tests.support.slips import unanswered
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 C = IssueCode
@@ -36,20 +37,6 @@ async def failed(scene: Scene, *lines: tuple[str, int]) -> int:
         scene.acme.behaviour = TOLD
     assert await scene.status(order_id) == "failed"
     return order_id
-
-
-async def unknown(scene: Scene) -> tuple[int, str]:
-    """An order whose purchase order got no answer, at a supplier that cannot be asked by machine."""
-    acme = scene.shop.suppliers["ACME"]
-    await setup.update("suppliers", acme, DANA, values={"can_find": False})
-    scene.fault(Fault.DROP_AFTER)
-    order_id = await scene.order(("BB-MUG-01", 1))
-    try:
-        po = await scene.send(order_id)
-    finally:
-        await setup.update("suppliers", acme, DANA, values={"can_find": True})
-    assert po.state == "outcome_unknown"
-    return order_id, po.po_number
 
 
 # --- remembered -------------------------------------------------------------------------------------------------------
@@ -344,13 +331,13 @@ async def test_no_answer_is_an_issue_at_once_and_asking_settles_it(scene: Scene)
 
 
 async def test_who_cannot_be_asked_by_machine_is_asked_by_a_person_who_says_whom(scene: Scene) -> None:
-    order_id, po = await unknown(scene)
+    order_id, po = await unanswered(scene)
     assert "cannot be asked by machine" in (await scene.issue(order_id, C.SUBMISSION_UNKNOWN)).message
     with pytest.raises(Invalid, match="say whom you asked"):
         await scene.resolve(order_id, C.SUBMISSION_UNKNOWN, "mark_accepted", note=" ")
     done = await scene.resolve(order_id, C.SUBMISSION_UNKNOWN, "mark_accepted", note="Eve, by phone", reference="A-7")
     assert (done.status, (await scene.po(order_id)).reference) == ("processed", "A-7")
-    other, po = await unknown(scene)
+    other, po = await unanswered(scene)
     done = await scene.resolve(other, C.SUBMISSION_UNKNOWN, "mark_refused", note="Eve, by phone")
     assert (done.status, [i.code for i in done.remaining]) == ("failed", [C.SUPPLIER_FAILED])
     # They had it after all, and say so: their word counts.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from engine import db
 from engine.demo.supplier_desk import Behaviour
-from tests.support.scene import Scene
+from engine.demo.supplier_faults import Fault
+from engine.services import setup
+from tests.support.scene import DANA, Scene
 
 TOLD = Behaviour(ship_after=None, auto_ack=False)
 
@@ -24,6 +26,20 @@ async def half_refused(scene: Scene) -> int:
         scene.acme.behaviour = TOLD
     assert sorted(await scene.states(order_id)) == ["failed", "submitted"]
     return order_id
+
+
+async def unanswered(scene: Scene) -> tuple[int, str]:
+    """An order whose purchase order got no answer, at a supplier that cannot be asked by machine meanwhile."""
+    acme = scene.shop.suppliers["ACME"]
+    await setup.update("suppliers", acme, DANA, values={"can_find": False})
+    scene.fault(Fault.DROP_AFTER)
+    order_id = await scene.order(("BB-MUG-01", 1))
+    try:
+        po = await scene.send(order_id)
+    finally:
+        await setup.update("suppliers", acme, DANA, values={"can_find": True})
+    assert po.state == "outcome_unknown"
+    return order_id, po.po_number
 
 
 async def unguarded(sql: str, *values: object) -> None:

@@ -12,13 +12,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
 import httpx
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, WebSocket, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, WebSocket, expect
 
 from engine.domain.roles import Role
 from engine.services import accounts, sessions
@@ -160,6 +160,20 @@ class Tab:
         """The page shows what it was to show."""
         await expect(self.page.locator("main h1").first).to_be_visible()
         await expect(self.page.locator(".skeleton")).to_have_count(0)
+
+    def section(self, part: str) -> Locator:
+        """The link to a section of the settings on this page."""
+        return self.page.get_by_role("navigation", name="Sections").get_by_role("link", name=part.capitalize())
+
+    async def looked_through(self, parts: Iterable[str]) -> None:
+        """Each of these sections of the settings was opened, and axe found nothing there, nor anything at the side."""
+        for part in parts:
+            await self.section(part).click()
+            await expect(self.section(part)).to_have_attribute("aria-current", "page")
+            await self.settled()
+            await self.axe()
+            await self.fits()
+        self.clean()
 
     def _listen(self, socket: WebSocket) -> None:
         socket.on("framesent", lambda frame: self.sent.append(str(frame)))

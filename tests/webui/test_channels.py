@@ -5,25 +5,19 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import expect
 
 from engine import db
 from engine.domain.roles import Role
 from engine.services import connections, intake, setup, tasks
 from tests.support import web
 from tests.support.scene import DANA, WORKER, Scene
-from tests.support.web import Tab
 from tests.webui.conftest import OpenTab, news_came
 from webui.states.channel_settings import ChannelSettings
 from webui.states.channels import Channels
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PARTS = ("general", "orders", "alerts", "credentials")
-
-
-def section(one: Tab, part: str) -> Locator:
-    """The link to a section of the settings."""
-    return one.page.get_by_role("navigation", name="Sections").get_by_role("link", name=part.capitalize())
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
@@ -35,13 +29,7 @@ async def test_channels_and_their_settings_are_accessible(tab: OpenTab, scene: S
     await one.axe()
     await one.fits()
     await one.page.get_by_role("button", name="Settings for Demo store").click()
-    for part in PARTS:
-        await section(one, part).click()
-        await expect(section(one, part)).to_have_attribute("aria-current", "page")
-        await one.settled()
-        await one.axe()
-        await one.fits()
-    one.clean()
+    await one.looked_through(PARTS)
     await connections.resume("channels", scene.outlet_id, DANA)
 
 
@@ -75,7 +63,7 @@ async def test_auto_order_processing_is_set_by_its_path_and_the_next_pull_sends_
     one = await tab(Role.MANAGER)
     await one.open("/channels")
     await one.page.get_by_role("button", name="Settings for Demo store").click()
-    await section(one, "orders").click()
+    await one.section("orders").click()
     await one.page.get_by_role("switch", name="Auto Order Processing").check()
     await one.page.get_by_label("Value limit").fill("100")
     await one.page.get_by_label("Currency").fill("USD")
@@ -197,7 +185,7 @@ async def test_who_may_not_sees_nothing_to_press_and_the_server_refuses(tab: Ope
     await expect(main.get_by_role("button", name="Sync now")).to_have_count(0)
     await expect(main.get_by_role("link", name="Add a channel")).to_have_count(0)
     await main.get_by_role("button", name="Settings for Demo store").click()
-    await section(one, "orders").click()
+    await one.section("orders").click()
     await expect(one.page.get_by_role("switch")).to_be_disabled()
     await expect(main.get_by_role("button", name="Update")).to_have_count(0)
     await one.axe()

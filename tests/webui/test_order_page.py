@@ -9,9 +9,9 @@ from playwright.async_api import expect
 
 from engine import db
 from engine.domain.roles import Role
-from engine.services import process, setup, tasks
+from engine.services import process, tasks
 from tests.support.scene import DANA, Scene
-from tests.support.slips import half_refused, number_of
+from tests.support.slips import half_refused, number_of, unanswered
 from tests.webui.conftest import OpenTab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -127,24 +127,14 @@ async def test_the_channel_cancels_too_where_it_can_be_told_and_a_person_says_so
 
 
 async def test_an_unknown_outcome_is_asked_about_and_never_resent(tab: OpenTab, scene: Scene) -> None:
-    from engine.demo.supplier_faults import Fault
-
-    acme = scene.shop.suppliers["ACME"]
-    await setup.update("suppliers", acme, DANA, values={"can_find": False})
-    scene.fault(Fault.DROP_AFTER)
-    order = await scene.order(("BB-MUG-01", 1))
-    try:
-        po = await scene.send(order)
-    finally:
-        await setup.update("suppliers", acme, DANA, values={"can_find": True})
-    assert po.state == "outcome_unknown"
+    order, po = await unanswered(scene)
     one = await tab(Role.OPERATOR)
     await one.open(f"/orders/{await number_of(order)}")
     await expect(one.page.get_by_text("Answer unknown")).to_be_visible()
     await expect(one.page.get_by_role("button", name=re.compile("Process|Resend"))).to_have_count(0)
     await one.page.get_by_role("button", name="Ask the supplier").click()
     await expect(one.page.get_by_role("article").get_by_text("Submitted")).to_be_visible()
-    assert len(scene.acme.orders[po.po_number]) == 1
+    assert len(scene.acme.orders[po]) == 1
 
 
 async def test_an_unknown_number_names_others_and_another_try_reads_again(tab: OpenTab, scene: Scene) -> None:

@@ -9,11 +9,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from engine import db
-from engine.demo.supplier_faults import Fault
 from engine.domain.roles import Role
 from engine.ports import CancelWish
-from engine.services import setup
-from tests.support.scene import DANA, Scene
+from tests.support.scene import Scene
+from tests.support.slips import unanswered
 from tests.support.web import Tab
 from tests.webui.conftest import OpenTab
 
@@ -154,14 +153,7 @@ async def test_dropping_a_line_is_asked_for_once_more_and_the_next_issue_follows
 
 
 async def test_an_unknown_outcome_offers_to_ask_and_demands_whom_one_asked(tab: OpenTab, scene: Scene) -> None:
-    acme = scene.shop.suppliers["ACME"]
-    await setup.update("suppliers", acme, DANA, values={"can_find": False})
-    scene.fault(Fault.DROP_AFTER)
-    order = await scene.order(("BB-MUG-01", 1))
-    try:
-        assert (await scene.send(order)).state == "outcome_unknown"
-    finally:
-        await setup.update("suppliers", acme, DANA, values={"can_find": True})
+    order, _ = await unanswered(scene)
     one = await tab(Role.OPERATOR)
     page = await dialog(one, order, "Did it arrive?")
     box = page.get_by_role("dialog")

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import expect
 
 from engine import db
 from engine.domain.roles import Role
 from engine.services import setup
 from tests.support.scene import DANA, Scene
-from tests.support.web import Tab
 from tests.webui.conftest import OpenTab
 from webui.states.offers import Offering
 from webui.states.suppliers import Suppliers, SupplierSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PARTS = ("general", "deadlines", "methods", "products", "credentials")
-
-
-def section(one: Tab, part: str) -> Locator:
-    """The link to a section of the settings."""
-    return one.page.get_by_role("navigation", name="Sections").get_by_role("link", name=part.capitalize())
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
@@ -30,13 +24,7 @@ async def test_suppliers_and_their_settings_are_accessible(tab: OpenTab, scene: 
     await one.axe()
     await one.fits()
     await one.page.get_by_role("button", name="Settings for ACME").click()
-    for part in PARTS:
-        await section(one, part).click()
-        await expect(section(one, part)).to_have_attribute("aria-current", "page")
-        await one.settled()
-        await one.axe()
-        await one.fits()
-    one.clean()
+    await one.looked_through(PARTS)
 
 
 async def test_a_supplier_says_whether_it_can_be_asked_and_links_to_its_products(tab: OpenTab, scene: Scene) -> None:
@@ -44,7 +32,7 @@ async def test_a_supplier_says_whether_it_can_be_asked_and_links_to_its_products
     one = await tab(Role.MANAGER)
     await one.open("/suppliers/ACME")
     await expect(one.page.get_by_text("It can be asked whether it has a purchase order")).to_be_visible()
-    await section(one, "products").click()
+    await one.section("products").click()
     await one.page.get_by_label("SKU or title").fill("find-me")
     await one.page.get_by_role("button", name="Search", exact=True).last.click()
     await expect(one.page).to_have_url(f"{one.site.url}/suppliers/ACME?section=products&text=find-me")
@@ -83,7 +71,7 @@ async def test_deadlines_and_methods_are_set(tab: OpenTab, scene: Scene) -> None
         "Mon-Fri 09:00-17:00", "America/New_York", "12-25",
     )  # fmt: skip
     await setup.update("suppliers", acme, DANA, work_hours="", work_timezone="", holidays="")
-    await section(one, "methods").click()
+    await one.section("methods").click()
     await one.page.get_by_label("Code").fill("ZZ-1")
     await one.page.get_by_label("Name", exact=False).last.fill("Zeppelin")
     await one.page.get_by_role("button", name="Add", exact=True).click()
@@ -107,7 +95,7 @@ async def test_a_supplier_is_paused_resumed_disabled_and_tested(tab: OpenTab, sc
     await expect(one.page.locator("dl .badge")).to_have_text("Disabled")
     await one.page.get_by_role("button", name="Enable this supplier").click()
     await expect(one.page.locator("dl .badge")).to_have_text("Works")
-    await section(one, "credentials").click()
+    await one.section("credentials").click()
     await one.page.get_by_role("button", name="Test connection").click()
     await expect(one.page.get_by_role("status").filter(has_text="It works")).to_be_visible()
     html = await one.page.content()

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from engine.domain.roles import Permission
-from webui.components.parts import badge, button, cut_off, definition, field, link, may, time
+from webui.components.parts import badge, button, cut_off, definition, empty, field, link, may, page_head, time, waiting
 from webui.states.connection import FieldView, PartLink, Standing
 
 
@@ -87,6 +87,32 @@ def cell(label: str, *children: Any, **props: Any) -> rx.Component:
     return rx.el.td(*children, role="cell", custom_attrs={"data-label": label}, **props)
 
 
+def standing_cells(it: rx.Var[Standing], heard: str) -> list[rx.Component]:
+    """How it stands and when it was last heard, in a list of all there are."""
+    reason = rx.cond(it.reason != "", rx.el.div(it.reason, class_name="hint"))
+    return [cell("State", badge(it.state, it.tone), reason), cell(heard, time(it.heard, it.heard_iso))]
+
+
+def row_acts(it: rx.Var[Standing], permission: Permission, resume: Any, *more: Any) -> rx.Component:
+    """What can be done from a list: using it again, ``more``, and its settings."""
+    return cell(
+        "Actions",
+        rx.el.div(
+            rx.cond(
+                it.paused,
+                button("Resume", rx.el.span(" ", it.name, class_name="sr-only"), permission=permission, tone="primary",
+                       on_click=resume),
+            ),
+            *more,
+            rx.el.button(
+                rx.el.span("⚙", aria_hidden="true"), type="button", class_name="button icon",
+                aria_label=f"Settings for {it.name}", on_click=rx.redirect(it.href),
+            ),
+            class_name="row",
+        ),
+    )  # fmt: skip
+
+
 def config_field(one: rx.Var[FieldView]) -> rx.Component:
     """A setting of a connector, by its kind. What a secret is, nobody is shown; what is typed replaces it."""
     same: dict[str, Any] = {"name": one.name, "auto_complete": "off", "spell_check": False}
@@ -129,18 +155,55 @@ def config_fields(fields: Any, more: Any) -> rx.Component:
     )
 
 
+def credentials_card(of: Any, permission: Permission, more: Any = None) -> rx.Component:
+    """The connector's settings on the page ``of`` one of them, and trying them; ``more``: what else can be done there."""
+    test = button(
+        rx.cond(of.testing, "Testing …", "Test connection"),
+        permission=permission,
+        disabled=of.testing,
+        on_click=of.test,
+    )
+    return rx.el.section(
+        rx.el.h2("Credentials"),
+        rx.el.p("Secrets are stored sealed and never shown again, not even here.", class_name="hint"),
+        form(
+            config_fields(of.fields, of.more_fields),
+            permission=permission, submit="Save credentials", on_submit=of.save_credentials, **own(of, "credentials"),
+            label="Credentials", more=rx.fragment(test, more or rx.fragment()),
+        ),
+        tried(of.tested, of.tested_tone),
+        class_name="card",
+    )  # fmt: skip
+
+
+def settings_page(of: Any, noun: str, shown: rx.Component) -> rx.Component:
+    """The page ``of`` one channel or supplier: the section that is ``shown``, below its name and the links to the others."""
+    everyone = f"All {noun}s"
+    whole = rx.fragment(
+        page_head(f"Settings for {of.row.it.name}", link(everyone, to=f"/{noun}s", class_name="button")),
+        sections("Sections", of.parts, of.part),
+        shown,
+    )
+    missing = rx.fragment(page_head("Not found"), empty(of.missing, rx.el.p(link(everyone, to=f"/{noun}s"))))
+    return rx.cond(
+        of.ready,
+        rx.cond(of.missing != "", missing, whole),
+        rx.fragment(page_head(f"Settings for a {noun}"), waiting()),
+    )
+
+
 def tried(said: Any, tone: Any) -> rx.Component:
     """What trying something said; announced when it comes."""
     return rx.el.p(said, role="status", class_name="said", custom_attrs={"data-tone": tone})
 
 
-def name_card(it: rx.Var[Standing], *, permission: Permission, rename: Any, key: Any, problem: Any) -> rx.Component:
-    """What it is called, and calling it otherwise."""
+def name_card(of: Any, permission: Permission) -> rx.Component:
+    """What that is called which the page is ``of``, and calling it otherwise."""
     return rx.el.section(
         rx.el.h2("Name"),
         form(
-            text_field("Name", "name", it.name, "as lists and orders show it", required=True, max_length=80),
-            permission=permission, submit="Rename", on_submit=rename, key=key, problem=problem, label="Rename",
+            text_field("Name", "name", of.row.it.name, "as lists and orders show it", required=True, max_length=80),
+            permission=permission, submit="Rename", on_submit=of.rename, **own(of, "name"), label="Rename",
         ),
         class_name="card",
     )  # fmt: skip
@@ -169,32 +232,24 @@ def removal_card(of: Any, *, permission: Permission, noun: str) -> rx.Component:
 
 
 def standing_card(
-    it: rx.Var[Standing],
-    heard: str,
-    *more: Any,
-    permission: Permission,
-    pause: Any,
-    resume: Any,
-    enable: Any,
-    noun: str,
-    pauses: str,
-    disables: str,
+    of: Any, heard: str, *more: Any, permission: Permission, noun: str, pauses: str, disables: str
 ) -> rx.Component:
     """How it stands and what is done about that: pause and resume, for a while, and disable and enable, for good.
 
     ``pauses`` and ``disables`` say what follows of each.
     """
+    it = of.row.it
     return rx.el.section(
         rx.el.h2("State"),
         facts(it, heard, *more),
-        rx.cond(it.paused, button("Resume", permission=permission, tone="primary", on_click=resume)),
+        rx.cond(it.paused, button("Resume", permission=permission, tone="primary", on_click=of.resume)),
         rx.cond(
             ~it.paused & it.enabled & may(permission),
             rx.el.div(
                 rx.el.form(
                     field("Reason of a pause", rx.el.input(name="reason", max_length=300, auto_complete="off")),
                     button("Pause", permission=permission, type="submit"),
-                    on_submit=pause, class_name="filters", aria_label="Pause",
+                    on_submit=of.pause, class_name="filters", aria_label="Pause",
                 ),
                 rx.el.p(pauses, class_name="hint"),
             ),
@@ -204,8 +259,8 @@ def standing_card(
             rx.el.div(
                 rx.cond(
                     it.enabled,
-                    button(f"Disable this {noun}", permission=permission, tone="danger", on_click=enable(False)),
-                    button(f"Enable this {noun}", permission=permission, tone="primary", on_click=enable(True)),
+                    button(f"Disable this {noun}", permission=permission, tone="danger", on_click=of.enable(False)),
+                    button(f"Enable this {noun}", permission=permission, tone="primary", on_click=of.enable(True)),
                 ),
                 rx.el.p(rx.cond(it.enabled, disables, f"{disables} Enabled, it is used again."), class_name="hint"),
             ),

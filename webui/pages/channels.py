@@ -7,7 +7,6 @@ import reflex as rx
 from engine.domain.roles import Permission
 from webui.components.owner import owner_question
 from webui.components.parts import (
-    badge,
     button,
     definition,
     empty,
@@ -16,20 +15,21 @@ from webui.components.parts import (
     may,
     outside,
     page_head,
-    time,
     titled,
     waiting,
 )
 from webui.components.settings import (
     cell,
-    config_fields,
+    credentials_card,
     flag,
     form,
     name_card,
     own,
     removal_card,
-    sections,
+    row_acts,
+    settings_page,
     standing_card,
+    standing_cells,
     table,
     text_field,
     tried,
@@ -45,30 +45,17 @@ def _row(row: rx.Var[ChannelRow]) -> rx.Component:
     it = row.it
     return rx.el.tr(
         cell("Channel", link(it.name, to=it.href), rx.el.div(it.connector, class_name="hint")),
-        cell("State", badge(it.state, it.tone), rx.cond(it.reason != "", rx.el.div(it.reason, class_name="hint"))),
-        cell("Last pull", time(it.heard, it.heard_iso)),
+        *standing_cells(it, "Last pull"),
         cell("Ready", link(row.ready, to=row.ready_href), class_name="number"),
         cell("Need a person", link(row.needs, to=row.needs_href), class_name="number"),
         cell("Open", row.going, class_name="number"),
         cell("Auto", row.auto),
-        cell(
-            "Actions",
-            rx.el.div(
-                rx.cond(
-                    it.paused,
-                    button("Resume", rx.el.span(" ", it.name, class_name="sr-only"), permission=MAY, tone="primary",
-                           on_click=Channels.resume(it.id)),
-                ),
-                button(
-                    rx.cond(Channels.pulling.contains(it.id), "Pulling …", "Sync now"),
-                    rx.el.span(" ", it.name, class_name="sr-only"), permission=MAY,
-                    disabled=Channels.pulling.contains(it.id), on_click=Channels.sync(it.id),
-                ),
-                rx.el.button(
-                    rx.el.span("⚙", aria_hidden="true"), type="button", class_name="button icon",
-                    aria_label=f"Settings for {it.name}", on_click=rx.redirect(it.href),
-                ),
-                class_name="row",
+        row_acts(
+            it, MAY, Channels.resume(it.id),
+            button(
+                rx.cond(Channels.pulling.contains(it.id), "Pulling …", "Sync now"),
+                rx.el.span(" ", it.name, class_name="sr-only"), permission=MAY,
+                disabled=Channels.pulling.contains(it.id), on_click=Channels.sync(it.id),
             ),
         ),
         role="row", key=it.id.to_string(),
@@ -96,21 +83,18 @@ def channels() -> rx.Component:
 
 
 def _general() -> rx.Component:
-    it = ChannelSettings.row.it
+    of = ChannelSettings
     return rx.el.div(
         standing_card(
-            it, "Last pull",
-            definition("Connector", outside(ChannelSettings.connector_name, href=ChannelSettings.docs)),
-            definition("Auto Order Processing", ChannelSettings.row.auto),
-            permission=MAY, pause=ChannelSettings.pause, resume=ChannelSettings.resume, enable=ChannelSettings.enable,
-            noun="channel",
+            of, "Last pull",
+            definition("Connector", outside(of.connector_name, href=of.docs)),
+            definition("Auto Order Processing", of.row.auto),
+            permission=MAY, noun="channel",
             pauses="For a while: nothing is pulled or told there until somebody resumes it; then all of it is caught up with.",
             disables="Disabled: nothing is pulled or told there, nor taken in from files.",
         ),
-        name_card(
-            it, permission=MAY, rename=ChannelSettings.rename, **own(ChannelSettings, "name"),
-        ),
-        removal_card(ChannelSettings, permission=MAY, noun="channel"),
+        name_card(of, MAY),
+        removal_card(of, permission=MAY, noun="channel"),
         class_name="columns",
     )  # fmt: skip
 
@@ -201,44 +185,19 @@ def _alerts() -> rx.Component:
     )  # fmt: skip
 
 
-def _credentials() -> rx.Component:
-    of = ChannelSettings
-    return rx.el.section(
-        rx.el.h2("Credentials"),
-        rx.el.p("Secrets are stored sealed and never shown again, not even here.", class_name="hint"),
-        form(
-            config_fields(of.fields, of.more_fields),
-            permission=MAY, submit="Save credentials", on_submit=of.save_credentials, **own(of, "credentials"),
-            label="Credentials",
-            more=rx.fragment(
-                button(rx.cond(of.testing, "Testing …", "Test connection"), permission=MAY, disabled=of.testing,
-                       on_click=of.test),
-                rx.cond(of.asks_owner, button("Ask its owner anew", permission=MAY, on_click=of.ask_owner)),
-            ),
-        ),
-        tried(of.tested, of.tested_tone),
-        class_name="card",
-    )  # fmt: skip
-
-
 def channel() -> rx.Component:
     """The settings of a channel, a section at a time."""
     of = ChannelSettings
-    it = of.row.it
     asked = owner_question(of.question, of.connector_name, of.take_answer, of.problem)
-    credentials = rx.cond(of.question.url != "", asked, _credentials())
-    whole = rx.fragment(
-        page_head(f"Settings for {it.name}", link("All channels", to="/channels", class_name="button")),
-        sections("Sections", of.parts, of.part),
+    anew = rx.cond(of.asks_owner, button("Ask its owner anew", permission=MAY, on_click=of.ask_owner))
+    credentials = rx.cond(of.question.url != "", asked, credentials_card(of, MAY, anew))
+    return settings_page(
+        of, "channel",
         rx.match(
             of.part, ("orders", rx.fragment(_auto(), _pulling())), ("alerts", _alerts()), ("credentials", credentials),
             _general(),
         ),
     )  # fmt: skip
-    missing = rx.fragment(page_head("Not found"), empty(of.missing, rx.el.p(link("All channels", to="/channels"))))
-    return rx.cond(
-        of.ready, rx.cond(of.missing != "", missing, whole), rx.fragment(page_head("Settings for a channel"), waiting())
-    )
 
 
 PAGES = [

@@ -17,23 +17,23 @@ from webui.components.parts import (
     may,
     outside,
     page_head,
-    time,
     titled,
     waiting,
 )
 from webui.components.settings import (
     cell,
-    config_fields,
+    credentials_card,
     flag,
     form,
     name_card,
     own,
     removal_card,
-    sections,
+    row_acts,
+    settings_page,
     standing_card,
+    standing_cells,
     table,
     text_field,
-    tried,
 )
 from webui.pages import Page
 from webui.states.figures import SupplierFigures
@@ -47,28 +47,13 @@ def _row(row: rx.Var[SupplierRow]) -> rx.Component:
     it = row.it
     return rx.el.tr(
         cell("Supplier", link(row.code, to=it.href), rx.el.div(it.name, class_name="hint")),
-        cell("State", badge(it.state, it.tone), rx.cond(it.reason != "", rx.el.div(it.reason, class_name="hint"))),
-        cell("Last heard", time(it.heard, it.heard_iso)),
+        *standing_cells(it, "Last heard"),
         cell("Methods", link(row.methods, to=row.methods_href), class_name="number"),
         cell("Products", link(row.offers, to=row.offers_href), class_name="number"),
         cell("Acknowledges within", row.ack, class_name="number"),
         cell("Ships within", row.ship, class_name="number"),
         cell("Can be asked", rx.cond(row.can_find, "yes", "no"), title=row.finds),
-        cell(
-            "Actions",
-            rx.el.div(
-                rx.cond(
-                    it.paused,
-                    button("Resume", rx.el.span(" ", it.name, class_name="sr-only"), permission=MAY, tone="primary",
-                           on_click=Suppliers.resume(row.code)),
-                ),
-                rx.el.button(
-                    rx.el.span("⚙", aria_hidden="true"), type="button", class_name="button icon",
-                    aria_label=f"Settings for {it.name}", on_click=rx.redirect(it.href),
-                ),
-                class_name="row",
-            ),
-        ),
+        row_acts(it, MAY, Suppliers.resume(row.code)),
         role="row", key=row.code,
     )  # fmt: skip
 
@@ -98,17 +83,17 @@ def _general() -> rx.Component:
     row = of.row
     return rx.el.div(
         standing_card(
-            row.it, "Last heard",
+            of, "Last heard",
             definition("Code", row.code),
             definition("Connector", outside(of.connector_name, href=of.docs)),
             definition("Unclear answers", row.finds),
             definition("Products", link(row.offers, to=row.offers_href)),
             definition("Orders", link("its orders", to=of.orders_href)),
-            permission=MAY, pause=of.pause, resume=of.resume, enable=of.enable, noun="supplier",
+            permission=MAY, noun="supplier",
             pauses="For a while: orders for it wait, and are sent when somebody resumes it.",
             disables="Disabled: no new order goes to it; those that want it need a person.",
         ),
-        name_card(row.it, permission=MAY, rename=of.rename, **own(of, "name")),
+        name_card(of, MAY),
         supplier_figures(),
         removal_card(of, permission=MAY, noun="supplier"),
         class_name="columns",
@@ -223,40 +208,15 @@ def _products() -> rx.Component:
     )  # fmt: skip
 
 
-def _credentials() -> rx.Component:
-    of = SupplierSettings
-    return rx.el.section(
-        rx.el.h2("Credentials"),
-        rx.el.p("Secrets are stored sealed and never shown again, not even here.", class_name="hint"),
-        form(
-            config_fields(of.fields, of.more_fields),
-            permission=MAY, submit="Save credentials", on_submit=of.save_credentials, **own(of, "credentials"),
-            label="Credentials",
-            more=button(rx.cond(of.testing, "Testing …", "Test connection"), permission=MAY, disabled=of.testing,
-                        on_click=of.test),
-        ),
-        tried(of.tested, of.tested_tone),
-        class_name="card",
-    )  # fmt: skip
-
-
 def supplier() -> rx.Component:
     """The settings of a supplier, a section at a time."""
-    of = SupplierSettings
-    whole = rx.fragment(
-        page_head(f"Settings for {of.row.it.name}", link("All suppliers", to="/suppliers", class_name="button")),
-        sections("Sections", of.parts, of.part),
+    return settings_page(
+        SupplierSettings, "supplier",
         rx.match(
-            of.part, ("deadlines", _deadlines()), ("methods", _methods()), ("products", _products()),
-            ("credentials", _credentials()), _general(),
+            SupplierSettings.part, ("deadlines", _deadlines()), ("methods", _methods()), ("products", _products()),
+            ("credentials", credentials_card(SupplierSettings, MAY)), _general(),
         ),
     )  # fmt: skip
-    missing = rx.fragment(page_head("Not found"), empty(of.missing, rx.el.p(link("All suppliers", to="/suppliers"))))
-    return rx.cond(
-        of.ready,
-        rx.cond(of.missing != "", missing, whole),
-        rx.fragment(page_head("Settings for a supplier"), waiting()),
-    )
 
 
 PAGES = [

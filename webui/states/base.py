@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import reflex as rx
 import structlog
@@ -35,7 +35,7 @@ WAIT_SECONDS = 5.0
 _numbers = itertools.count(1)
 
 HANDLERS: dict[str, Permission] = {}
-"""Every handler there is, by its qualified name, with what it needs; a test goes through them."""
+"""Every handler there is, by its state's name and its own, with what it needs; a test goes through them."""
 PAGES: dict[str, Any] = {}
 """Which handler of a page is told what changed: ``heard(order_ids, settings)`` by the page's name, ``name/*`` for those below."""
 BESIDE: list[Any] = []
@@ -85,49 +85,52 @@ def unexpected(error: BaseException, doing: str) -> str:
     return "the log has the details"
 
 
-def on(permission: Permission, *, background: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """The method handles an event of those who may; ``self.by`` is then who acts.
+def on(permission: Permission | None = None, *, background: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """The method handles an event of those who may; ``self.by`` is then who acts. None: of those who ``_may_change`` says,
+    which is for a mixin's methods: each state made of it has them, and says who may.
 
     Whoever may not is told so and it is logged; whoever is logged out is asked to log in. Errors become notices.
     """
 
     def declare(fn: Callable[..., Any]) -> Any:
-        HANDLERS[fn.__qualname__] = permission
         if inspect.isasyncgenfunction(fn):
 
             @functools.wraps(fn)
             async def handler(self: Book, *args: Any, **named: Any) -> Any:
-                if not await _admits(self, permission, fn.__qualname__, background):
+                if not await _admits(self, permission, fn.__name__, background):
                     return
                 try:
                     async for item in fn(self, *args, **named):
                         yield item
                 except Exception as error:
-                    await _tell(self, error, fn.__qualname__, background)
+                    await _tell(self, error, fn.__name__, background)
 
         else:
 
             @functools.wraps(fn)
             async def handler(self: Book, *args: Any, **named: Any) -> Any:
-                if not await _admits(self, permission, fn.__qualname__, background):
+                if not await _admits(self, permission, fn.__name__, background):
                     return None
                 try:
                     found = fn(self, *args, **named)
                     return await found if inspect.isawaitable(found) else found
                 except Exception as error:
-                    return await _tell(self, error, fn.__qualname__, background)
+                    return await _tell(self, error, fn.__name__, background)
 
-        return rx.event(background=background)(handler)
+        made = rx.event(background=background)(handler)
+        made.needs = permission
+        return made
 
     return declare
 
 
-async def _admits(state: Book, permission: Permission, handler: str, background: bool) -> bool:
+async def _admits(state: Book, permission: Permission | None, doing: str, background: bool) -> bool:
     """May the person? Where not, the page is told. A forged event ends here."""
+    permission, handler = permission or state._may_change, f"{state.__class__.__name__}.{doing}"
     try:
         person = await sessions.person_of(token_of(state.router.headers.cookie))
     except Exception as error:
-        await _tell(state, error, handler, background)
+        await _tell(state, error, doing, background)
         return False
     reason = roles.why_not(person.role, permission) if person is not None else "nobody is logged in"
     if reason:
@@ -144,13 +147,12 @@ async def _admits(state: Book, permission: Permission, handler: str, background:
     return not reason
 
 
-async def _tell(state: Book, error: Exception, handler: str, background: bool) -> None:
-    doing = handler.rpartition(".")[2].replace("_", " ")
+async def _tell(state: Book, error: Exception, doing: str, background: bool) -> None:
     if trouble.is_lost(error):
         async with _locked(state, background):
             state.lost = live.LOST
         return
-    sentence, _ = trouble.explain(error, doing, unexpected)
+    sentence, _ = trouble.explain(error, doing.replace("_", " "), unexpected)
     async with _locked(state, background):
         state.say(words.sentence(sentence), "bad")
 
@@ -189,11 +191,21 @@ class Book(rx.State):
     """Counts the addresses that were opened: a dialog belongs to the visit it was opened in."""
     _where: str = ""
 
+    _may_change: ClassVar[Permission]
+    """Who may change what a page of settings is about."""
+
     @staticmethod
     @_override_base_method
     def _item_is_event_handler(name: str, value: Any) -> bool:
         """Only what ``on`` declared is a handler. To Reflex every public method is one, and pages can name any."""
-        return rx.State._item_is_event_handler(name, value) and value.__qualname__ in HANDLERS
+        return rx.State._item_is_event_handler(name, value) and hasattr(value, "needs")
+
+    @classmethod
+    @_override_base_method
+    def _create_event_handler(cls, fn: Any, **options: Any) -> Any:
+        """What becomes a handler is known with what it needs, a mixin's as that of each state made of it."""
+        HANDLERS[f"{cls.__name__}.{fn.__name__}"] = fn.needs or cls._may_change
+        return super()._create_event_handler(fn, **options)
 
     @classmethod
     @_override_base_method

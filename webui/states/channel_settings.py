@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
-
-import reflex as rx
+from typing import Any, ClassVar
 
 from engine.domain import conditions, money
 from engine.domain.roles import Permission
-from engine.errors import BluebookError, NotFound, Overtaken
-from engine.services import authorise, auto_trial, options, removing, settings_book, setup
+from engine.errors import BluebookError, Overtaken
+from engine.services import authorise, auto_trial, options, settings_book
 from engine.services.listings import ChannelView
 from engine.services.meanwhile import AUTO
 from webui import words
 from webui.states import connection, forms, owner
 from webui.states.base import PAGES, Book, on
 from webui.states.channels import ChannelRow, Channels, channel_href, channel_of, row_of
-from webui.states.connection import FieldView, PartLink
 from webui.states.owner import OwnerQuestion
+from webui.states.settings_page import SettingsPage
 
 PARTS = {"general": "General", "orders": "Orders", "alerts": "Alerts", "credentials": "Credentials"}
 PULLING = {
@@ -42,93 +40,56 @@ FORMS = {
 MOST_NAMED = 5
 
 
-class ChannelSettings(Book):
-    """One channel. ``versions`` counts each form's saves: it is a new one then, with what was saved; the others stay as typed.
+class ChannelSettings(SettingsPage, Book):
+    """One channel."""
 
-    ``values`` is what the forms were given, which says what a person changed in them; ``_since`` is when that was.
-    """
-
+    _table: ClassVar = "channels"
+    _may_change: ClassVar = Permission.CHANNELS
+    _forms: ClassVar = FORMS
+    _labels: ClassVar = LABELS
+    _sections: ClassVar = PARTS
     row: ChannelRow = ChannelRow()
-    part: str = "general"
-    parts: list[PartLink] = []
-    missing: str = ""
     problem: str = ""
     """What is wrong with the owner's answer that was pasted."""
-    problems: dict[str, str] = dict.fromkeys(FORMS, "")
-    ready: bool = False
-    versions: dict[str, int] = dict.fromkeys(FORMS, 0)
-    values: dict[str, str] = {}
     auto: bool = False
-    fields: list[FieldView] = []
-    more_fields: list[FieldView] = []
     trial: str = ""
     trial_tone: str = ""
-    tested: str = ""
-    removal: str = ""
-    """What removing it means, once that is asked."""
-    tested_tone: str = ""
-    testing: bool = False
-    connector_name: str = ""
-    docs: str = ""
     asks_owner: bool = False
     question: OwnerQuestion = OwnerQuestion()
     _typed: dict[str, str] = {}
-    _since: dict[str, int] = {}
 
     @on(Permission.VIEW)
     async def load(self) -> None:
         """The page shows the channel and the section that its address names."""
-        part = self.params.get("section", "general")
-        self.part = part if part in PARTS else "general"
-        self.trial = self.tested = self.problem = ""
-        self.problems, self.removal = dict.fromkeys(FORMS, ""), ""
+        self.trial = self.problem = ""
         self.question = OwnerQuestion()
-        since = await settings_book.head()
-        try:
-            view = await self._view()
-        except NotFound as error:
-            self.missing, self.ready = error.message, True
-            return
-        self.missing = ""
-        self.parts = [PartLink(name, title, channel_href(view.id, name)) for name, title in PARTS.items()]
-        self._show(view, since)
-        self.ready = True
+        await self._open()
 
     async def _view(self) -> ChannelView:
         wanted = connection.second_part(self.router.url.path)
         return await channel_of(int(wanted) if wanted.isdecimal() and len(wanted) < 10 else 0)
 
-    def _show(self, view: ChannelView, since: int, shown: Collection[str] = tuple(FORMS)) -> None:
-        """How the channel stands is shown, and in these forms what is set."""
-        kind = connection.kind_of("channels", view.connector)
-        self.row, self.connector_name, self.docs = row_of(view), kind.name, kind.docs_url
-        self.asks_owner = authorise.asks_owner(kind)
-        fresh = _values(view)
-        self.values = {**fresh, **self.values, **{name: fresh[name] for form in shown for name in FORMS[form]}}
+    def _href(self, view: ChannelView, part: str) -> str:
+        return channel_href(view.id, part)
+
+    def _values(self, view: ChannelView) -> dict[str, str]:
+        found = {name: str(getattr(view, name)) for name in PULLING}
+        named = (*AUTO, "prefix", "margin_floor", "alert_addresses")
+        return _fields({name: getattr(view, name) for name in named} | found, {})
+
+    def _stand(self, view: ChannelView) -> None:
+        row = row_of(view)
+        if row != self.row:
+            self.row = row
+
+    async def _show_own(self, view: ChannelView, shown: Collection[str]) -> None:
+        self.asks_owner = authorise.asks_owner(connection.kind_of("channels", view.connector))
         if "auto" in shown:
             self.auto, self._typed = view.auto_process, {}
-        if "credentials" in shown:
-            fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
-            self.fields, self.more_fields = connection.parted(fields)
-        self._since = {**self._since, **dict.fromkeys(shown, since)}
-        self.versions = {form: count + (form in shown) for form, count in self.versions.items()}
-
-    async def _saved(self, form: str, sentence: str) -> None:
-        since = await settings_book.head()
-        self.problems = {**self.problems, form: ""}
-        self.say(sentence, "good")
-        self._show(await self._view(), since, (form,))
-
-    async def _change(self, form: str, changed: dict[str, Any], rests: Collection[str] = ()) -> ChannelView:
-        """What was changed in the form is saved; the channel as it was before. Raises Overtaken where others were first."""
-        view = await self._view()
-        if changed:
-            await setup.update("channels", view.id, self.by, since=self._since[form], rests=rests, **changed)
-        return view
 
     def take_over(self, form: str, error: Overtaken) -> None:
         """What others set meanwhile has been seen; in fields that were not touched it is shown."""
-        self._since = {**self._since, form: max(change.seq for change in error.changes)}
+        super().take_over(form, error)
         theirs = {change.name: change.value for change in error.changes if change.name not in error.wanted}
         self.values = {**self.values, **_fields(theirs, self.values)}
 
@@ -138,9 +99,7 @@ class ChannelSettings(Book):
         if not connection.second_part(self.router.url.path):
             return Channels.reread
         if self.ready and not self.missing:
-            row = row_of(await self._view())
-            if row != self.row:
-                self.row = row
+            self._stand(await self._view())
         return None
 
     # --- Orders -------------------------------------------------------------------------------------------------------
@@ -208,31 +167,7 @@ class ChannelSettings(Book):
             said = f"{_addresses(len(changed['alert_addresses']))} saved" if changed else forms.NOTHING
             await self._saved("alerts", f"{view.name}: {said}.")
 
-    # --- General and Credentials --------------------------------------------------------------------------------------
-
-    @on(Permission.CHANNELS)
-    async def save_credentials(self, form: dict[str, Any]) -> None:
-        """What was changed is saved; a secret only where something was typed."""
-        with forms.told(self, "credentials", LABELS):
-            loaded = [*self.fields, *self.more_fields]
-            view, since = await self._view(), self._since["credentials"]
-            said = await connection.save_credentials("channels", view, loaded, form, self.by, since)
-            self.tested = ""
-            await self._saved("credentials", said)
-
-    @on(Permission.CHANNELS, background=True)
-    async def test(self) -> None:
-        """The channel was asked whether the connection works."""
-        async with self:
-            self.testing, self.tested = True, ""
-            view = await self._view()
-        try:
-            said, tone = await connection.test("channels", view)
-        finally:
-            async with self:
-                self.testing = False
-        async with self:
-            self.tested, self.tested_tone = said, tone
+    # --- Credentials --------------------------------------------------------------------------------------------------
 
     @on(Permission.CHANNELS)
     async def ask_owner(self) -> None:
@@ -250,60 +185,10 @@ class ChannelSettings(Book):
         async with self:
             self.question, self.tested = OwnerQuestion(), ""
             since = await settings_book.head()
-            self._show(await self._view(), since, ("credentials",))
-
-    @on(Permission.CHANNELS)
-    async def rename(self, form: dict[str, Any]) -> None:
-        """The channel is called otherwise."""
-        with forms.told(self, "name", LABELS):
-            said = await connection.rename("channels", await self._view(), form, self.by, self._since["name"])
-            await self._saved("name", said)
-
-    async def _stands(self, sentence: str) -> None:
-        self.say(sentence, "good")
-        self.row = row_of(await self._view())
-
-    @on(Permission.CHANNELS)
-    async def enable(self, yes: bool) -> None:
-        """The channel is in use, or no longer."""
-        await self._stands(await connection.enable("channels", await self._view(), yes, self.by))
-
-    @on(Permission.CHANNELS)
-    async def pause(self, form: dict[str, Any]) -> None:
-        """The channel is not used until somebody resumes it."""
-        await self._stands(await connection.pause("channels", await self._view(), form, self.by))
-
-    @on(Permission.CHANNELS)
-    async def resume(self) -> None:
-        """The channel is used again."""
-        await self._stands(await connection.resume("channels", await self._view(), self.by))
-
-    @on(Permission.CHANNELS)
-    async def ask_removal(self) -> None:
-        """What removing the channel means is said, and its name asked for; or why it cannot be."""
-        with forms.told(self, "remove", {}):
-            self.removal, self.problems = "", {**self.problems, "remove": ""}
-            self.removal = await removing.consequence("channels", (await self._view()).id)
-
-    @on(Permission.CHANNELS)
-    async def remove(self, form: dict[str, Any]) -> Any:
-        """The channel is used no more and in no list; the list is shown."""
-        with forms.told(self, "remove", {}):
-            self.say(await connection.remove("channels", await self._view(), form, self.by), "good")
-            self.removal = ""
-            return rx.redirect("/channels")
-        return None
+            await self._show(await self._view(), since, ("credentials",))
 
 
 PAGES["channels"] = ChannelSettings.heard
-
-
-def _values(view: ChannelView) -> dict[str, str]:
-    """What is set, as the forms show it."""
-    found = {name: str(getattr(view, name)) for name in PULLING}
-    return _fields(
-        {name: getattr(view, name) for name in (*AUTO, "prefix", "margin_floor", "alert_addresses")} | found, {}
-    )
 
 
 def _fields(options_: dict[str, Any], shown: dict[str, str]) -> dict[str, str]:

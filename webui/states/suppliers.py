@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import reflex as rx
 
 from engine.domain.roles import Permission
-from engine.errors import Invalid, NotFound, Overtaken
-from engine.services import listings, removing, settings_book, setup
+from engine.errors import Invalid, NotFound
+from engine.services import listings, setup
 from engine.services.listings import MethodView, SupplierOffer, SupplierView
 from webui import links, words
 from webui.states import connection, forms
 from webui.states.base import PAGES, Book, on
-from webui.states.connection import FieldView, PartLink, Standing
+from webui.states.connection import Standing
+from webui.states.settings_page import SettingsPage
 
 PARTS = {
     "general": "General", "deadlines": "Deadlines", "methods": "Methods", "products": "Products",
@@ -138,85 +139,48 @@ async def supplier_of(code: str) -> SupplierView:
     raise NotFound(f"there is no supplier {code}; the list has them all")
 
 
-class SupplierSettings(Book):
-    """One supplier. ``versions`` counts each form's saves: it is a new one then, with what was saved; the others stay as typed.
+class SupplierSettings(SettingsPage, Book):
+    """One supplier."""
 
-    ``values`` is what the forms were given, which says what a person changed in them; ``_since`` is when that was.
-    """
-
+    _table: ClassVar = "suppliers"
+    _may_change: ClassVar = Permission.SUPPLIERS
+    _forms: ClassVar = FORMS
+    _labels: ClassVar = LABELS
+    _sections: ClassVar = PARTS
     row: SupplierRow = SupplierRow()
-    part: str = "general"
-    parts: list[PartLink] = []
-    missing: str = ""
-    problems: dict[str, str] = dict.fromkeys(FORMS, "")
-    ready: bool = False
-    versions: dict[str, int] = dict.fromkeys(FORMS, 0)
-    values: dict[str, str] = {}
     po_box: bool = True
     methods: list[MethodRow] = []
     offers: list[OfferRow] = []
     next: str = ""
     search: str = ""
-    fields: list[FieldView] = []
-    more_fields: list[FieldView] = []
-    tested: str = ""
-    removal: str = ""
-    """What removing it means, once that is asked."""
-    tested_tone: str = ""
-    testing: bool = False
-    connector_name: str = ""
-    docs: str = ""
     orders_href: str = ""
-    _since: dict[str, int] = {}
 
     @on(Permission.VIEW)
     async def load(self) -> None:
         """The page shows the supplier and the section that its address names."""
-        part = self.params.get("section", "general")
-        self.part = part if part in PARTS else "general"
-        self.tested = ""
-        self.problems, self.removal = dict.fromkeys(FORMS, ""), ""
-        since = await settings_book.head()
-        try:
-            view = await self._view()
-        except NotFound as error:
-            self.missing, self.ready = error.message, True
-            return
-        self.missing = ""
-        self.parts = [PartLink(name, title, supplier_href(view.code, name)) for name, title in PARTS.items()]
-        self.orders_href = links.orders({"supplier_ids": str(view.id)})
-        await self._show(view, since)
-        self.ready = True
+        await self._open()
 
     async def _view(self) -> SupplierView:
         return await supplier_of(connection.second_part(self.router.url.path))
 
-    async def _show(self, view: SupplierView, since: int, shown: Collection[str] = tuple(FORMS)) -> None:
-        """How the supplier stands is shown, and in these forms what is set."""
-        kind = connection.kind_of("suppliers", view.connector)
-        self.row, self.connector_name, self.docs = row_of(view), kind.name, kind.docs_url
+    def _href(self, view: SupplierView, part: str) -> str:
+        return supplier_href(view.code, part)
+
+    def _values(self, view: SupplierView) -> dict[str, str]:
         fresh = {name: str(getattr(view, name) or "") for name in WORKING}
-        fresh |= {name: str(getattr(view, name)) for name in NUMBERS}
-        self.values = {**fresh, **self.values, **{name: fresh[name] for form in shown for name in FORMS[form]}}
+        return fresh | {name: str(getattr(view, name)) for name in NUMBERS}
+
+    def _stand(self, view: SupplierView) -> None:
+        row = row_of(view)
+        if row != self.row:
+            self.row = row
+
+    async def _show_own(self, view: SupplierView, shown: Collection[str]) -> None:
+        self.orders_href = links.orders({"supplier_ids": str(view.id)})
         if "deadlines" in shown:
             self.po_box = view.po_box_allowed
-        if "credentials" in shown:
-            fields = connection.field_views(kind, connection.shown(view, kind), view.settings)
-            self.fields, self.more_fields = connection.parted(fields)
         self.methods = [_method(one) for one in await listings.methods(view.id)] if self.part == "methods" else []
         await self._show_offers(view)
-        self._since = {**self._since, **dict.fromkeys(shown, since)}
-        self.versions = {form: count + (form in shown) for form, count in self.versions.items()}
-
-    async def _saved(self, form: str, sentence: str) -> None:
-        since = await settings_book.head()
-        self.problems = {**self.problems, form: ""}
-        self.say(sentence, "good")
-        await self._show(await self._view(), since, (form,))
-
-    def take_over(self, form: str, error: Overtaken) -> None:
-        """What others set meanwhile has been seen."""
-        self._since = {**self._since, form: max(change.seq for change in error.changes)}
 
     async def _show_offers(self, view: SupplierView) -> None:
         if self.part != "products":
@@ -237,7 +201,7 @@ class SupplierSettings(Book):
     async def show_offers(self) -> None:
         """The list has what was added to it."""
         view = await self._view()
-        self.row = row_of(view)
+        self._stand(view)
         await self._show_offers(view)
 
     @on(Permission.VIEW)
@@ -253,9 +217,7 @@ class SupplierSettings(Book):
         if not connection.second_part(self.router.url.path):
             return Suppliers.reread
         if self.ready and not self.missing and everything:
-            row = row_of(await self._view())
-            if row != self.row:
-                self.row = row
+            self._stand(await self._view())
         return None
 
     @on(Permission.SUPPLIERS)
@@ -270,9 +232,7 @@ class SupplierSettings(Book):
             }
             if ("po_box" in given) != self.po_box:
                 changed["po_box_allowed"] = "po_box" in given
-            view = await self._view()
-            if changed:
-                await setup.update("suppliers", view.id, self.by, since=self._since["deadlines"], **changed)
+            view = await self._change("deadlines", changed)
             await self._saved("deadlines", f"{view.name}: {'saved' if changed else forms.NOTHING}.")
 
     @on(Permission.SUPPLIERS)
@@ -299,72 +259,6 @@ class SupplierSettings(Book):
                 await self._show(view, 0, ())
                 return
         raise NotFound(f"{view.name} has no method {code}")
-
-    @on(Permission.SUPPLIERS)
-    async def save_credentials(self, form: dict[str, Any]) -> None:
-        """What was changed is saved; a secret only where something was typed."""
-        with forms.told(self, "credentials", LABELS):
-            loaded = [*self.fields, *self.more_fields]
-            view, since = await self._view(), self._since["credentials"]
-            said = await connection.save_credentials("suppliers", view, loaded, form, self.by, since)
-            self.tested = ""
-            await self._saved("credentials", said)
-
-    @on(Permission.SUPPLIERS, background=True)
-    async def test(self) -> None:
-        """The supplier was asked whether the connection works."""
-        async with self:
-            self.testing, self.tested = True, ""
-            view = await self._view()
-        try:
-            said, tone = await connection.test("suppliers", view)
-        finally:
-            async with self:
-                self.testing = False
-        async with self:
-            self.tested, self.tested_tone = said, tone
-
-    @on(Permission.SUPPLIERS)
-    async def rename(self, form: dict[str, Any]) -> None:
-        """The supplier is called otherwise."""
-        with forms.told(self, "name", LABELS):
-            said = await connection.rename("suppliers", await self._view(), form, self.by, self._since["name"])
-            await self._saved("name", said)
-
-    async def _stands(self, sentence: str) -> None:
-        self.say(sentence, "good")
-        self.row = row_of(await self._view())
-
-    @on(Permission.SUPPLIERS)
-    async def enable(self, yes: bool) -> None:
-        """The supplier is in use, or no longer."""
-        await self._stands(await connection.enable("suppliers", await self._view(), yes, self.by))
-
-    @on(Permission.SUPPLIERS)
-    async def pause(self, form: dict[str, Any]) -> None:
-        """The supplier is not used until somebody resumes it."""
-        await self._stands(await connection.pause("suppliers", await self._view(), form, self.by))
-
-    @on(Permission.SUPPLIERS)
-    async def resume(self) -> None:
-        """The supplier is used again."""
-        await self._stands(await connection.resume("suppliers", await self._view(), self.by))
-
-    @on(Permission.SUPPLIERS)
-    async def ask_removal(self) -> None:
-        """What removing the supplier means is said, and its name asked for; or why it cannot be."""
-        with forms.told(self, "remove", {}):
-            self.removal, self.problems = "", {**self.problems, "remove": ""}
-            self.removal = await removing.consequence("suppliers", (await self._view()).id)
-
-    @on(Permission.SUPPLIERS)
-    async def remove(self, form: dict[str, Any]) -> Any:
-        """The supplier is used no more and in no list; the list is shown."""
-        with forms.told(self, "remove", {}):
-            self.say(await connection.remove("suppliers", await self._view(), form, self.by), "good")
-            self.removal = ""
-            return rx.redirect("/suppliers")
-        return None
 
 
 PAGES["suppliers"] = SupplierSettings.heard
