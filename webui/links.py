@@ -86,10 +86,21 @@ def strange(page: str, params: Collection[str]) -> str:
 
 def unknown(names: Sequence[str], known: Sequence[str]) -> str:
     """That a page does not know these parameters, and what may have been meant."""
-    said = []
-    for name in names:
-        close = [one for one in known if one.startswith(name)] or difflib.get_close_matches(name, known, 1)
-        said.append(f"“{plain(name[:40])}”" + (f" (did you mean {close[0]}?)" if close else ""))
+    return _not_there([f"“{plain(name[:40])}”{_meant(name, known)}" for name in names])
+
+
+def no_such(name: str, value: str, known: Sequence[str] = ()) -> str:
+    """That this parameter of a page's address cannot say this, and what may have been meant."""
+    meant = _meant(value, known) or (f" (there are {', '.join(known)})" if known else "")
+    return _not_there([f"{plain(name)} “{plain(value[:40])}”{meant}"])
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    close = [one for one in known if one.startswith(word)] or difflib.get_close_matches(word, known, 1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _not_there(said: Sequence[str]) -> str:
     return f"This page's address asks for something that there is not: {', '.join(said)}; it may be mistyped"
 
 

@@ -77,6 +77,63 @@ async def test_other_pages_say_what_their_address_asks_for_in_vain(tab: OpenTab,
         await expect(one.page.get_by_role("alert")).to_have_count(0)
 
 
+async def test_a_word_of_an_address_that_means_nothing_is_said_and_the_rest_is_shown(
+    tab: OpenTab, scene: Scene
+) -> None:
+    await scene.order(("BB-MUG-01", 1))
+    one = await tab(Role.ADMIN)
+    channel = f"/channels/{scene.shop.channel_id}"
+    for path, said in (
+        ("/queue?tab=redy", "tab “redy” (did you mean ready?)"),
+        ("/mappings?tab=skus", "tab “skus” (did you mean sku?)"),
+        ("/mappings?after=x", "after “x”"),
+        ("/mappings?tab=sku&after=x", "after “x”"),
+        ("/jobs?tab=late", "tab “late” (there are attention, waiting, running, done, inbox)"),
+        ("/jobs?after=x", "after “x”"),
+        ("/jobs?tab=inbox&payload=x", "payload “x”"),
+        (f"{channel}?section=orders2", "section “orders2” (did you mean orders?)"),
+        (
+            "/suppliers/ACME?section=rates",
+            "section “rates” (there are general, deadlines, methods, products, credentials)",
+        ),
+        ("/orders?size=7", "size “7” (there are 50, 25, 100)"),
+        ("/orders?columns=placed,totl", "columns “totl” (did you mean total?)"),
+    ):
+        await one.open(path)
+        alert = one.page.get_by_role("alert").filter(has_text="asks for something that there is not: ")
+        await expect(alert).to_contain_text(said)
+    await expect(one.page.locator("tbody tr").first).to_be_visible()
+    await one.axe()
+    await one.open("/orders?tab=late")
+    await expect(one.page.get_by_role("main").get_by_role("alert")).to_contain_text("there is not: “tab”")
+    for path in ("/orders?size=100&columns=placed,total", "/jobs?tab=done&after=9", "/mappings?tab=sku&after=Outlet/x"):
+        await one.open(path)
+        await expect(one.page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "mended"),
+    [
+        ("text=sup%3Aacme+foo%3Abar&tab=ready", "foo", "?tab=ready"),
+        ("text=mug&after=here", "is not a place in a list", "?text=mug"),
+    ],
+)
+async def test_a_queue_that_cannot_be_read_lists_nothing_and_leads_on(
+    tab: OpenTab, scene: Scene, query: str, said: str, mended: str
+) -> None:
+    await scene.order(("BB-MUG-01", 1))
+    one = await tab(Role.OPERATOR)
+    await one.open(f"/queue?{query}")
+    alert = one.page.get_by_role("main").get_by_role("alert")
+    await expect(alert).to_contain_text(said)
+    await expect(one.page.locator(".queue > li")).to_have_count(0)
+    await one.axe()
+    await alert.get_by_role("link", name="Leave that out").click()
+    await expect(one.page).to_have_url(f"{one.site.url}/queue{mended}")
+    await expect(alert).to_have_count(0)
+    await expect(one.page.locator(".queue > li").first).to_be_visible()
+
+
 async def test_a_dialog_that_was_left_does_not_open_again(tab: OpenTab, scene: Scene) -> None:
     one = await tab(Role.MANAGER)
     await one.open("/orders")

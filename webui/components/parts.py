@@ -109,6 +109,14 @@ def failed(message: Any, again: Any) -> rx.Component:
     return rx.el.div(rx.el.p(message), button("Try again", on_click=again), class_name="empty bad", role="alert")
 
 
+def misread(message: Any, mended: Any, everything: str, path: str) -> rx.Component:
+    """What stands instead of a list whose address cannot be read: why, the address without it, and ``everything`` there is."""
+    ways = (
+        link("Leave that out", to=mended, class_name="button"), " ", link(everything, to=path, class_name="button")
+    )  # fmt: skip
+    return rx.el.div(rx.el.p(message), rx.el.p(*ways), class_name="empty bad", role="alert")
+
+
 def field(label: Any, control: rx.Component, hint: Any = "") -> rx.Component:
     """A control with its label around it, and a hint below."""
     below = rx.el.span(hint, class_name="hint") if hint != "" else rx.fragment()

@@ -16,6 +16,7 @@ from webui.components.parts import (
     empty,
     field,
     link,
+    misread,
     outside,
     page_head,
     time,
@@ -274,14 +275,7 @@ def orders() -> rx.Component:
         _chips(),
         rx.cond(
             Orders.error != "",
-            rx.el.div(
-                rx.el.p(Orders.error),
-                rx.el.p(
-                    link("Leave that out", to=Orders.mended, class_name="button"), " ",
-                    link("All orders", to="/orders", class_name="button"),
-                ),
-                class_name="empty bad", role="alert",
-            ),
+            misread(Orders.error, Orders.mended, "All orders", "/orders"),
             rx.cond(
                 Orders.ready,
                 rx.fragment(

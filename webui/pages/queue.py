@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from engine.domain.roles import Permission
-from webui.components.parts import badge, button, empty, field, link, page_head, time
+from webui.components.parts import badge, button, empty, field, link, misread, page_head, time
 from webui.components.parts import waiting as skeleton
 from webui.pages import Page
 from webui.states.base import Book, HeldOrder
@@ -120,6 +120,24 @@ def _nothing() -> rx.Component:
     )
 
 
+def _listed() -> rx.Component:
+    return rx.fragment(
+        _held_orders(),
+        rx.cond(
+            Queue.fresh > 0,
+            rx.el.p(
+                button("Show ", Queue.fresh, " new", tone="primary", on_click=Queue.load), role="status", class_name="fresh"
+            ),
+        ),
+        rx.cond(Queue.orders.length() > 0, rx.el.ul(rx.foreach(Queue.orders, _order), class_name="queue"), _nothing()),
+        rx.el.nav(
+            rx.cond(Queue.previous != "", link("‹ Previous", href=Queue.previous, class_name="button")),
+            rx.cond(Queue.next != "", link("Next ›", href=Queue.next, class_name="button")),
+            aria_label="Pages", class_name="pager",
+        ),
+    )  # fmt: skip
+
+
 def queue() -> rx.Component:
     """The queue with its tabs."""
     return rx.fragment(
@@ -128,24 +146,7 @@ def queue() -> rx.Component:
         _filter(),
         rx.cond(
             Queue.ready,
-            rx.fragment(
-                _held_orders(),
-                rx.cond(
-                    Queue.fresh > 0,
-                    rx.el.p(
-                        button("Show ", Queue.fresh, " new", tone="primary", on_click=Queue.load), role="status",
-                        class_name="fresh",
-                    ),
-                ),
-                rx.cond(
-                    Queue.orders.length() > 0, rx.el.ul(rx.foreach(Queue.orders, _order), class_name="queue"), _nothing()
-                ),
-                rx.el.nav(
-                    rx.cond(Queue.previous != "", link("‹ Previous", href=Queue.previous, class_name="button")),
-                    rx.cond(Queue.next != "", link("Next ›", href=Queue.next, class_name="button")),
-                    aria_label="Pages", class_name="pager",
-                ),
-            ),
+            rx.cond(Queue.error != "", misread(Queue.error, Queue.mended, "All that waits", "/queue"), _listed()),
             skeleton(),
         ),
     )  # fmt: skip

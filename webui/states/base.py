@@ -10,7 +10,7 @@ import functools
 import inspect
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -76,6 +76,8 @@ class HeldOrder:
     at: str = ""
 
 
+MOST_DIGITS = 19
+"""Numbers with fewer digits fit into a column of either database."""
 MOST_HELD = 12
 """Held orders that are shown; how many there are is counted."""
 
@@ -333,3 +335,26 @@ class Book(rx.State):
     def params(self) -> dict[str, str]:
         """The query of the page's address."""
         return dict(self.router.url.query_parameters)
+
+    def asked(self, name: str, known: Collection[str]) -> str:
+        """Which of the ``known`` the address names by this parameter: the first where it names none, or one there is not,
+        which is said."""
+        value = self.params.get(name, "")
+        if value in known:
+            return value
+        if value:
+            self.asks_in_vain(name, value, known)
+        return next(iter(known))
+
+    def asked_number(self, name: str) -> int:
+        """The number that the address names by this parameter; 0 where it names none, or what is none, which is said."""
+        value = self.params.get(name, "")
+        if value.isascii() and value.isdecimal() and len(value) < MOST_DIGITS:
+            return int(value)
+        if value:
+            self.asks_in_vain(name, value)
+        return 0
+
+    def asks_in_vain(self, name: str, value: str, known: Collection[str] = ()) -> None:
+        """It is said that the address names what there is not."""
+        self.say(words.sentence(links.no_such(name, value, tuple(known))), "bad", here=True)

@@ -108,12 +108,13 @@ class Jobs(Book):
     problem: str = ""
     ready: bool = False
     _turn: int = 0
+    _after: int | None = None
 
     @on(Permission.VIEW)
     async def load(self) -> Any:
         """The page shows the tab, and the payload, that its address names."""
-        tab = self.params.get("tab", "attention")
-        self.tab = tab if tab in TABS else "attention"
+        self.tab = self.asked("tab", TABS)
+        self._after = self.asked_number("after") or None
         self.dropping = self.ignoring = 0
         self.problem = ""
         await self._read()
@@ -166,19 +167,15 @@ class Jobs(Book):
             if getattr(self, name) != value:
                 setattr(self, name, value)
 
-    def _after(self) -> int | None:
-        after = self.params.get("after", "")
-        return int(after) if after.isdecimal() and len(after) < 19 else None
-
     async def _jobs(self) -> tuple[list[JobRow], list[PayloadRow], str]:
-        found = await outbox.list_jobs(TABS[self.tab][1], PAGE + 1, self._after())
+        found = await outbox.list_jobs(TABS[self.tab][1], PAGE + 1, self._after)
         about = await subjects(found[:PAGE])
         rows = [_job(one, about[one.id], self.zone) for one in found[:PAGE]]
         return rows, [], self._next(found[PAGE - 1].id if len(found) > PAGE else 0)
 
     async def _payloads(self) -> tuple[list[JobRow], list[PayloadRow], str]:
         names = await listings.sources()
-        found = await listings.inbox("parked", limit=PAGE + 1, before=self._after())
+        found = await listings.inbox("parked", limit=PAGE + 1, before=self._after)
         rows = [_payload(one, names.get((one.source, one.source_id), one.source), self.zone) for one in found[:PAGE]]
         return [], rows, self._next(found[PAGE - 1].id if len(found) > PAGE else 0)
 
@@ -186,11 +183,11 @@ class Jobs(Book):
         return links.with_params("/jobs", {"tab": self.tab, "after": str(last)}) if last else ""
 
     async def _open_payload(self) -> None:
-        wanted = self.params.get("payload", "")
-        if not wanted.isdecimal() or len(wanted) > 18:
+        wanted = self.asked_number("payload")
+        if not wanted:
             self.payload = Payload()
             return
-        found = await payloads.shown(int(wanted), at_most=SHOWN)
+        found = await payloads.shown(wanted, at_most=SHOWN)
         about = f"{found.content_type or found.kind}, {found.size:,} bytes, received {found.received_at}"
         self.payload = Payload(found.id, words.plain(about), words.plain(found.text), found.cut, found.masked)
 

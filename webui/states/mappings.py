@@ -75,6 +75,9 @@ class Mapped:
     by: str = ""
 
 
+TABS = ("shipping", "sku")
+
+
 class Mappings(Book):
     """The tab that the address names."""
 
@@ -92,12 +95,22 @@ class Mappings(Book):
     ready: bool = False
     removing: str = ""
     removing_what: str = ""
+    _start: int = 0
+    _after: tuple[str, str] = ("", "")
 
     @on(Permission.VIEW)
     async def load(self) -> None:
         """The page shows what is missing, then what is mapped, of the tab that the address names."""
-        self.tab = "sku" if self.params.get("tab") == "sku" else "shipping"
+        self.tab = self.asked("tab", TABS)
         self.text = self.params.get("text", "")[:MOST_TEXT]
+        self._start, self._after = 0, ("", "")
+        if self.tab == "shipping":
+            self._start = self.asked_number("after")
+        elif at := self.params.get("after", ""):
+            channel, slash, sku = at.partition("/")
+            self._after = (channel, sku)
+            if not slash:
+                self.asks_in_vain("after", at)
         self.problem = self.problem_at = self.said = self.removing = ""
         await self._read()
         self.ready = True
@@ -120,10 +133,8 @@ class Mappings(Book):
             self.mapped, self.next = mapped, following
 
     async def _mapped(self) -> tuple[list[Mapped], str]:
-        after = self.params.get("after", "")
         if self.tab == "sku":
-            channel, _, sku = after.partition("/")
-            found = await listings.listings(None, self.text, after=(channel, sku), limit=PAGE + 1)
+            found = await listings.listings(None, self.text, after=self._after, limit=PAGE + 1)
             rows = [
                 Mapped(f"{m.channel}/{m.sku}", m.channel, m.sku, words.plain(m.sku), words.plain(m.title), "",
                        " + ".join(f"{n} × {sku}" for sku, n in m.components.items()))
@@ -131,7 +142,7 @@ class Mappings(Book):
             ]  # fmt: skip
             at = f"{found[PAGE - 1].channel}/{found[PAGE - 1].sku}" if len(found) > PAGE else ""
         else:
-            start = int(after) if after.isdecimal() and len(after) < 10 else 0
+            start = self._start
             fitting = [m for m in await listings.mappings() if _has(self.text, m.channel, m.rate, m.supplier, m.method)]
             rows = [
                 Mapped(f"{m.channel}/{m.rate}/{m.supplier}", m.channel, m.rate, words.plain(m.rate) or "(no rate)", "",

@@ -227,10 +227,14 @@ class Orders(Book):
             raise Invalid(links.unknown(strange, (*Filters.__struct_fields__, *OURS)))
         self._filters = Filters.from_params(params)
         self.sort = params.get("sort", DEFAULT_SORT)
-        size = params.get("size", "")
-        self.size = int(size) if size.isdecimal() and int(size) in SIZES else DEFAULT_SIZE
-        chosen = [name for name in params.get("columns", "").split(",") if name in COLUMNS]
-        self.columns = chosen or list(SHOWN_AT_FIRST)
+        self.size = int(
+            self.asked("size", [str(size) for size in sorted(SIZES, key=lambda size: size != DEFAULT_SIZE)])
+        )
+        chosen = [name for name in params.get("columns", "").split(",") if name]
+        for name in chosen:
+            if name not in COLUMNS:
+                self.asks_in_vain("columns", name, COLUMNS)
+        self.columns = [name for name in chosen if name in COLUMNS] or list(SHOWN_AT_FIRST)
         self.form = {name: params.get(name, "") for name in FORM}
         self.form["placed_from"] = words.day_of(self._filters.placed_from, self.zone)
         self.form["placed_to"] = words.day_of(self._filters.placed_to, self.zone, before=True)

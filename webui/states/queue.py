@@ -9,9 +9,10 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from engine.domain.states import OrderStatus
+from engine.errors import Invalid
 from engine.services import history, parts
 from engine.services.filters import Filters, from_text
-from engine.services.history import TABS, Cursor, OrderRow
+from engine.services.history import TABS, Cursor, OrderRow, Page
 from engine.services.parts import IssueCell
 from webui import links, words
 from webui.states.base import PAGES, Book, on
@@ -93,6 +94,9 @@ class Queue(Book):
     next: str = ""
     previous: str = ""
     fresh: int = 0
+    error: str = ""
+    mended: str = ""
+    """The address without what cannot be read in it, where something cannot."""
     ready: bool = False
     _filters: Filters = Filters()
     _ids: list[int] = []
@@ -101,15 +105,19 @@ class Queue(Book):
     @on(Permission.VIEW)
     async def load(self) -> None:
         """The queue as the address asks for it."""
-        params = self.params
-        tab = params.get("tab", "all")
-        self.tab = tab if tab in TABS else "all"
-        self.text = params.get("text", "")
-        self._filters = await from_text(self.text)
-        at = params.get("after", "")
-        page = await history.queue(
-            self.tab, self._filters, after=Cursor.parse(at) if at else None, limit=SIZE  # type: ignore[arg-type]
-        )  # fmt: skip
+        self.tab = self.asked("tab", ("all", *TABS))
+        self.text, at = self.params.get("text", ""), self.params.get("after", "")
+        self.error = self.mended = ""
+        try:
+            self._filters = await from_text(self.text)
+            page = await history.queue(
+                self.tab, self._filters, after=Cursor.parse(at) if at else None, limit=SIZE  # type: ignore[arg-type]
+            )  # fmt: skip
+        except Invalid as error:
+            self.error = words.sentence(error.message)
+            wrong = ("after",) if error.field == "after" else ("text", "after")
+            self.mended = links.with_params("/queue", {k: v for k, v in self.params.items() if k not in wrong})
+            page = Page([], None, None)
         self.orders = await self._views(page.rows)
         self._ids, self._new, self.fresh = page.ids, set(), 0
         self.next = self._address(after=page.next.text()) if page.next else ""
@@ -145,7 +153,7 @@ class Queue(Book):
     @on(Permission.VIEW)
     async def heard(self, order_ids: list[int], everything: bool) -> None:
         """Orders on the page that changed are read again where they stand; new ones wait to be shown."""
-        if not self.ready:
+        if not self.ready or self.error:
             return
         here = set(self._ids)
         changed = here if everything else here & set(order_ids)

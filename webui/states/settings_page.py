@@ -77,8 +77,7 @@ class SettingsPage(Book, mixin=True):
 
     async def _open(self) -> None:
         """The page shows what its address names, and the section."""
-        part = self.params.get("section", "")
-        self.part = part if part in self._sections else next(iter(self._sections))
+        self.part = self.asked("section", self._sections)
         self.tested = ""
         self.problems, self.removal = dict.fromkeys(self._forms, ""), ""
         since = await settings_book.head()
