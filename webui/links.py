@@ -20,6 +20,16 @@ def orders(params: Mapping[str, str]) -> str:
     return with_params("/orders", params)
 
 
+def invoice(number: int) -> str:
+    """The page of a supplier's invoice, by its id."""
+    return f"/invoices/{number}"
+
+
+def invoices(params: Mapping[str, str]) -> str:
+    """The list of suppliers' invoices with this query."""
+    return with_params("/invoices", params)
+
+
 def audit(number: str, about: str = "") -> str:
     """What ``?audit=`` says: the blue book of this order; ``about`` a line's id, or ``po.`` and a purchase order's number."""
     return f"{number}:{about}" if about or ":" in number else number
@@ -66,6 +76,8 @@ KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "suppliers": (),
         "suppliers/*": ("section", "text", "after", "connector"),
         "mappings": ("tab", "text", "after"),
+        "invoices": ("tab", "supplier", "after"),
+        "invoices/*": (),
         "jobs": ("tab", "after", "payload"),
         "users": ("user", "add"),
         "account": (),

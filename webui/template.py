@@ -20,6 +20,7 @@ NAVIGATION = (
     ("queue", "/queue", "Queue", None),
     ("orders", "/orders", "Orders", None),
     ("suppliers", "/suppliers", "Suppliers", None),
+    ("invoices", "/invoices", "Invoices", None),
     ("channels", "/channels", "Channels", None),
     ("mappings", "/mappings", "Mappings", None),
     ("jobs", "/jobs", "Jobs", None),

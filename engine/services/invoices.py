@@ -19,12 +19,16 @@ from engine.domain.invoices import Bill, Charged, Ordered
 from engine.domain.issues import IssueCode
 from engine.errors import Invalid, NotFound
 from engine.ports import Invoice
-from engine.services import catalog, lifecycle
+from engine.services import blue_book, catalog, lifecycle
+from engine.services.blue_book import Event
 from engine.services.casefile import Case, PurchaseRecord
 from engine.services.catalog import SupplierRow
 from engine.services.lifecycle import Actor, Work
 
 STATES = ("new", "matched", "waits", "differs", "accepted")
+OPEN = ("waits", "differs")
+"""What a person can accept."""
+DIFFERS = IssueCode.INVOICE_DIFFERS
 LIMIT = 200
 _SETTLE = 60_000_000  # how long whoever wrote it down has to compare it, in microseconds
 _COLUMNS = (
@@ -63,7 +67,10 @@ class InvoiceView(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """The three ways side by side, by the supplier's SKU: ``charged`` is by all invoices together, credit notes taken off."""
+    """The three ways side by side, by the supplier's SKU: ``charged`` is by all invoices together, credit notes taken off.
+
+    ``here``: what this one alone charges, or credits.
+    """
 
     sku: str
     ordered: int
@@ -71,6 +78,21 @@ class Line(msgspec.Struct, frozen=True):
     charged: int
     ordered_at: int
     charged_at: int | None
+    here: int = 0
+
+    def remarks(self, currency: str) -> list[str]:
+        """What of it does not fit as things stand, whatever the supplier's tolerance."""
+        if not self.ordered and not self.shipped:
+            return ["not ordered"]
+        found = []
+        if self.charged > self.ordered:
+            found.append(f"{self.charged - self.ordered} more than ordered")
+        elif self.charged > self.shipped:
+            found.append(f"{self.charged - self.shipped} not shipped yet")
+        off = 0 if self.charged_at is None else self.charged_at - self.ordered_at
+        if off:
+            found.append(f"{money.show(abs(off), currency)} {'more' if off > 0 else 'less'} each")
+        return found
 
 
 # --- as they come -----------------------------------------------------------------------------------------------------
@@ -91,7 +113,7 @@ def note(
 
 def words(invoice: Invoice) -> str:
     """The invoice in a sentence, for the blue book."""
-    what = "credit note" if invoice.credit else "invoice"
+    what = _what(invoice.credit)
     pieces = ", ".join(f"{line.quantity} × {line.supplier_sku or f'line {line.line}'}" for line in invoice.lines[:20])
     total = f": {money.show(invoice.total, invoice.currency)}" if invoice.total is not None else ""
     return f"{what} {invoice.number}{total}" + (f" ({pieces})" if pieces else "")
@@ -167,7 +189,7 @@ async def _match_one(work: Work, case: Case, po: PurchaseRecord, tolerance: int)
 
 
 def _settle(work: Work, case: Case, po: PurchaseRecord, row_id: int, bill: Bill, state: str, reason: str) -> None:
-    what = f"{'credit note' if bill.credit else 'invoice'} {bill.number}"
+    what = f"{_what(bill.credit)} {bill.number}"
     said = {
         "matched": "fits what was ordered and shipped",
         "waits": f"waits: {reason}",
@@ -175,9 +197,7 @@ def _settle(work: Work, case: Case, po: PurchaseRecord, row_id: int, bill: Bill,
     }[state]
     work.event(case, f"purchase:invoice_{state}", f"{what} {said}", record=po, data={"invoice": row_id})
     if state == "differs":
-        work.open_issue(
-            case, IssueCode.INVOICE_DIFFERS, f"{po.po_number}: {what}: {reason}", purchase=po, cause=f"invoice:{row_id}"
-        )
+        work.open_issue(case, DIFFERS, f"{po.po_number}: {what}: {reason}", purchase=po, cause=f"invoice:{row_id}")
 
     async def write() -> None:
         await db.run("UPDATE supplier_invoices SET state = ?, reason = ? WHERE id = ?", state, reason, row_id)
@@ -200,12 +220,21 @@ def _ordered(po: PurchaseRecord) -> list[Ordered]:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-async def ls(*, state: str = "", supplier: str = "", before: int = 0, limit: int = 50) -> list[InvoiceView]:
-    """The invoices, newest first, from below the id ``before``. Raises Invalid for a state there is not."""
-    if state and state not in STATES:
-        raise Invalid(f"there is no state {state!r}; there are {', '.join(STATES)}", "state")
-    where, values = ["1 = 1"], []
-    for column, value in (("i.state = ?", state), ("s.code = ?", supplier), ("i.id < ?", before)):
+async def ls(
+    *, states: Sequence[str] = (), supplier: str = "", order_id: int = 0, before: int = 0, limit: int = 50
+) -> list[InvoiceView]:
+    """The invoices in one of the states (any, where none is named), newest first, from below the id ``before``.
+
+    Raises Invalid for a state there is not.
+    """
+    for state in states:
+        if state not in STATES:
+            raise Invalid(f"there is no state {state!r}; there are {', '.join(STATES)}", "state")
+    where, values = ["1 = 1"], list[Any]()
+    if states:
+        where.append(f"i.state IN ({db.marks(states)})")
+        values += states
+    for column, value in (("s.code = ?", supplier), ("o.id = ?", order_id), ("i.id < ?", before)):
         if value:
             where.append(column)
             values.append(value)
@@ -254,7 +283,8 @@ async def _side_by_side(view: InvoiceView) -> list[Line]:
             known = lines.get(sku, Line(sku, 0, 0, 0, 0, None))
             cost = one.unit_cost if row_id == view.id else known.charged_at
             count = known.charged + (-one.quantity if credit else one.quantity)
-            lines[sku] = msgspec.structs.replace(known, charged=count, charged_at=cost)
+            here = known.here + (one.quantity if row_id == view.id else 0)
+            lines[sku] = msgspec.structs.replace(known, charged=count, charged_at=cost, here=here)
     return list(lines.values())
 
 
@@ -267,15 +297,26 @@ def _view(r: Any) -> InvoiceView:
     return InvoiceView(*values)
 
 
+async def happened(view: InvoiceView) -> list[Event]:
+    """What the blue book has of the invoices of its purchase order, the oldest first."""
+    events = await blue_book.blue_book(view.order_id, po_number=view.po_number)
+    return [e for e in events if e.action.startswith("purchase:invoice") or e.data.get("issue") == DIFFERS]
+
+
 async def accept(which: str, by: Actor, note: str = "") -> InvoiceView:
     """A person takes the invoice as it is: it and its Issue are settled. Raises NotFound, and Invalid where nothing is open."""
     view, _ = await show(which)
-    if view.state not in ("waits", "differs"):
-        raise Invalid(f"invoice {view.number} is {view.state}: there is nothing to accept", "invoice")
     async with lifecycle.change([view.order_id], by=by) as work:
+        # Asked within: somebody else may have accepted it just now.
+        state = await db.value("SELECT state FROM supplier_invoices WHERE id = ?", view.id)
+        if state not in OPEN:
+            raise Invalid(f"invoice {view.number} is {state}: there is nothing to accept", "invoice")
         case = work.cases[0]
         po = case.purchase(view.po_number)
-        work.event(case, "purchase:invoice_accept", f"invoice {view.number} is accepted" + _colon(note), record=po)
+        what = f"{_what(view.credit)} {view.number}"
+        work.event(
+            case, "purchase:invoice_accept", f"{what} is accepted{_colon(note)}", record=po, data={"invoice": view.id}
+        )
         for issue in [i for i in case.issues if i.cause == f"invoice:{view.id}"]:
             work.close_issue(case, issue, note.strip() or "accepted")
         accepted(work, view.id, note)
@@ -292,6 +333,10 @@ def accepted(work: Work, row_id: int, note: str) -> None:
         )  # fmt: skip
 
     work.finally_(write)
+
+
+def _what(credit: bool) -> str:
+    return "credit note" if credit else "invoice"
 
 
 def _colon(text: str) -> str:

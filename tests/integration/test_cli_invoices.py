@@ -5,32 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from engine import clock, db
-from engine.ports import Invoice, InvoiceLine
-from engine.services import catalog, invoices, lifecycle
-from engine.services.lifecycle import Actor
+from engine import db
 from tests.integration.test_cli import Run, said
+from tests.support import bills
 
 
 async def invoiced() -> tuple[str, str]:
     """A supplier charges twice of what was ordered; the purchase order and the supplier's SKU."""
     async with db.database():
-        row = await db.row(
-            "SELECT p.order_id, p.po_number, p.supplier_id, l.supplier_sku, l.quantity, l.unit_cost FROM purchase_orders AS p "
-            "JOIN purchase_order_lines AS l ON l.purchase_order_id = p.id ORDER BY p.id, l.position LIMIT 1"
-        )
-        assert row is not None
-        by = Actor("dana", "person", "test")
-        async with lifecycle.change([row[0]], by=by) as work:
-            po = work.cases[0].purchase(row[1])
-            assert po is not None
-            work.event(work.cases[0], "purchase:invoiced", "invoice I-7", record=po)
-            line = InvoiceLine(row[3], row[4] * 2, row[5])
-            supplier = (await catalog.suppliers())[row[2]]
-            bill = Invoice(number="I-7", currency=po.currency, lines=(line,), charges=500)
-            invoices.note(work, po, supplier, bill, clock.now(), 0)
-        await invoices.match([row[0]], by)
-        return str(row[1]), str(row[3])
+        po_number = str(await db.value("SELECT po_number FROM purchase_orders ORDER BY id LIMIT 1"))
+        return po_number, (await bills.charge(po_number, "I-7", times=2, charges=500))[1]
 
 
 def test_an_invoice_is_listed_shown_and_accepted(run: Run) -> None:

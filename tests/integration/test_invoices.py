@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -98,6 +99,26 @@ async def test_what_does_not_fit_is_for_a_person_who_accepts_it(database: str, m
         with pytest.raises(NotFound):
             await invoices.show("I-8")
         assert await invariants.check() == []
+
+
+async def test_of_two_who_accept_at_once_one_does_and_the_blue_book_says_all(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(monkeypatch) as at:
+        po, cost = await ordered(at)
+        await at.hear("ACME", charged(po, 4, cost + 10))
+        view, (line,) = await invoices.show("I-7")
+        assert (line.here, line.remarks("USD")) == (4, ["1 more than ordered", "0.10 USD more each"])
+        found = await asyncio.gather(
+            *(invoices.accept("I-7", PERSON, note) for note in ("one", "two")), return_exceptions=True
+        )
+        assert sorted(type(one).__name__ for one in found) == ["Invalid", "InvoiceView"]
+        told = [event.action for event in await invoices.happened(view)]
+        assert told == ["purchase:invoiced", "purchase:invoice_differs", "purchase:invoice_accept"]
+        assert await invoices.ls(states=("matched", "accepted"), order_id=view.order_id) == [
+            one for one in found if not isinstance(one, BaseException)
+        ]
+        assert await invoices.ls(states=("differs",)) == []
 
 
 async def test_its_issue_read_is_the_invoice_accepted(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:

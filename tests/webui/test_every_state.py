@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from engine import db
 from engine.domain.roles import Role
-from tests.support import web
+from tests.support import bills, web
 from tests.support.scene import Scene
 from tests.support.web import Site, Tab
 from tests.webui.conftest import OpenTab
@@ -34,10 +34,12 @@ async def addresses(scene: Scene) -> dict[str, str]:
     """An address of every route, with something there."""
     order = await scene.order(("BB-MUG-01", 1), ("BB-TEA-01", 2))
     await scene.order(("UNHEARD-OF", 1))
+    _, po = await scene.sent(("BB-MUG-01", 1))
     values = {
         "order_number": (await scene.case(order)).order.number,
         "supplier_code": "ACME",
         "channel_id": str(scene.shop.channel_id),
+        "invoice_id": str((await bills.charge(po, "I-1", more=5))[0]),
     }
     found = {route: re.sub(r"\[(\w+)\]", lambda name: values[name[1]], route) for route in ROUTES}
     return found | {"404": "/nowhere"}
@@ -63,7 +65,7 @@ async def test_every_route_while_it_is_read(tab: OpenTab, scene: Scene) -> None:
 async def test_every_route_where_there_is_nothing_yet(chromium: Browser, bare: Site) -> None:
     async with db.database(bare.conf.database):
         one = await web.tab(chromium, bare, Role.ADMIN)
-        for address in [*PLAIN, "/orders/1001", "/suppliers/ACME", "/channels/1", "/nowhere"]:
+        for address in [*PLAIN, "/orders/1001", "/suppliers/ACME", "/channels/1", "/invoices/1", "/nowhere"]:
             await one.open(address)
             await both_themes(one)
     await one.page.context.close()

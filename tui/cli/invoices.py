@@ -25,7 +25,7 @@ async def ls(
     from engine.services import invoices, listings
 
     code = (await listings.supplier(supplier)).code if supplier else ""
-    rows = await invoices.ls(state=state, supplier=code, before=after, limit=limit)
+    rows = await invoices.ls(states=(state,) if state else (), supplier=code, before=after, limit=limit)
     columns = [
         Column("ID", lambda i: i.id, right=True),
         Column("SUPPLIER", lambda i: i.supplier),

@@ -8,9 +8,9 @@ import reflex as rx
 
 from engine.domain.roles import Permission
 from webui.components.audit import audit_button
-from webui.components.parts import anchor, badge, button, definition, outside, time
+from webui.components.parts import anchor, badge, button, definition, link, outside, time
 from webui.states.order import Order, Step
-from webui.states.order_view import BlockView, HoldView, IssueView, LineRow, Pair, ParcelView, TryView
+from webui.states.order_view import BillView, BlockView, HoldView, IssueView, LineRow, Pair, ParcelView, TryView
 from webui.states.resolving import Resolving
 
 
@@ -82,6 +82,13 @@ def _parcel(parcel: rx.Var[ParcelView]) -> rx.Component:
     )
 
 
+def _bill(bill: rx.Var[BillView]) -> rx.Component:
+    return rx.el.li(
+        link(bill.title, to=bill.href), badge(bill.state, bill.tone), rx.el.span(bill.total, class_name="hint"),
+        rx.cond(bill.reason != "", rx.el.p(bill.reason, class_name="said")), key=bill.href,
+    )  # fmt: skip
+
+
 def _try(one: rx.Var[TryView]) -> rx.Component:
     return rx.el.li(
         rx.el.span("Attempt ", one.number), time(one.at, one.iso), badge(one.outcome, rx.cond(one.bad, "bad", "done")),
@@ -136,6 +143,10 @@ def block(one: rx.Var[BlockView]) -> rx.Component:
             one.parcels.length() > 0,
             rx.el.ul(rx.foreach(one.parcels, _parcel), class_name="plain", aria_label=f"Parcels of {one.po}"),
             rx.el.p("No tracking yet.", class_name="hint"),
+        ),
+        rx.cond(
+            one.bills.length() > 0,
+            rx.el.ul(rx.foreach(one.bills, _bill), class_name="plain", aria_label=f"Invoices for {one.po}"),
         ),
         _block_acts(one),
         rx.cond(
@@ -282,6 +293,11 @@ def _step(one: rx.Var[Step]) -> rx.Component:
     )
 
 
+def steps(found: Any) -> rx.Component:
+    """Events, each in a line, the newest last."""
+    return rx.el.ol(rx.foreach(found, _step), class_name="events")
+
+
 def timeline() -> rx.Component:
     """Every step in a line, the newest last."""
     return rx.el.section(
@@ -290,7 +306,7 @@ def timeline() -> rx.Component:
             audit_button(f"order {Order.order.number}", Order.order.audit, id="audit-order"),
         ),
         rx.cond(Order.earlier > 0, rx.el.p(Order.earlier, " earlier events are in the blue book.", class_name="hint")),
-        rx.el.ol(rx.foreach(Order.steps, _step), class_name="events"),
+        steps(Order.steps),
         class_name="card",
         aria_label="Timeline",
     )

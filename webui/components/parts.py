@@ -63,9 +63,10 @@ def button(
     return made if permission is None else rx.cond(may(permission), made)
 
 
-def badge(text: Any, tone: Any, **props: Any) -> rx.Component:
-    """A word for a state; its colour only repeats it."""
-    return rx.el.span(text, class_name="badge", custom_attrs={"data-tone": tone}, **props)
+def badge(text: Any, tone: Any, *, wraps: bool = False, **props: Any) -> rx.Component:
+    """A word for a state; its colour only repeats it. ``wraps``: it may take several lines."""
+    name = "badge wraps" if wraps else "badge"
+    return rx.el.span(text, class_name=name, custom_attrs={"data-tone": tone}, **props)
 
 
 def time(said: Any, iso: Any, **props: Any) -> rx.Component:

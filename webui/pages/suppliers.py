@@ -89,6 +89,7 @@ def _general() -> rx.Component:
             definition("Unclear answers", row.finds),
             definition("Products", link(row.offers, to=row.offers_href)),
             definition("Orders", link("its orders", to=of.orders_href)),
+            definition("Invoices", link("its invoices", to=of.invoices_href)),
             permission=MAY, noun="supplier",
             pauses="For a while: orders for it wait, and are sent when somebody resumes it.",
             disables="Disabled: no new order goes to it; those that want it need a person.",

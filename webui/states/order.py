@@ -9,8 +9,9 @@ from urllib.parse import unquote
 
 from engine.domain.roles import Permission
 from engine.errors import Invalid, NotFound
-from engine.services import blue_book, cancel, hold, intake, order_page, submit, track
+from engine.services import blue_book, cancel, hold, intake, invoices, order_page, submit, track
 from engine.services.blue_book import Event
+from engine.services.invoices import InvoiceView
 from engine.services.order_page import OrderPage
 from webui import links, words
 from webui.states import order_view as views
@@ -19,6 +20,7 @@ from webui.states.order_view import BlockView, HoldView, IssueView, LineRow, Ord
 
 TIMELINE = 300
 """Events on the page, the newest; the blue book has all."""
+MOST_BILLS = 200
 SNOOZES = {"1": "1 hour", "4": "4 hours", "24": "1 day", "168": "1 week", "0": "Bring it back now"}
 
 
@@ -96,6 +98,7 @@ class Order(Book):
         try:
             page = await order_page.order_page(self.wanted)
             events = await blue_book.blue_book(page.id)
+            bills = await invoices.ls(order_id=page.id, limit=MOST_BILLS)
         except NotFound as error:
             self.missing, self.error, self.ready = words.plain(words.sentence(error.message)), "", True
             self.close_to = [Close(n, links.order(n)) for n in await order_page.close_to(self.wanted)]
@@ -103,14 +106,14 @@ class Order(Book):
         except Exception:
             self.error, self.ready = f"Order {words.plain(self.wanted)} could not be read.", True
             raise
-        self._show(page, events)
+        self._show(page, events, bills)
 
-    def _show(self, page: OrderPage, events: list[Event]) -> None:
+    def _show(self, page: OrderPage, events: list[Event], bills: list[InvoiceView]) -> None:
         self._page = page
         is_open, is_closed = views.issues(page, self.zone)
         found = {
             "missing": "", "error": "", "ready": True, "order": views.order_view(page, self.zone),
-            "blocks": views.blocks(page, self.zone), "loose": views.loose(page), "open_issues": is_open,
+            "blocks": views.blocks(page, self.zone, bills), "loose": views.loose(page), "open_issues": is_open,
             "closed_issues": is_closed, "holds": views.holds(page, self.zone), "totals": views.totals(page),
             "steps": [step(event, self.zone) for event in events[-TIMELINE:]], "earlier": max(len(events) - TIMELINE, 0),
         }  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from engine import clock
 from engine.domain.states import TRANSITIONS, Push
+from engine.services.invoices import InvoiceView
 from engine.services.order_page import Attempt, IssueNote, Line, OrderPage, Parcel, Purchase, PurchaseLine
 from webui import links, words
 
@@ -15,6 +17,11 @@ _PUSHED = {
     Push.PENDING: ("to be pushed", "busy"), Push.PUSHING: ("being pushed", "busy"), Push.CONFIRMED: ("confirmed", "good"),
     Push.FAILED: ("push failed", "bad"), Push.SUPPRESSED: ("not pushed", "done"),
 }  # fmt: skip
+BILLED = {
+    "new": ("Being compared", "busy"), "waits": ("Waits for parcels", "busy"), "differs": ("Does not fit", "bad"),
+    "matched": ("Fits", "good"), "accepted": ("Accepted", "done"),
+}  # fmt: skip
+"""What became of a supplier's invoice, and the tone of that."""
 
 
 @dataclass
@@ -66,6 +73,18 @@ class TryView:
 
 
 @dataclass
+class BillView:
+    """A supplier's invoice for a purchase order."""
+
+    title: str = ""
+    href: str = ""
+    state: str = ""
+    tone: str = ""
+    total: str = ""
+    reason: str = ""
+
+
+@dataclass
 class BlockView:
     """A supplier's part of the order: its purchase order with everything."""
 
@@ -92,6 +111,7 @@ class BlockView:
     lines: list[LineRow] = field(default_factory=list)
     parcels: list[ParcelView] = field(default_factory=list)
     tries: list[TryView] = field(default_factory=list)
+    bills: list[BillView] = field(default_factory=list)
 
 
 @dataclass
@@ -222,13 +242,22 @@ def totals(order: OrderPage) -> list[Pair]:
 # --- suppliers --------------------------------------------------------------------------------------------------------
 
 
-def blocks(order: OrderPage, zone: str) -> list[BlockView]:
-    """One for each purchase order; those that were replaced come last."""
+def blocks(order: OrderPage, zone: str, bills: Sequence[InvoiceView] = ()) -> list[BlockView]:
+    """One for each purchase order, with its invoices among the ``bills``; those that were replaced come last."""
     known = {line.id: line for line in order.lines}
-    return [_block(order, po, known, zone) for po in sorted(order.purchase_orders, key=lambda p: p.superseded)]
+    found = sorted(order.purchase_orders, key=lambda p: p.superseded)
+    return [_block(order, po, known, zone, [_bill(b) for b in bills if b.po_number == po.po_number]) for po in found]
 
 
-def _block(order: OrderPage, po: Purchase, known: dict[int, Line], zone: str) -> BlockView:
+def _bill(view: InvoiceView) -> BillView:
+    state, tone = BILLED[view.state]
+    return BillView(
+        words.plain(f"{'Credit note' if view.credit else 'Invoice'} {view.number}"), links.invoice(view.id), state, tone,
+        words.amount(view.total, view.currency), words.plain(view.reason),
+    )  # fmt: skip
+
+
+def _block(order: OrderPage, po: Purchase, known: dict[int, Line], zone: str, bills: list[BillView]) -> BlockView:
     until = countdown(po.release_at if po.held else None)
     state = "Held" if until else "Not sent yet" if po.unsent else words.name_of(po.state)
     due, late = _due(po, zone)
@@ -243,7 +272,7 @@ def _block(order: OrderPage, po: Purchase, known: dict[int, Line], zone: str) ->
         can_ask="not_found" in po.moves,
         pdf=links.purchase_pdf(po.po_number), lines=[_part(order, po, part, known.get(part.order_line_id)) for part in po.lines],
         parcels=[_parcel(order, po, parcel, zone) for parcel in parcels],
-        tries=[_try(one, zone) for one in po.submissions],
+        tries=[_try(one, zone) for one in po.submissions], bills=bills,
     )  # fmt: skip
 
 

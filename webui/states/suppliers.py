@@ -154,6 +154,7 @@ class SupplierSettings(SettingsPage, Book):
     next: str = ""
     search: str = ""
     orders_href: str = ""
+    invoices_href: str = ""
 
     @on(Permission.VIEW)
     async def load(self) -> None:
@@ -177,6 +178,7 @@ class SupplierSettings(SettingsPage, Book):
 
     async def _show_own(self, view: SupplierView, shown: Collection[str]) -> None:
         self.orders_href = links.orders({"supplier_ids": str(view.id)})
+        self.invoices_href = links.invoices({"tab": "all", "supplier": view.code})
         if "deadlines" in shown:
             self.po_box = view.po_box_allowed
         self.methods = [_method(one) for one in await listings.methods(view.id)] if self.part == "methods" else []
