@@ -78,6 +78,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "mappings": ("tab", "text", "after"),
         "invoices": ("tab", "supplier", "after"),
         "invoices/*": (),
+        "rules": ("rule",),
         "jobs": ("tab", "after", "payload"),
         "users": ("user", "add"),
         "account": (),

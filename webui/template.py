@@ -29,7 +29,10 @@ NAVIGATION = (
 
 
 def _nav_link(section: str, to: str, title: str, permission: Permission | None) -> rx.Component:
-    made = rx.el.li(link(title, to=to, aria_current=rx.cond(Book.section == section, "page", "false")))
+    here = Book.section == section
+    if section == "mappings":
+        here |= Book.section == "rules"  # rules stand beside them
+    made = rx.el.li(link(title, to=to, aria_current=rx.cond(here, "page", "false")))
     return made if permission is None else rx.cond(may(permission), made)
 
 

@@ -1,4 +1,4 @@
-"""Routing rules: what they are, adding and removing them, and what one would do to the orders that wait."""
+"""Routing rules: what they are, adding, changing and removing them, and what one would do to the orders that wait."""
 
 from __future__ import annotations
 
@@ -94,8 +94,48 @@ async def add(name: str, condition: str, supplier_id: int, by: Actor, *, positio
             await settings_book.note(by, "rule:add", name, subject=f"rule {made.id}", before={}, after=after)
             await _check_again(found.changed)
     except IntegrityError as error:
-        raise Invalid(f"there is already a rule {name!r}; `bluebook rules rm` removes it", "name") from error
+        raise Invalid(
+            f"there is already a rule {name!r}: change that one, or give this one another name", "name"
+        ) from error
     return len(found.changed)
+
+
+async def change(
+    name: str, by: Actor, *, condition: str, supplier_id: int, position: int, seen: RuleView | None = None
+) -> int:
+    """The rule says this from now on; how many waiting orders are checked again for it. What is sent stays as it is.
+
+    ``seen``: how the rule was when it was looked at. Raises Invalid where others changed it since, and as ``add`` does;
+    NotFound.
+    """
+    view = await rule(name)
+    again = (await trial_of(name)).changed
+    again += (await trial(condition, supplier_id, position=position, name=name)).changed
+    async with db.transaction():
+        await settings_book.alone()
+        now = await rule(name)
+        if now != (seen or view):
+            raise Invalid(f"{_described(now)} since others changed it; look, and save again to set yours", "condition")
+        row = await db.row("SELECT id, supplier_id FROM rules WHERE name = ?", name)
+        assert row is not None
+        before = {"condition": now.condition, "supplier": row[1], "position": now.position}
+        after = {"condition": condition, "supplier": supplier_id, "position": position}
+        if before == after:
+            return 0
+        await db.run(
+            "UPDATE rules SET condition = ?, supplier_id = ?, position = ? WHERE id = ?",
+            condition,
+            supplier_id,
+            position,
+            row[0],
+        )
+        await settings_book.note(by, "rule:change", name, subject=f"rule {row[0]}", before=before, after=after)
+        await _check_again(list(dict.fromkeys(again)))
+    return len(set(again))
+
+
+def _described(view: RuleView) -> str:
+    return f"rule {view.name} sends to {view.supplier} what “{view.condition}” holds for, at position {view.position},"
 
 
 async def remove(name: str, by: Actor) -> int:
@@ -133,11 +173,12 @@ async def trial(condition: str, supplier_id: int, *, position: int = 100, name: 
     if not condition.strip():
         raise Invalid("a rule without a condition would take every line: say when it holds", "condition")
     conditions.check(condition, "order", "line")
-    rows = await db.rows("SELECT name, condition, supplier_id, position, enabled FROM rules ORDER BY position, id")
+    rows = await db.rows("SELECT name, condition, supplier_id, position, enabled, id FROM rules ORDER BY position, id")
     others = [row for row in rows if row[0] != name]
     tried = RuleRow(name or "(this rule)", condition, supplier_id)
-    # A new rule comes after those of its position; one there is keeps its place among them.
-    ahead = rows[: [row[0] for row in rows].index(name)] if name else [row for row in rows if row[3] <= position]
+    # Those of one position are asked in the order in which they were made: a new one after the others.
+    place = next(((position, row[5]) for row in rows if row[0] == name), (position + 1, 0))
+    ahead = [row for row in others if (row[3], row[5]) < place]
     before = [RuleRow(*tuple(row)[:3]) for row in others if row[4]]
     cut = sum(1 for row in ahead if row[4])
     after = [*before[:cut], tried, *before[cut:]]

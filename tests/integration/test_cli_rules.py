@@ -18,6 +18,9 @@ def test_a_rule_is_tested_added_listed_and_removed(run: Run) -> None:
     (listed,) = said(run("rules", "ls", "--json"))["rules"]
     assert listed == {"name": "Kettles", "position": 5, "condition": KETTLES, "supplier": "NOVA", "enabled": True}
     assert "waiting order" in run("rules", "test", "Kettles").stdout
+    run("rules", "set", "Kettles", "--position", "7", "--condition", "line.quantity > 3")
+    (listed,) = said(run("rules", "ls", "--json"))["rules"]
+    assert (listed["position"], listed["condition"], listed["supplier"]) == (7, "line.quantity > 3", "NOVA")
     run("rules", "rm", "Kettles", "--yes")
     assert "no rules yet" in run("rules", "ls").stderr
 
@@ -29,6 +32,7 @@ def test_a_rule_is_tested_added_listed_and_removed(run: Run) -> None:
         (["add", "x", "--condition", "order.totl > 1", "--supplier", "NOVA"], 2, "did you mean order.total"),
         (["add", "x", "--condition", "true", "--supplier", "ZZZ"], 2, "there is no supplier 'ZZZ'"),
         (["rm", "nobody", "--yes"], 2, "there is no rule 'nobody'"),
+        (["set", "nobody", "--position", "1"], 2, "there is no rule 'nobody'"),
         (["test"], 2, "say which rule"),
         (["test", "--condition", "true"], 2, "--condition and --supplier"),
     ],

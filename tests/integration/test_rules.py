@@ -47,6 +47,41 @@ async def test_a_rule_is_tried_made_and_taken_away(database: str, monkeypatch: p
         assert sorted(tags) == ["person:rule:add", "person:rule:remove"]
 
 
+async def test_a_rule_is_changed_and_what_it_moves_is_checked_again(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(monkeypatch) as shop:
+        acme, nova = shop.shop.suppliers["ACME"], shop.shop.suppliers["NOVA"]
+        await shop.told(shop.order("1", (BOTH, 1)))
+        await shop.told(shop.order("2", (BOTH, 5)))
+        await rules.add("kettles", f"line.sku == '{BOTH}' && line.quantity > 2", nova, PERSON, position=5)
+        await rules.add("all stay", "true", acme, PERSON, position=6)
+        await tasks.drain()
+        assert (await shippers(shop, "1"), await shippers(shop, "2")) == (["ACME"], ["NOVA"])
+        seen = await rules.rule("kettles")
+        wider = {"condition": f"line.sku == '{BOTH}'", "supplier_id": nova, "position": 5}
+        assert await rules.change("kettles", PERSON, **wider, seen=seen) == 2
+        await tasks.drain()
+        assert (await shippers(shop, "1"), await shippers(shop, "2")) == (["NOVA"], ["NOVA"])
+        assert await rules.change("kettles", PERSON, **wider) == 0
+        with pytest.raises(Invalid, match="since others changed it"):
+            await rules.change("kettles", PERSON, **{**wider, "position": 1}, seen=seen)
+        # Asked after the other one, it holds for nothing any more.
+        assert await rules.change("kettles", PERSON, **{**wider, "position": 7}) == 2
+        await tasks.drain()
+        assert (await shippers(shop, "1"), await shippers(shop, "2")) == (["ACME"], ["ACME"])
+        with pytest.raises(Invalid, match=r"did you mean order\.total"):
+            await rules.change("kettles", PERSON, condition="order.totl > 1", supplier_id=nova, position=7)
+        with pytest.raises(NotFound, match="there are: 'all stay', 'kettles'"):
+            await rules.change("pots", PERSON, **wider)
+        assert [rule.position for rule in await rules.rules()] == [6, 7]
+        (row,) = await db.rows("SELECT tag, before, after FROM audit_events WHERE tag LIKE '%rule:change' AND seq = "
+                               "(SELECT MAX(seq) FROM audit_events WHERE order_id = 0)")  # fmt: skip
+        assert row[0] == "person:rule:change"
+        assert '"position":5' in row[1]
+        assert '"position":7' in row[2]
+
+
 async def test_a_trial_says_what_goes_first_and_what_nobody_can_ship(
     sqlite_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,29 @@ async def add(
     return said(f"rule {name} is added: {view.code} ships what it holds for; {_again(again)}", name=name, orders=again)
 
 
+@noun.command("set", 'bluebook rules set "Texas lamps" --supplier NOVA --position 50')
+async def set_(
+    name: Annotated[str, typer.Argument(help="The rule's name.")],
+    condition: Annotated[
+        str, typer.Option(help="For which lines it holds from now on (`bluebook rules add --help`).")
+    ] = "",
+    supplier: Annotated[str, typer.Option(help="Who ships them from now on: code or name.")] = "",
+    position: Annotated[int | None, typer.Option(help="The lowest is asked first.")] = None,
+) -> Shown:
+    """Change a rule; orders that wait and go elsewhere by it are checked again. What is sent stays as it is."""
+    from engine.services import listings, rules
+
+    seen = await rules.rule(name)
+    view = await listings.supplier(supplier or seen.supplier)
+    again = await rules.change(
+        name, by(), condition=condition or seen.condition, supplier_id=view.id,
+        position=seen.position if position is None else position, seen=seen,
+    )  # fmt: skip
+    return said(
+        f"rule {name} is changed: {view.code} ships what it holds for; {_again(again)}", name=name, orders=again
+    )
+
+
 @noun.command("rm", 'bluebook rules rm "Texas lamps"')
 async def rm(
     name: Annotated[str, typer.Argument(help="The rule's name.")],

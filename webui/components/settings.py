@@ -22,6 +22,16 @@ def sections(title: Any, parts: Any, current: Any) -> rx.Component:
     return rx.el.nav(rx.el.ul(rx.foreach(parts, one), class_name="tabs"), aria_label=title)
 
 
+def kinds(current: Any) -> rx.Component:
+    """The pages of what decides how orders go, as links: both kinds of mappings, and rules."""
+    pages = (("shipping", "Shipping", "/mappings"), ("sku", "SKU", "/mappings?tab=sku"), ("rules", "Rules", "/rules"))
+    links = [
+        rx.el.li(link(title, to=to, aria_current=rx.cond(current == name, "page", "false")))
+        for name, title, to in pages
+    ]
+    return rx.el.nav(rx.el.ul(*links, class_name="tabs"), aria_label="Kinds")
+
+
 def state_badge(it: rx.Var[Standing]) -> rx.Component:
     """How it stands, with the reason."""
     return rx.fragment(

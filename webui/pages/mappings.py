@@ -9,15 +9,11 @@ import reflex as rx
 from engine.domain.roles import Permission
 from webui.components.dialogs import dialog
 from webui.components.parts import PlainForm, anchor, button, empty, field, link, may, page_head, waiting
-from webui.components.settings import cell, table
+from webui.components.settings import cell, kinds, table
 from webui.pages import Page
 from webui.states.mappings import Covered, Mapped, Mappings, Missing, Option
 
 MAY = Permission.MAPPINGS
-
-
-def _tab(name: str, title: str, to: str) -> rx.Component:
-    return rx.el.li(link(title, to=to, aria_current=rx.cond(Mappings.tab == name, "page", "false")))
 
 
 def _hidden(name: str, value: Any) -> rx.Component:
@@ -220,12 +216,9 @@ def _files() -> rx.Component:
 
 def mappings() -> rx.Component:
     """What is missing, what is mapped, and both as files."""
-    tabs = rx.el.ul(
-        _tab("shipping", "Shipping", "/mappings"), _tab("sku", "SKU", "/mappings?tab=sku"), class_name="tabs"
-    )
     return rx.fragment(
         page_head("Mappings", about="What rates and SKUs of channels stand for at suppliers."),
-        rx.el.nav(tabs, aria_label="Kinds"),
+        kinds(Mappings.tab),
         rx.cond(Mappings.ready, rx.fragment(_coverage(), _missing(), _mapped(), _files(), _confirm()), waiting()),
     )
 
