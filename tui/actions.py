@@ -106,6 +106,7 @@ _ALL = (
     _a("open_url", "o", "look", "Open that address in a browser", "owner", "open"),
     _a("source", "f", "look", "Only people, workers, suppliers, channels, rules, then all", "book", "who"),
     _a("export", "E", "look", "Write it to a file", ("book", "mappings"), "export"),
+    _a("export_list", "E", "look", "Write the list to a file, as it is narrowed", ("queue", "history"), command="export"),
     _a("filter", "/", "look", "Filter: sup: ch: err: total> age> sku: track:", (*LISTS, "book", "help"), "filter"),
     _a("held", "H", "look", "The held orders, which u takes back", (*LISTS, "order"), command="held"),
     _a("take_in", "R", "look", "Take in new rows", ("queue", "history"), command="reload"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal, TextIO
 
@@ -308,10 +308,17 @@ async def stream(
     return _PIECES[kind](which, events, payloads)
 
 
-async def export(which: int | str, format: Format, out: TextIO, *, payloads: bool = False) -> int:  # noqa: A002
-    """The same is written to ``out``; how many events."""
+async def export(
+    which: int | str,
+    format: Format,  # noqa: A002
+    out: TextIO,
+    *,
+    payloads: bool = False,
+    only: Collection[int] | None = None,
+) -> int:
+    """The same is written to ``out``; how many events. ``only`` those of these numbers in the trail."""
     _check(format)
-    events = await show(which)
+    events = [event for event in await show(which) if only is None or event.seq in only]
     async for piece in _PIECES[format](which, events, payloads):
         out.write(piece.decode())
     return len(events)

@@ -178,11 +178,18 @@ class AuditScreen(ListMoves):
         """Where to is asked for: a folder gets it as JSON and as CSV, a file what its name ends in."""
 
         async def save(changed: Mapping[str, str]) -> str:
-            written = await self._export(changed.get("to", here))
+            which = changed.get("which", "shown").strip().lower()
+            if which not in ("shown", "all"):
+                raise Invalid("write shown, or all", "which")
+            written = await self._export(changed.get("to", here), all_of_it=which == "all" or not narrowed)
             return f"written: {' and '.join(written)}"
 
         here = str(Path.cwd())
         fields = [Field("to", "to", here, about="a folder, or a file that ends in .json or .csv")]
+        narrowed = bool(self.source or self.wanted or self.subject)
+        if narrowed:
+            shown = many(len(self._fitting(self.events)), "event")
+            fields.append(Field("which", "which", "shown", about=f"shown: the {shown} in the list; all: every one"))
         what = "the settings" if self.order_id == 0 else self.number
         await self.open_pane(
             FormPane(
@@ -190,12 +197,13 @@ class AuditScreen(ListMoves):
             )
         )
 
-    async def _export(self, to: str) -> list[str]:
+    async def _export(self, to: str, *, all_of_it: bool) -> list[str]:
         """The files it is in now; raises Invalid where it cannot be there."""
         written = []
+        only = None if all_of_it else {event.seq for event in self._fitting(self.events)}
         for kind, file in _files(to, self.number or "settings"):
             whole = io.StringIO()
-            await audit.export(self.order_id, kind, whole, payloads=True)
+            await audit.export(self.order_id, kind, whole, payloads=True, only=only)
             try:
                 with sheets.target(file) as out:
                     out.write(whole.getvalue())

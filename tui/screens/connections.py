@@ -285,10 +285,12 @@ class ChannelsScreen(ConnectionScreen):
         if view is None:
             return "there is nothing here"
         try:
-            authorise.demand(registry.channel_type(view.connector))
-        except BluebookError as error:
+            kind = registry.channel_type(view.connector)
+        except BluebookError as error:  # its package is gone
             return error.message
-        return ""
+        return (
+            "" if authorise.asks_owner(kind) else f"{kind.name} is not let in by a browser: Enter opens its credentials"
+        )
 
     async def act_authorise(self) -> None:
         """Its owner is asked; until the answer comes, all goes on as before. What the question needs is asked for first."""

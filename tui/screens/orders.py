@@ -15,6 +15,7 @@ from engine.services.dashboard import StatusBar
 from engine.services.filters import Filters
 from engine.services.order_page import order_page
 from engine.services.unsent import Unsent
+from tui import exports
 from tui.bulk import BulkRun
 from tui.plain import many
 from tui.screens.order import OrderScreen
@@ -414,6 +415,11 @@ class OrdersScreen(OrderActs):
         """What is typed narrows the list as one types; the cursor stays on its order, or is on the first that fits."""
         here = self.window.cursor_id
         await self.open_pane(FilterPane(self.filter_text, lambda text: self.narrow(text, around=here)))
+
+    async def act_export_list(self) -> None:
+        """The list goes into a file, with all that it would show further down."""
+        called = f"{self.heading} > {self.tabs[self.tab]}" + (f", {self.filter_text}" if self.filter_text else "")
+        await self.open_pane(exports.pane(self.narrowed(), self.window.sort, called))
 
     async def show_view(self, view: View) -> None:
         """The list is as the view was saved."""
