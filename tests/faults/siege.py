@@ -187,7 +187,7 @@ async def siege(folder: Path, **behaviour: Any) -> AsyncIterator[Siege]:
             ),
             {
                 "ACME": Connection("rest", {"base_url": http["url"], "api_key": key, "timeout": 1.5},
-                                   {"poll_seconds": 1, "settle_seconds": 1}),
+                                   {"poll_seconds": 1, "settle_seconds": 2}),
                 "NOVA": Connection(
                     "sftp",
                     {"host": server.host, "port": server.port, "username": server.username, "host_key": server.host_key,
