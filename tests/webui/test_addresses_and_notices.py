@@ -140,7 +140,7 @@ async def test_a_dialog_that_was_left_does_not_open_again(tab: OpenTab, scene: S
     await one.page.get_by_role("button", name="+ Save view").click()
     dialog = one.page.get_by_role("dialog", name="Saved views")
     await expect(dialog).to_be_visible()
-    await one.page.evaluate("() => history.back()")
+    await one.page.go_back()
     await one.open("/channels")
     await one.page.get_by_role("link", name="Orders", exact=True).first.click()
     await one.settled()
