@@ -107,10 +107,10 @@ async def open_database(url: str | None = None) -> TortoiseContext:
     try:
         await context.init(config=tortoise_config(url))
         await connection().execute_query("SELECT 1")
-    except (DBConnectionError, OperationalError, OSError) as error:
+    except BaseException as error:
         await context.close_connections()
-        raise Unreachable(f"the database at {masked_url(url)} does not answer: {error}. {_NEXT}") from error
-    except Exception as error:
+        if isinstance(error, (DBConnectionError, OperationalError, OSError)):
+            raise Unreachable(f"the database at {masked_url(url)} does not answer: {error}. {_NEXT}") from error
         # asyncpg raises its own classes for refused logins and missing databases.
         if type(error).__module__.startswith("asyncpg"):
             raise Unreachable(f"the database at {masked_url(url)} cannot be opened: {error}. {_NEXT}") from error

@@ -11,13 +11,13 @@ import re
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import aiosqlite
-from tortoise.backends.base.client import NestedTransactionContext
+from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext
 from tortoise.backends.sqlite.client import (
     SqliteClient,
     SqliteTransactionContext,
@@ -47,18 +47,42 @@ class Client(SqliteClient):
         self.pragmas.update({name: value for name, value in PRAGMAS.items() if name not in kwargs})
         self._reader: aiosqlite.Connection | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
 
     async def create_connection(self, with_db: bool) -> None:
-        await super().create_connection(with_db)
+        if self._connection is None:
+            self._connection = await self._open(self.pragmas)
+            await self._post_connect()
         # The connection's thread needs Python for microseconds between two statements. By default whoever is busy in
         # Python keeps it waiting for 5 ms each time.
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
 
+    async def _open(self, pragmas: Mapping[str, Any]) -> aiosqlite.Connection:
+        """A connection that has all of the pragmas; where that is broken off, or the client closed meanwhile, there is none."""
+        opened = aiosqlite.connect(self.filename, isolation_level=None)
+        # As it is, a thread whose connection nobody closed keeps the process from ever ending.
+        opened._thread.daemon = True
+        try:
+            await opened
+            opened._conn.row_factory = sqlite3.Row
+            for name, value in pragmas.items():
+                await opened.execute(f"PRAGMA {name} = {value}")
+        except BaseException:
+            await opened.close()
+            raise
+        if self._closed:
+            await opened.close()
+            raise OperationalError("the database was closed")
+        return opened
+
     async def close(self) -> None:
-        if self._reader is not None:
-            await self._reader.close()
-            self._reader = None
-        await super().close()
+        self._closed = True
+        reader, self._reader = self._reader, None
+        try:
+            if reader is not None:
+                await reader.close()
+        finally:
+            await super().close()
 
     @translate_exceptions
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
@@ -74,12 +98,7 @@ class Client(SqliteClient):
                 async with self.acquire_connection():
                     pass  # which makes the file what it is to be
             if self._reader is None:
-                reader = await aiosqlite.connect(self.filename, isolation_level=None)
-                reader._conn.row_factory = sqlite3.Row
-                for name in READING:
-                    await reader.execute(f"PRAGMA {name} = {self.pragmas[name]}")
-                await reader.execute("PRAGMA query_only = ON")
-                self._reader = reader
+                self._reader = await self._open({name: self.pragmas[name] for name in READING} | {"query_only": "ON"})
         return self._reader
 
     async def spare_memory(self) -> None:
@@ -90,8 +109,23 @@ class Client(SqliteClient):
             await connection.execute("PRAGMA mmap_size = 0")
             await connection.execute(f"PRAGMA cache_size = -{kilobytes}")
 
+    def acquire_connection(self) -> _Turn:
+        return _Turn(self._lock, self)
+
     def _in_transaction(self) -> SqliteTransactionContext:
         return _Context(Immediate(self), self._lock)
+
+
+class _Turn(ConnectionWrapper[aiosqlite.Connection]):
+    async def __aenter__(self) -> aiosqlite.Connection:
+        # As Tortoise does it, but for the lock: Tortoise leaves it taken where the file cannot be opened, or that is broken off.
+        await self._lock.acquire()
+        try:
+            await self.ensure_connection()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self.connection
 
 
 class _Context(SqliteTransactionContext):

@@ -1,4 +1,4 @@
--- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_webhooks 0015_api 0016_offered_listings 0017_webhook_secrets 0018_cancel_wish 0019_line_added 0020_unsent_index 0021_sent_orders_index 0022_removed_connections
+-- 0001_initial 0002_indexes_triggers_and_terms 0003_read_indexes 0004_warehouses 0005_lists 0006_people 0007_control_numbers 0008_supplier_answers 0009_posted_messages 0010_supplier_invoices 0011_rate_buckets_and_grants 0012_cancel_told 0013_channel_walk 0014_webhooks 0015_api 0016_offered_listings 0017_webhook_secrets 0018_cancel_wish 0019_line_added 0020_unsent_index 0021_sent_orders_index 0022_removed_connections 0023_invoices_by_state
 -- next
 CREATE TABLE "tortoise_migrations" (
     "id" SERIAL NOT NULL PRIMARY KEY,
@@ -897,3 +897,5 @@ DROP INDEX purchase_orders_sent
 ALTER TABLE "channels" ADD COLUMN "archived_at" BIGINT
 -- next
 ALTER TABLE "suppliers" ADD COLUMN "archived_at" BIGINT
+-- next
+CREATE INDEX supplier_invoices_state ON supplier_invoices (state, id)

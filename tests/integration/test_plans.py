@@ -22,6 +22,7 @@ from engine.services import (
     dashboard,
     feed,
     history,
+    invoices,
     lead_times,
     readable,
     reports,
@@ -259,3 +260,29 @@ async def test_orders_sent_today_are_counted_from_an_index_alone(
     else:
         steps = [str(row[3]) for row in await db.rows(f"EXPLAIN QUERY PLAN {sql}", *values)]
         assert any("USING COVERING INDEX purchase_orders_sent_of" in step for step in steps), steps
+
+
+async def test_the_few_invoices_that_need_a_person_are_found_by_an_index(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bulk.fill(database, 100)
+    now, po_id = clock.micros(bulk.NOW), await db.value("SELECT MIN(id) FROM purchase_orders")
+    columns = (
+        "purchase_order_id", "number", "currency", "state", "occurred_at", "received_at", "due_at", "lines", "reason", "credit",
+        "charges", "decided_by", "note",
+    )  # fmt: skip
+    states = ["differs"] * 5 + ["accepted"] * COUNT
+    await db.insert(
+        "supplier_invoices",
+        columns,
+        [(po_id, f"I-{n}", "USD", s, now, now, now, "[]", "", False, 0, "", "") for n, s in enumerate(states)],
+    )
+    await db.run("ANALYZE supplier_invoices")
+
+    async def ask() -> None:
+        assert len(await invoices.ls(states=("differs",))) == 5
+
+    ((sql, values),) = (await _asked(monkeypatch, ask)).items()
+    explain = "EXPLAIN (FORMAT JSON)" if db.is_postgres() else "EXPLAIN QUERY PLAN"
+    plan = str([tuple(row) for row in await db.rows(f"{explain} {sql}", *values)])
+    assert "supplier_invoices_state" in plan, plan

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+from typing import Any
 
+import aiosqlite
 import pytest
 from tortoise.exceptions import OperationalError
 
 from engine import db
+from engine.sqlite_backend import Client
 
 
 async def test_a_transaction_that_cannot_begin_raises_and_the_next_one_works(sqlite_url: str) -> None:
@@ -73,6 +77,65 @@ async def test_a_cancelled_beginning_keeps_no_lock_when_the_file_is_free_again(s
         async with asyncio.timeout(60):
             await _write()
         assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
+
+
+def _threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
+
+
+async def _all_ended(before: list[threading.Thread]) -> None:
+    async with asyncio.timeout(60):
+        while set(_threads()) - set(before):
+            await asyncio.sleep(0.01)
+
+
+async def test_an_opening_that_is_broken_off_at_any_moment_leaves_nothing_open(sqlite_url: str) -> None:
+    async def use() -> None:
+        async with db.database(sqlite_url):
+            await db.value("SELECT 1")
+
+    before = _threads()
+    for moment in range(40):
+        task = asyncio.create_task(use())
+        await asyncio.sleep(moment * 0.0003)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await _all_ended(before)
+
+
+async def test_a_connection_has_all_its_pragmas_or_is_none(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _threads()
+    plain, asked = aiosqlite.Connection.execute, 0
+
+    async def broken_off(self: aiosqlite.Connection, sql: str, parameters: Any = None) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise asyncio.CancelledError
+        return await plain(self, sql, parameters)
+
+    client = Client(sqlite_url.removeprefix("sqlite://"), connection_name="broken off")
+    with monkeypatch.context() as patch:
+        patch.setattr(aiosqlite.Connection, "execute", broken_off)
+        with pytest.raises(asyncio.CancelledError):
+            await client.execute_query("PRAGMA user_version")
+    assert asked == 3
+    await _all_ended(before)
+    for name, value in (("foreign_keys", 1), ("synchronous", 2)):
+        assert [tuple(row) for row in (await client.execute_query(f"PRAGMA {name}"))[1]] == [(value,)]
+    await client.close()
+    await _all_ended(before)
+
+
+async def test_who_would_read_while_it_is_closed_opens_nothing_anew(sqlite_url: str) -> None:
+    before = _threads()
+    async with db.database(sqlite_url):
+        client = db.connection()
+        assert await client.execute_query("SELECT 1")
+    for sql in ("SELECT 1", "PRAGMA user_version"):
+        with pytest.raises(OperationalError, match="was closed"):
+            await client.execute_query(sql)
+    await _all_ended(before)
 
 
 async def test_who_reads_waits_for_no_writer_of_this_process_and_sees_what_is_committed(sqlite_url: str) -> None:
