@@ -167,7 +167,7 @@ def test_in_a_terminal_it_stays_open_alone_in_its_home_takes_more_orders_and_end
     terminal.type("n")
     terminal.until("orders process")
     terminal.type("q")
-    assert terminal.ends() == 0
+    assert terminal.ends() == 0, terminal.text[-4000:]
     assert "Traceback" not in terminal.text
     assert "8 of 8 completed" in terminal.text
 
@@ -183,14 +183,14 @@ def test_enter_opens_the_terminal_app_on_orders_that_wait_and_leaving_it_comes_b
     terminal.type("\x11")  # Ctrl+q
     terminal.until("n  five more orders")
     terminal.type("q")
-    assert terminal.ends() == 0
+    assert terminal.ends() == 0, terminal.text[-4000:]
     assert "Traceback" not in terminal.text
 
 
 def test_ctrl_c_ends_it_when_all_is_done(terminal: Terminal) -> None:
     terminal.until("q  stop")
     terminal.type("\x03")
-    assert terminal.ends() == 0
+    assert terminal.ends() == 0, terminal.text[-4000:]
     assert "Traceback" not in terminal.text
 
 

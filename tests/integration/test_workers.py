@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,7 @@ async def test_fallen_children_are_started_again_and_all_end_together(plain: Wor
         boss = plain.start("-c", "import sys; from workers.run import serve; sys.exit(serve(2))")
 
         async def pids() -> list[int]:
-            return [row[0] for row in await db.rows("SELECT pid FROM heartbeats ORDER BY started_at")]
+            return [worker.pid for worker in sorted(await beats.workers(), key=attrgetter("started_at"))]
 
         async def two() -> bool:
             return len(await pids()) == 2

@@ -56,11 +56,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         """What one inbox needs and another does not is missed when the supplier is added, not when it is first used."""
-        if not addresses(self.to):
-            raise ValueError("to is missing: the e-mail address that takes the orders")
-        for name in ("to", "sender", "senders"):
+        for name in ("to", "sender", "senders"):  # first: not every Python finds an address in what is none
             if not getattr(self, name).isascii() or "\n" in getattr(self, name) or "\r" in getattr(self, name):
                 raise ValueError(f"{name}: addresses are plain ASCII on one line (a domain like münchen.de as xn--…)")
+        if not addresses(self.to):
+            raise ValueError("to is missing: the e-mail address that takes the orders")
         needed = {"imap": ("imap_host", "imap_user", "imap_password"), "maildir": ("maildir",)}.get(self.inbox, ())
         for name in needed:
             if not getattr(self, name):
