@@ -304,7 +304,7 @@ def _keys(into: asyncio.Queue[str]) -> Iterator[None]:
         for key in os.read(descriptor, 64).decode("utf-8", "ignore"):
             into.put_nowait(key)
 
-    loop.add_reader(descriptor, typed)
+    loops.hear(descriptor, typed)
     try:
         yield
     finally:

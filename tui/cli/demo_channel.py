@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from engine import loops
+
 EXAMPLES = (
     "bluebook demo channel shopify",
     "bluebook demo channel amazon --orders 20 --every 10",
@@ -144,11 +146,12 @@ def _enter() -> Iterator[asyncio.Event]:
 
     def read() -> None:
         if not sys.stdin.readline():
-            loop.remove_reader(sys.stdin)  # the terminal is gone
+            loop.remove_reader(descriptor)  # the terminal is gone
         pressed.set()
 
+    descriptor = sys.stdin.fileno()
     try:
-        loop.add_reader(sys.stdin, read)
+        loops.hear(descriptor, read)
     except NotImplementedError:  # Windows has none for terminals
         yield pressed
         return
@@ -156,4 +159,4 @@ def _enter() -> Iterator[asyncio.Event]:
     try:
         yield pressed
     finally:
-        loop.remove_reader(sys.stdin)
+        loop.remove_reader(descriptor)
