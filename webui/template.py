@@ -41,7 +41,7 @@ def _search() -> rx.Component:
         rx.el.label(
             rx.el.span("Search orders", class_name="sr-only"),
             rx.el.input(
-                type="search", name="text", placeholder="Search orders", auto_complete="off", max_length=200, id="search"
+                type="search", name="text", placeholder="Orders", auto_complete="off", max_length=200, id="search"
             ),
         ),
         rx.el.button("Search", type="submit", class_name="button sr-only-narrow"),
