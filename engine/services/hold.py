@@ -38,7 +38,7 @@ async def snooze(order_id: int, seconds: float, by: Actor) -> None:
     """The order is out of the queue's sight for so long; 0 brings it back. Raises Refused where it is over."""
     async with lifecycle.change([order_id], by=by) as work:
         case = only(work, order_id)
-        until = work.now + int(seconds * 1_000_000) if seconds > 0 else None
+        until = work.now + round(seconds * 1_000_000) if seconds > 0 else None
         if until is not None or case.order.snoozed_until is None:
             _demand_open(case, "to wait for")
         work.event(case, "order:snooze", "snoozed" if until else "back in the queue")
