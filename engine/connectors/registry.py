@@ -6,8 +6,9 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 import msgspec
 
@@ -15,6 +16,7 @@ from engine.connectors import misread
 from engine.errors import Misconfigured
 from engine.ports import Channel, Supplier
 
+P = TypeVar("P")
 # What a connector was called when connections were made by it; they keep the name and go on working.
 _FORMER = {("suppliers", "sftp"): "files"}
 _lent: dict[tuple[str, str], Any] = {}
@@ -46,10 +48,11 @@ def _load(kind: str, slug: str) -> Any:
     raise Misconfigured(f"there is no {kind[:-1]} connector called {slug!r}; there are: {', '.join(slugs(kind))}")
 
 
-def slugs(kind: str) -> list[str]:
+@cache  # they are of this version, and steps of single orders ask
+def slugs(kind: str) -> tuple[str, ...]:
     """The built-in connectors of a kind (``channels`` or ``suppliers``), sorted."""
     package = importlib.import_module(f"engine.connectors.{kind}")
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg))
 
 
 def available(kind: str) -> list[str]:
@@ -73,6 +76,17 @@ def tells_listings(slug: str) -> bool:
 def supplier_type(slug: str) -> type[Supplier]:
     """The supplier connector's class; raises Misconfigured when there is none."""
     return cast("type[Supplier]", _load("suppliers", slug))
+
+
+def offers(connector: Any, port: type[P]) -> TypeGuard[P]:
+    """Does the connector have what the port asks for? For the paths of every order, where ``isinstance`` takes too long."""
+    asked = (type(connector), port)
+    if asked not in _offered:
+        _offered[asked] = isinstance(connector, port)
+    return _offered[asked]
+
+
+_offered: dict[tuple[type, type], bool] = {}
 
 
 def configure(kind: type[Channel] | type[Supplier], values: dict[str, Any]) -> Any:

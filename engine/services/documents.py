@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 
 from engine import clock
+from engine.connectors import registry
 from engine.domain.states import PurchaseState
 from engine.errors import BluebookError, Invalid, NotAuthorised, TryLater
 from engine.ports import Enclosed, Encloses, NumbersDocuments, Purchase, PurchaseLine
@@ -60,11 +61,11 @@ async def render(order_ids: Iterable[int], po_ids: set[int]) -> Rendered:
                     connector = await catalog.supplier(po.supplier_id)
                     purchase = document(case, po, known)
                     body = connector.render(purchase)
-                    if isinstance(connector, Encloses):
+                    if registry.offers(connector, Encloses):
                         supplier = known.suppliers[po.supplier_id].name
                         made = await _enclosed(po.id, purchase, supplier, connector.link_days)
                         body = connector.enclose(body, made)
-                    if isinstance(connector, NumbersDocuments):
+                    if registry.offers(connector, NumbersDocuments):
                         one = numbers.Unnumbered("850", po.po_number, body)
                         unnumbered.setdefault(po.supplier_id, []).append((po, one))
                     else:

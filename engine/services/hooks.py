@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from engine import db
+from engine.connectors import registry
 from engine.errors import BluebookError, NotFound, Unreachable, Unreadable
 from engine.ports import Hook, Page, Raw, TakesHooks
 from engine.ports_channels import FetchesKeys, ProvesAddress
@@ -36,14 +37,14 @@ class Arrived(msgspec.Struct, frozen=True):
 async def verify(kind: Kind, source_id: int, headers: Mapping[str, str], body: bytes) -> Hook:
     """What the call means. Raises NotFound, Refused where it is not genuine, Unreadable, Misconfigured."""
     connector: Any = await (catalog.channel(source_id) if kind == "channel" else catalog.supplier(source_id))
-    if not _offers(connector, TakesHooks):
+    if not registry.offers(connector, TakesHooks):
         raise NotFound(f"{kind} {source_id} is connected by {connector.name}, which takes no calls from outside")
     # Servers hand on undecodable bytes as lone surrogates, which no connector expects.
     plain = {
         name: value if value.isascii() else value.encode("utf-8", "replace").decode() for name, value in headers.items()
     }
     try:
-        if _offers(connector, FetchesKeys):
+        if registry.offers(connector, FetchesKeys):
             await connector.learn(plain)
         hook: Hook = connector.verify_hook(plain, body)
     except (UnicodeDecodeError, RecursionError) as error:
@@ -52,17 +53,6 @@ async def verify(kind: Kind, source_id: int, headers: Mapping[str, str], body: b
     if any("\0" in name for name in named) or any(len(name) > _MAX_ID for name in hook.refresh):
         raise Unreadable("the call names an order by a text that cannot be an id")
     return hook
-
-
-_offered: dict[tuple[type, type], bool] = {}
-
-
-def _offers(connector: Any, port: type) -> bool:
-    # Python looks through all names of both each time it is asked, which is a sixth of the work of a call.
-    asked = (type(connector), port)
-    if asked not in _offered:
-        _offered[asked] = isinstance(connector, port)
-    return _offered[asked]
 
 
 async def prove(channel_id: int, query: Mapping[str, str]) -> dict[str, str]:

@@ -58,7 +58,7 @@ async def test_a_channel_keeps(slug: str, name: str, tmp_path: Path, sqlite_temp
 
 
 def test_every_channel_that_comes_with_bluebook_is_under_contract() -> None:
-    assert sorted(SIMULATORS) == registry.slugs("channels")
+    assert tuple(sorted(SIMULATORS)) == registry.slugs("channels")
 
 
 @pytest.mark.parametrize("slug", sorted(SIMULATORS))
