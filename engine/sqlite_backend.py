@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
@@ -30,10 +30,15 @@ from tortoise.exceptions import IntegrityError, OperationalError
 PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -32000,
            "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 268435456}  # fmt: skip
 ROWS_A_STATEMENT = 1024
+MOST_PARAMETERS = 32_000
+STATEMENTS = 512
+"""Kept prepared by each connection: the same for one row, two, four, … are as many."""
 READING = ("busy_timeout", "temp_store", "cache_size", "mmap_size")
 SWITCH_SECONDS = 0.00005
 SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.01
 """Seconds between two looks whether the write lock is free."""
+LONG = 0.002
+"""Seconds of answering after which what is known is told before the next query is begun."""
 
 
 class Client(SqliteClient):
@@ -47,6 +52,7 @@ class Client(SqliteClient):
         self.pragmas.update({name: value for name, value in PRAGMAS.items() if name not in kwargs})
         self._reader: aiosqlite.Connection | None = None
         self._opening = asyncio.Lock()
+        self._asked: list[_Asked] = []
         self._closed = False
 
     async def create_connection(self, with_db: bool) -> None:
@@ -59,7 +65,7 @@ class Client(SqliteClient):
 
     async def _open(self, pragmas: Mapping[str, Any]) -> aiosqlite.Connection:
         """A connection that has all of the pragmas; where that is broken off, or the client closed meanwhile, there is none."""
-        opened = aiosqlite.connect(self.filename, isolation_level=None)
+        opened = aiosqlite.connect(self.filename, isolation_level=None, cached_statements=STATEMENTS)
         # As it is, a thread whose connection nobody closed keeps the process from ever ending.
         opened._thread.daemon = True
         try:
@@ -89,8 +95,25 @@ class Client(SqliteClient):
         if not query.startswith("SELECT"):
             return await super().execute_query(query, values)  # type: ignore[no-any-return]
         reader = self._reader or await self._open_reader()
-        rows = list(await reader.execute_fetchall(query, values))
+        rows = await self._ask(reader, query, values or ())
         return len(rows), rows
+
+    def _ask(self, reader: aiosqlite.Connection, query: str, values: Sequence[Any]) -> asyncio.Future[list[Any]]:
+        # What is asked for in one turn of the loop goes to the thread together: the way there and back is longer than most
+        # queries take.
+        loop = asyncio.get_running_loop()
+        rows: asyncio.Future[list[Any]] = loop.create_future()
+        self._asked.append((rows, query, values))
+        if len(self._asked) == 1:
+            loop.call_soon(self._send, reader)
+        return rows
+
+    def _send(self, reader: aiosqlite.Connection) -> None:
+        asked, self._asked = self._asked, []
+        if reader._running:
+            reader._tx.put_nowait((None, partial(_answer, reader._conn, asked)))
+        else:
+            _tell([(rows, OperationalError("the database was closed")) for rows, _, _ in asked])
 
     async def _open_reader(self) -> aiosqlite.Connection:
         async with self._opening:
@@ -114,6 +137,34 @@ class Client(SqliteClient):
 
     def _in_transaction(self) -> SqliteTransactionContext:
         return _Context(Immediate(self), self._lock)
+
+
+_Asked = tuple[asyncio.Future[list[Any]], str, Sequence[Any]]
+
+
+def _answer(connection: sqlite3.Connection, asked: Sequence[_Asked]) -> None:
+    found: list[tuple[asyncio.Future[list[Any]], Any]] = []
+    begun = time.monotonic()
+    for rows, query, values in asked:
+        try:
+            found.append((rows, connection.execute(query, values).fetchall()))
+        except Exception as error:
+            found.append((rows, error))
+        if time.monotonic() - begun > LONG:  # nobody waits for others' long queries
+            rows.get_loop().call_soon_threadsafe(_tell, found)
+            found, begun = [], time.monotonic()
+    if found:
+        found[0][0].get_loop().call_soon_threadsafe(_tell, found)
+
+
+def _tell(found: Sequence[tuple[asyncio.Future[list[Any]], Any]]) -> None:
+    for rows, answer in found:
+        if rows.done():
+            continue  # whoever asked does not wait any more
+        if isinstance(answer, Exception):
+            rows.set_exception(answer)
+        else:
+            rows.set_result(answer)
 
 
 class _Turn(ConnectionWrapper[aiosqlite.Connection]):
@@ -211,18 +262,25 @@ def _parts(sql: str) -> tuple[str, str, str] | None:
     return (found[1], found[2], found[3]) if found else None
 
 
+@lru_cache(maxsize=512)  # making a text, and looking up what is prepared for it, takes as long as some of its rows
+def _many(sql: str, size: int) -> str:
+    parts = _parts(sql)
+    assert parts is not None
+    return f"{parts[0]}{', '.join([parts[1]] * size)}{parts[2]}"
+
+
 def _do(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> int:
     parts = _parts(sql) if len(rows) > 1 else None
     if parts is None:
         return connection.executemany(sql, rows).rowcount
     # Many rows in a statement: SQLite looks after its counters once for all of them, and works on without Python's lock.
     # In powers of two, so that there are few statements to prepare.
-    start, size, count = 0, ROWS_A_STATEMENT, 0
+    start, count = 0, 0
+    size = 1 << (min(ROWS_A_STATEMENT, MOST_PARAMETERS // len(rows[0])).bit_length() - 1)
     while start < len(rows):
         while size > len(rows) - start:
             size //= 2
-        many = f"{parts[0]}{', '.join([parts[1]] * size)}{parts[2]}"
-        count += connection.execute(many, list(chain.from_iterable(rows[start : start + size]))).rowcount
+        count += connection.execute(_many(sql, size), list(chain.from_iterable(rows[start : start + size]))).rowcount
         start += size
     return count
 

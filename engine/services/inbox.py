@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any, Literal, Self
 
 import msgspec
@@ -24,6 +23,7 @@ _COLUMNS = (
     "source", "source_id", "external_id", "content_type", "body", "digest", "received_at", "state", "reason", "field",
     "attempts",
 )  # fmt: skip
+_STATE = _COLUMNS.index("state")
 ROWS_A_STATEMENT = 1_000
 
 
@@ -79,7 +79,7 @@ async def _keep(kind: Kind, source_id: int, rows: Mapping[str, list[Any]]) -> tu
     fresh = {key: row for key, row in rows.items() if key not in known}
     if fresh:
         async with db.transaction():
-            made = await _insert(fresh)
+            made = await (_insert(fresh) if db.is_postgres() else _insert_numbered(kind, source_id, fresh))
             # Another worker may have stored the same at the same moment.
             known |= await _known(kind, source_id, [key for key in fresh if key not in made])
         return known | made, known
@@ -98,14 +98,25 @@ async def _insert(rows: Mapping[str, list[Any]]) -> _Places:
     values = list(rows.values())
     for start in range(0, len(values), ROWS_A_STATEMENT):
         chunk = values[start : start + ROWS_A_STATEMENT]
-        if db.is_postgres():
-            source = f"SELECT * FROM {await db.unnested('inbound_messages', _COLUMNS)}"
-            written = await db.rows(f"{into} {source} {unless}", *zip(*chunk, strict=True))
-        else:
-            source = ", ".join([f"({db.marks(_COLUMNS)})"] * len(chunk))
-            written = await db.rows(f"{into} VALUES {source} {unless}", *chain.from_iterable(chunk))
+        source = f"SELECT * FROM {await db.unnested('inbound_messages', _COLUMNS)}"
+        written = await db.rows(f"{into} {source} {unless}", *zip(*chunk, strict=True))
         found |= {r[0]: (int(r[1]), str(r[2])) for r in written}
     return found
+
+
+async def _insert_numbered(kind: Kind, source_id: int, rows: Mapping[str, list[Any]]) -> _Places:
+    """As ``_insert``, for SQLite: its thread, which must wait to hand back a row, is asked for none."""
+    ids = (await db.reserve({"inbound_messages": len(rows)}))["inbound_messages"]
+    wanted = {key: (new, row[_STATE]) for new, (key, row) in zip(ids, rows.items(), strict=True)}
+    columns, made = ("id", *_COLUMNS), list[int]()
+    sql = f"INSERT INTO inbound_messages ({', '.join(columns)}) VALUES ({db.marks(columns)})"
+    values = [[new, *row] for new, row in zip(ids, rows.values(), strict=True)]
+    async with db.together():
+        await db.many(f"{sql} ON CONFLICT (source, source_id, digest) DO NOTHING", values, made.append)
+    if made == [len(rows)]:
+        return wanted
+    found = await _known(kind, source_id, list(rows))
+    return {key: place for key, place in wanted.items() if found[key][0] == place[0]}
 
 
 async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> _Places:
@@ -125,16 +136,10 @@ async def settle(rows: Sequence[tuple[int, str, str, str, int | None]]) -> None:
         (state, reason[:2000], field[:200], order_id, now, row_id) for row_id, state, reason, field, order_id in rows
     ]
     sets = (
-        "state = said.state, reason = said.reason, field = said.field, handled_at = said.handled_at, "
-        f"order_id = COALESCE(said.order_id, {table}.order_id), attempts = {table}.attempts + 1"
+        "state = v.state, reason = v.reason, field = v.field, handled_at = v.handled_at, "
+        f"order_id = COALESCE(v.order_id, {table}.order_id), attempts = {table}.attempts + 1"
     )
-    names, where = ", ".join(_SAID), f"{table}.id = said.id"
-    if db.is_postgres():
-        source = f"{await db.unnested(table, _SAID)} AS said ({names})"
-        await db.run(f"UPDATE {table} SET {sets} FROM {source} WHERE {where}", *zip(*said, strict=True))
-    else:
-        source = f"said ({names}) AS (VALUES ({db.marks(_SAID)}))"
-        await db.many(f"WITH {source} UPDATE {table} SET {sets} FROM said WHERE {where}", said)
+    await db.update(table, _SAID, sets, f"{table}.id = v.id", said)
 
 
 _SAID = ("state", "reason", "field", "order_id", "handled_at", "id")

@@ -25,8 +25,9 @@ async def load(order_ids: Sequence[int], *, lock: bool = False) -> list[Case]:
     ids = db.padded(list(order_ids))
     among = db.marks(ids)
     for_update = " FOR UPDATE" if lock and db.is_postgres() else ""
-    found = await db.rows(
-        f"SELECT {', '.join(OrderRecord.COLUMNS)} FROM orders WHERE id IN ({among}) ORDER BY id{for_update}", *ids
+    columns = OrderRecord.COLUMNS
+    found = await db.lists(
+        len(columns), f"SELECT {', '.join(columns)} FROM orders WHERE id IN ({among}) ORDER BY id{for_update}", *ids
     )
     cases = [Case(order=OrderRecord.of(row)) for row in found]
     if not cases:
@@ -49,11 +50,7 @@ async def load(order_ids: Sequence[int], *, lock: bool = False) -> list[Case]:
             shipment.purchase = purchases[shipment.purchase_order_id]
             shipment.po_number = shipment.purchase.po_number
             by_id[shipment.order_id].shipments.append(shipment)
-    columns = ", ".join(IssueRecord.COLUMNS)
-    open_issues = await db.rows(
-        f"SELECT {columns} FROM issues WHERE order_id IN ({among}) AND closed_at IS NULL ORDER BY id", *ids
-    )
-    for row in open_issues:
+    for row in await _parts(IssueRecord, "order_id", among, ids, "id", "AND closed_at IS NULL"):
         issue = IssueRecord.of(row)
         issue.line = lines.get(issue.line_id) if issue.line_id else None
         issue.purchase = purchases.get(issue.purchase_order_id) if issue.purchase_order_id else None
@@ -61,10 +58,11 @@ async def load(order_ids: Sequence[int], *, lock: bool = False) -> list[Case]:
     return cases
 
 
-async def _parts(kind: type[Record], key: str, among: str, ids: Sequence[int], order: str) -> Sequence[Any]:
-    return await db.rows(
-        f"SELECT {', '.join(kind.COLUMNS)} FROM {kind.TABLE} WHERE {key} IN ({among}) ORDER BY {order}", *ids
-    )
+async def _parts(
+    kind: type[Record], key: str, among: str, ids: Sequence[int], order: str, more: str = ""
+) -> Sequence[Any]:
+    sql = f"SELECT {', '.join(kind.COLUMNS)} FROM {kind.TABLE} WHERE {key} IN ({among}) {more} ORDER BY {order}"
+    return await db.lists(len(kind.COLUMNS), sql, *ids)
 
 
 async def _load_purchase_lines(purchases: dict[int, PurchaseRecord], lines: dict[int, LineRecord]) -> None:
@@ -85,7 +83,8 @@ async def load_contents(shipments: Sequence[ShipmentRecord]) -> None:
     if not wanted:
         return
     ids = db.padded(list(wanted))
-    for row in await db.rows(
+    for row in await db.lists(
+        3,
         "SELECT shipment_id, purchase_order_line_id, quantity FROM shipment_lines "
         f"WHERE shipment_id IN ({db.marks(ids)}) ORDER BY id",
         *ids,

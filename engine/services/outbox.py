@@ -127,7 +127,7 @@ def _later(seconds: float) -> int:
     return clock.micros(clock.now() + timedelta(seconds=seconds))
 
 
-def _job(row: db.Row) -> Job:
+def _job(row: Sequence[Any]) -> Job:
     args = row[4]
     return Job(row[0], row[1], row[2], row[3], msgspec.json.decode(args) if args != "{}" else {}, row[5], row[6],
                _suspect(row[7], row[5]), row[7])  # fmt: skip
@@ -204,9 +204,8 @@ async def held(ids: Sequence[int], token: str) -> list[Job]:
     if not ids:
         return []
     wanted = db.padded(ids)
-    found = await db.rows(
-        f"SELECT {_JOB} FROM outbox WHERE id IN ({db.marks(wanted)}) AND token = ?",
-        *wanted, token,
+    found = await db.lists(
+        8, f"SELECT {_JOB} FROM outbox WHERE id IN ({db.marks(wanted)}) AND token = ?", *wanted, token,
     )  # fmt: skip
     return sorted(map(_job, found), key=lambda job: job.id)
 
@@ -230,11 +229,11 @@ async def finish(results: Mapping[Job, Outcome]) -> None:
     async with db.transaction():
         for token, ids in done.items():
             await _finish_done(token, ids)
-        await db.many(
-            "UPDATE outbox SET state = 'ready', run_at = ?, attempts = ?, error = ?, token = '', lease_until = NULL, "
-            "relayed_at = NULL WHERE id = ? AND token = ?",
-            again,
-        )
+        await db.update(
+            "outbox", ("run_at", "attempts", "error", "id", "token"),
+            "state = 'ready', run_at = v.run_at, attempts = v.attempts, error = v.error, token = '', lease_until = NULL, "
+            "relayed_at = NULL", "outbox.id = v.id AND outbox.token = v.token", again,
+        )  # fmt: skip
         await db.many(
             "UPDATE outbox SET state = 'dead', finished_at = ?, attempts = ?, error = ?, token = '', "
             "lease_until = NULL WHERE id = ? AND token = ?",
@@ -287,10 +286,10 @@ async def extend(*tokens: str) -> None:
 async def hasten(keys: Sequence[str]) -> None:
     """The waiting jobs with these keys are due now: what they waited for has happened."""
     now = _now()
-    await db.many(
-        "UPDATE outbox SET run_at = ?, relayed_at = NULL WHERE key = ? AND state = 'ready' AND run_at > ?",
-        [(now, key, now) for key in keys],
-    )
+    await db.update(
+        "outbox", ("run_at", "key"), "run_at = v.run_at, relayed_at = NULL",
+        "outbox.key = v.key AND outbox.state = 'ready' AND outbox.run_at > v.run_at", [(now, key) for key in keys],
+    )  # fmt: skip
 
 
 async def reclaim(limit: int = 500) -> int:

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from engine import clock, db
+from engine.connectors import registry
 from engine.errors import BluebookError, NotAuthorised, NotFound, Unreachable, Unreadable
 from engine.ports import AsksAbout, NumbersDocuments, ReadsInParts, Supplier, SupplierUpdate, UpdateKind
 from engine.services import (
@@ -159,7 +160,7 @@ async def take(supplier: SupplierRow, connector: Supplier, stored: Sequence[Stor
 
 def _read(connector: Supplier, item: Stored, problems: dict[int, tuple[str, str]]) -> Sequence[SupplierUpdate]:
     """What the payload says; of one with many documents, what those say that can be read, and why it is parked."""
-    if not isinstance(connector, ReadsInParts):
+    if not registry.offers(connector, ReadsInParts):
         return connector.read(item.raw)
     parts = connector.read_parts(item.raw)
     if parts.problems:
@@ -269,7 +270,8 @@ async def _apply(
 
 async def _heard_before(order_ids: Sequence[int]) -> set[tuple[int, str]]:
     ids = db.padded(list(order_ids))
-    found = await db.rows(
+    found = await db.lists(
+        2,
         "SELECT a.purchase_order_id, a.key FROM purchase_orders p JOIN acknowledgements a ON a.purchase_order_id = p.id "
         f"WHERE p.order_id IN ({db.marks(ids)})",
         *ids,

@@ -77,10 +77,11 @@ def row(attempt: Attempt, now: int) -> tuple[Any, ...]:
 
 async def note(rows: Sequence[tuple[Any, ...]]) -> None:
     """The attempts have ended so: (outcome, message, finished at, purchase order id, attempt)."""
-    await db.many(
-        "UPDATE submissions SET outcome = ?, message = ?, finished_at = ? WHERE purchase_order_id = ? AND attempt = ?",
-        rows,
-    )
+    await db.update(
+        "submissions", ("outcome", "message", "finished_at", "purchase_order_id", "attempt"),
+        "outcome = v.outcome, message = v.message, finished_at = v.finished_at",
+        "submissions.purchase_order_id = v.purchase_order_id AND submissions.attempt = v.attempt", rows,
+    )  # fmt: skip
 
 
 def end(work: Work, po: PurchaseRecord, outcome: str, message: str) -> None:

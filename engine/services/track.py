@@ -103,11 +103,12 @@ async def _begin(wanted: Mapping[int, Job], by: Actor) -> tuple[list[Telling], d
         return begun, later
     due = {int(r[0]) for r in found}
     channels = await catalog.channels()
+    whole = {channel.id for channel in channels.values() if _tells_whole_orders(channel)}
     async with lifecycle.change([int(r[1]) for r in found], by=by) as work:
         await loading.load_contents([s for case in work.cases for s in case.shipments])
         for case in work.cases:
             channel = channels[case.order.channel_id]
-            rest = _waits_for_rest(work, case, channel)
+            rest = channel.id in whole and _waits_for_rest(work, case)
             for shipment in case.shipments:
                 if shipment.id not in due or shipment.push not in (Push.PENDING, Push.PUSHING):
                     continue  # another worker was quicker
@@ -122,14 +123,17 @@ async def _begin(wanted: Mapping[int, Job], by: Actor) -> tuple[list[Telling], d
     return begun, later
 
 
-def _waits_for_rest(work: Work, case: Case, channel: ChannelRow) -> bool:
-    """Is there more to come, and the channel has no place for parts? Once there is not, the first parcel waits no more."""
+def _tells_whole_orders(channel: ChannelRow) -> bool:
     try:
-        whole = isinstance(registry.channel_type(channel.connector), TellsWholeOrders)
+        return isinstance(registry.channel_type(channel.connector), TellsWholeOrders)
     except Misconfigured:
         return False  # each push says it
-    if not whole or any(line.open for line in case.lines):
-        return whole
+
+
+def _waits_for_rest(work: Work, case: Case) -> bool:
+    """Is there more to come, at a channel without a place for parts? Once there is not, the first parcel waits no more."""
+    if any(line.open for line in case.lines):
+        return True
     waiting = [f"push:{s.id}:{s.version}" for s in _unblocked([case])]
     work.finally_(lambda: outbox.hasten(waiting))
     return False
@@ -350,10 +354,11 @@ def _attempt(telling: Telling, now: int) -> tuple[Any, ...]:
 
 
 async def _note_attempts(rows: Sequence[tuple[Any, ...]]) -> None:
-    await db.many(
-        "UPDATE tracking_pushes SET outcome = ?, message = ?, finished_at = ? WHERE shipment_id = ? AND attempt = ?",
-        rows,
-    )
+    await db.update(
+        "tracking_pushes", ("outcome", "message", "finished_at", "shipment_id", "attempt"),
+        "outcome = v.outcome, message = v.message, finished_at = v.finished_at",
+        "tracking_pushes.shipment_id = v.shipment_id AND tracking_pushes.attempt = v.attempt", rows,
+    )  # fmt: skip
 
 
 def _finish_one(work: Work, case: Case, shipment: ShipmentRecord, telling: Telling) -> None:

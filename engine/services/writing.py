@@ -33,40 +33,22 @@ async def write(records: Sequence[Any], *, versioned: bool = False) -> None:
     for fields, group in groups.items():
         keys = ("id", "version") if versioned else ("id",)
         rows = [[getattr(record, name) for name in (*fields, *keys)] for record in group]
-        if db.is_postgres():
-            await _update_arrays(fields, keys, group, rows)
-        else:
-            await _update_each(fields, keys, group, rows)
+        await _update(fields, keys, group, rows)
         for record in group if versioned else ():
             record.version += 1
 
 
-async def _update_each(fields: tuple[str, ...], keys: tuple[str, ...], group: list[Any], rows: list[list[Any]]) -> None:
+async def _update(fields: tuple[str, ...], keys: tuple[str, ...], group: list[Any], rows: list[list[Any]]) -> None:
+    table = group[0].TABLE
+
     def all_there(count: int) -> None:
         if count != len(group):
             raise _stale(group)
 
-    sets = ", ".join([*(["version = version + 1"] if "version" in keys else []), *(f"{name} = ?" for name in fields)])
-    where = " AND ".join(f"{name} = ?" for name in keys)
-    await db.many(f"UPDATE {group[0].TABLE} SET {sets} WHERE {where}", rows, all_there)
-
-
-async def _update_arrays(
-    fields: tuple[str, ...], keys: tuple[str, ...], group: list[Any], rows: list[list[Any]]
-) -> None:
-    table = group[0].TABLE
-    columns = (*fields, *keys)
     sets = ", ".join([*([f"version = {table}.version + 1"] if "version" in keys else []),
                       *(f"{name} = v.{name}" for name in fields)])  # fmt: skip
     where = " AND ".join(f"{table}.{name} = v.{name}" for name in keys)
-    written = await db.rows(
-        f"UPDATE {table} SET {sets} FROM {await db.unnested(table, columns)} AS v ({', '.join(columns)}) "
-        f"WHERE {where} RETURNING {table}.id",
-        *zip(*rows, strict=True),
-    )
-    if len(written) != len(group):
-        done = {int(row[0]) for row in written}
-        raise _stale([record for record in group if record.id not in done])
+    await db.update(table, (*fields, *keys), sets, where, rows, all_there)
 
 
 def _stale(records: Sequence[Any]) -> StaleState:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import aiosqlite
 import pytest
 from tortoise.exceptions import OperationalError
 
-from engine import db
+from engine import db, sqlite_backend
 from engine.sqlite_backend import Client
 
 
@@ -181,3 +182,46 @@ async def test_every_row_of_any_number_is_inserted_in_its_order(sqlite_url: str)
             await db.insert("order_counts", ("channel_id", "status", "n"), rows)
         found = await db.rows("SELECT channel_id, status, n FROM order_counts ORDER BY id")
         assert [tuple(r) for r in found] == rows
+
+
+async def test_queries_of_one_moment_share_a_turn_and_each_has_its_own_answer(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[list[str]] = []
+    answer = sqlite_backend._answer
+
+    def noted(connection: sqlite3.Connection, asked: Sequence[Any]) -> None:
+        turns.append([query for _, query, _ in asked])
+        answer(connection, asked)
+
+    monkeypatch.setattr(sqlite_backend, "_answer", noted)
+    async with db.database(sqlite_url):
+        await db.value("SELECT 1")
+        turns.clear()
+        count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT i FROM n"
+        slow = f"SELECT COUNT(*) FROM ({count})"
+        given_up = asyncio.create_task(db.value("SELECT 5"))
+        wrong = asyncio.create_task(db.value("SELECT nothing"))
+        others = [asyncio.create_task(db.value(sql)) for sql in ("SELECT 2", slow, "SELECT 3")]
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert await asyncio.gather(*others) == [2, 300_000, 3]
+        with pytest.raises(OperationalError, match="nothing"):
+            await wrong
+        assert turns == [["SELECT 5", "SELECT nothing", "SELECT 2", slow, "SELECT 3"]]
+        assert await db.value("SELECT 4") == 4
+
+
+async def test_a_query_that_is_asked_as_the_database_is_closed_is_answered(sqlite_url: str) -> None:
+    async with db.database(sqlite_url):
+        await db.value("SELECT 1")
+        asked = asyncio.create_task(db.value("SELECT 2"))
+        await asyncio.sleep(0)
+        await db.connection()._reader.close()  # type: ignore[attr-defined]
+        async with asyncio.timeout(60):
+            late = await asyncio.gather(asked, return_exceptions=True)
+            with pytest.raises(OperationalError, match="was closed"):
+                await db.value("SELECT 3")
+        assert late == [2] or isinstance(late[0], (OperationalError, sqlite3.ProgrammingError)), (
+            "no query waits for ever"
+        )

@@ -7,7 +7,8 @@ from tortoise.exceptions import IntegrityError
 
 from engine import clock, db
 from engine.errors import StaleState
-from engine.services import writing
+from engine.ports import Raw
+from engine.services import inbox, writing
 from engine.services.casefile import IssueRecord
 
 COLUMNS = ("source", "source_id", "external_id", "content_type", "body", "digest", "received_at", "state", "reason",
@@ -125,3 +126,59 @@ async def test_rows_are_found_by_their_keys_whatever_their_number(database: str)
     keys = [f"d{n}" for n in range(700)]
     assert len(await db.rows_among(sql, keys, "channel")) == 20
     assert await db.rows_among(sql, keys, "supplier") == []
+
+
+ROWS = [
+    ("d0", "plain"), ("d1", "quotes \" and ' and \\"), ("d2", "lines\nand\ttabs"), ("d3", "ünïcödé 🚚 \u200f"),
+    ("d4", '{"like": ["json"]}'), ("d5", ""),
+]  # fmt: skip
+
+
+async def test_lists_are_the_rows_in_their_order_whatever_is_in_them(database: str) -> None:
+    await db.insert("inbound_messages", COLUMNS, [payload(n) for n in range(len(ROWS))])
+    for digest, reason in ROWS:
+        await db.run("UPDATE inbound_messages SET reason = ?, order_id = ? WHERE digest = ?", reason, 2**62, digest)
+    await db.run("UPDATE inbound_messages SET order_id = NULL WHERE digest = 'd3'")
+    sql = "SELECT digest, reason, order_id FROM inbound_messages WHERE source = ? ORDER BY digest DESC"
+    rows = [tuple(r) for r in await db.rows(sql, "channel")]
+    assert rows == [(d, reason, None if d == "d3" else 2**62) for d, reason in reversed(ROWS)]
+    assert [tuple(r) for r in await db.lists(3, sql, "channel")] == rows
+    async with db.transaction():
+        await db.run("UPDATE inbound_messages SET reason = 'other' WHERE digest = 'd0'")
+        assert [r[1] for r in await db.lists(3, f"{sql} LIMIT 1 OFFSET 5", "channel")] == ["other"]
+    assert not await db.lists(3, sql, "supplier")
+
+
+async def test_each_row_of_the_table_has_what_is_said_of_it(database: str) -> None:
+    await db.insert("inbound_messages", COLUMNS, [payload(n) for n in range(10)])
+    counts: list[int] = []
+    said = [("done", f"r{n}", f"d{n}") for n in (1, 3, 5, 77)]
+    async with db.transaction(), db.together():
+        await db.update(
+            "inbound_messages", ("state", "reason", "digest"), "state = v.state, reason = v.reason",
+            "inbound_messages.digest = v.digest AND inbound_messages.state = 'stored'", said, counts.append,
+        )  # fmt: skip
+        await db.update(
+            "inbound_messages", ("state", "digest"), "state = v.state", "inbound_messages.digest = v.digest", []
+        )
+    assert counts == [3]
+    found = {r[0]: (r[1], r[2]) for r in await db.rows("SELECT digest, state, reason FROM inbound_messages")}
+    assert found == {f"d{n}": ("done", f"r{n}") if n in (1, 3, 5) else ("stored", "") for n in range(10)}
+
+
+async def test_a_payload_another_worker_stored_a_moment_before_is_known_and_the_others_are_new(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, mine = {"one": Raw("1", b"{}")}, {key: Raw(key, b"{}") for key in ("one", "two")}
+    known = inbox._known
+
+    async def late(kind: inbox.Kind, source_id: int, keys: list[str]) -> dict[str, tuple[int, str]]:
+        monkeypatch.setattr(inbox, "_known", known)  # it looks, and only then the other one stores
+        found = await known(kind, source_id, keys)
+        await inbox.store_unread("channel", 1, theirs, "theirs")
+        return found
+
+    monkeypatch.setattr(inbox, "_known", late)
+    assert await inbox.store_unread("channel", 1, mine, "mine") == {"two"}
+    rows = await db.rows("SELECT reason FROM inbound_messages ORDER BY id")
+    assert [r[0] for r in rows] == ["theirs", "mine"]
