@@ -10,7 +10,6 @@ Paths name values in the blue book: ``status`` for the order's own, ``line.2.shi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
@@ -22,6 +21,9 @@ from engine.domain.states import PurchaseState
 BOOLEAN = frozenset({"method_chosen", "superseded", "auto"})
 NOTE_LIMIT = 10_000
 """Characters of a customer's note that are kept; the payload has all of it."""
+
+
+_DRAFT = PurchaseState.DRAFT.value  # to compare plain texts is a third of the work
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -37,6 +39,7 @@ class Record(msgspec.Struct, kw_only=True):
     _tracked: ClassVar[attrgetter[Any]]
     _suffixes: ClassVar[tuple[str, ...]]
     _flags: ClassVar[tuple[str, ...]]
+    _maybe: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -44,6 +47,7 @@ class Record(msgspec.Struct, kw_only=True):
         cls._values, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED, "id")
         cls._suffixes = tuple(f".{name}" for name in cls.TRACKED)
         cls._flags = tuple(name for name in cls.TRACKED if name in BOOLEAN)
+        cls._maybe = tuple(name for name in cls.TRACKED if "None" in cls.__annotations__[name])
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -59,16 +63,17 @@ class Record(msgspec.Struct, kw_only=True):
         """What its values are called in the blue book, before their own names; "" for the order's own."""
         raise NotImplementedError
 
-    def tracked(self) -> dict[str, Any]:
-        """Every tracked value that is not null, by path."""
+    def track(self, found: dict[str, Any]) -> None:
+        """Every tracked value that is not null is in ``found``, by path."""
         path = self.path
+        start = f"{path}." if path else ""
         names = map(path.__add__, self._suffixes) if path else self.TRACKED
-        # The id at the end has no name.
-        found = {name: value for name, value in zip(names, self._tracked(self), strict=False) if value is not None}
-        for flag in self._flags:
-            name = f"{path}.{flag}" if path else flag
-            found[name] = bool(found[name])
-        return found
+        found.update(zip(names, self._tracked(self), strict=False))  # the id at the end has no name
+        for name in self._maybe:
+            if found[start + name] is None:
+                del found[start + name]
+        for name in self._flags:
+            found[start + name] = bool(found[start + name])
 
 
 class LineRecord(Record):
@@ -395,10 +400,15 @@ class Case(msgspec.Struct):
     terms: set[str] = msgspec.field(default_factory=set)
     removed: list[PurchaseLineRecord] = msgspec.field(default_factory=list)
     was_status: str | None = None
+    read: tuple[str, Address] | None = None
+    """An address as the order keeps it, and what that is read."""
 
     def address(self) -> Address:
         """Where it ships to."""
-        return _address(self.order.ship_to)
+        kept = self.order.ship_to
+        if self.read is None or self.read[0] is not kept:
+            self.read = (kept, msgspec.json.decode(kept, type=Address))
+        return self.read[1]
 
     def waived(self) -> set[str]:
         """The ``code:cause`` pairs a person has looked at and let pass."""
@@ -410,7 +420,7 @@ class Case(msgspec.Struct):
 
     def drafts(self) -> list[PurchaseRecord]:
         """The purchase orders that can still be edited."""
-        return [po for po in self.purchases if po.state == PurchaseState.DRAFT]
+        return [po for po in self.purchases if po.state == _DRAFT]
 
     def serving(self, line: LineRecord) -> Iterator[tuple[PurchaseRecord, PurchaseLineRecord]]:
         """The purchase order lines that serve an order line."""
@@ -420,18 +430,13 @@ class Case(msgspec.Struct):
                     yield po, po_line
 
 
-@lru_cache(maxsize=512)  # it is asked for at every step of a check
-def _address(kept: str) -> Address:
-    return msgspec.json.decode(kept, type=Address)
-
-
 def snapshot(case: Case) -> dict[str, Any]:
     """Every tracked value that is not null, by path: what replaying the blue book must give."""
     found: dict[str, Any] = {}
     records: list[Any] = [case.order, *case.lines, *case.purchases, *case.shipments]
     records += [po_line for po in case.purchases for po_line in po.lines]
     for record in records:
-        found |= record.tracked()
+        record.track(found)
     for issue in case.issues:
         found[issue.path] = "open"
     return found

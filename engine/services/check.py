@@ -106,13 +106,14 @@ def _check_one(work: Work, case: Case, catalog: Catalog, seen: Seen, taken: dict
     routed = route.plan(case, catalog, taken)
     route.apply(work, case, routed, catalog)
     found = []
-    if unsent_part(case):  # the plan may have dropped the last draft of what is canceled
+    drafts = case.drafts()
+    if drafts or unsent_part(case):  # the plan may have dropped the last draft of what is canceled
         found = [
             *_line_issues(case, routed, catalog),
-            *_shipping_issues(work, case, catalog),
-            *_address_issues(case, catalog),
+            *_shipping_issues(work, case, drafts, catalog),
+            *_address_issues(case, drafts, catalog),
             *_order_issues(work, case, catalog, seen),
-            *_money_issues(case, catalog),
+            *_money_issues(case, drafts, catalog),
         ]
     _sync_issues(work, case, [*found, *_wish(case)], "cleared")
     if not event.after and len(case.events) == count:
@@ -182,10 +183,10 @@ def _line_issues(case: Case, routed: route.Routed, catalog: Catalog) -> list[Fou
     return found
 
 
-def _shipping_issues(work: Work, case: Case, catalog: Catalog) -> list[Found]:
+def _shipping_issues(work: Work, case: Case, drafts: Sequence[PurchaseRecord], catalog: Catalog) -> list[Found]:
     order = case.order
     found = []
-    for po in case.drafts():
+    for po in drafts:
         if not po.method_chosen:
             mapped = catalog.mappings.get((order.channel_id, order.shipping_rate, po.supplier_id))
             work.put(case, po, method_id=mapped)
@@ -203,13 +204,13 @@ def _shipping_issues(work: Work, case: Case, catalog: Catalog) -> list[Found]:
     return found
 
 
-def _address_issues(case: Case, catalog: Catalog) -> list[Found]:
+def _address_issues(case: Case, drafts: Sequence[PurchaseRecord], catalog: Catalog) -> list[Found]:
     boxes = all(
         catalog.suppliers[po.supplier_id].po_box_allowed
         and (
             po.method_id is None or po.method_id not in catalog.methods or catalog.methods[po.method_id].po_box_allowed
         )
-        for po in case.drafts()
+        for po in drafts
     )
     found = []
     for finding in addresses.check(case.address(), po_box_allowed=boxes):
@@ -273,9 +274,9 @@ def _is_twin(order: OrderRecord, other: Alike) -> bool:
     return later and apart <= DUPLICATE_WINDOW // timedelta(microseconds=1)
 
 
-def _money_issues(case: Case, catalog: Catalog) -> list[Found]:
+def _money_issues(case: Case, drafts: Sequence[PurchaseRecord], catalog: Catalog) -> list[Found]:
     found = []
-    for po in case.drafts():
+    for po in drafts:
         for po_line in po.lines:
             agreed = catalog.accepted_costs.get((po.supplier_id, po_line.product_id))
             tolerance = catalog.suppliers[po.supplier_id].cost_tolerance
@@ -284,7 +285,7 @@ def _money_issues(case: Case, catalog: Catalog) -> list[Found]:
                 message = f"{po_line.supplier_sku} costs {now} instead of {before}"
                 cause = f"cost:{po.supplier_id}:{po_line.product_id}:{po_line.unit_cost}"
                 found.append(Found(IssueCode.COST_CHANGED, message, cause, "", po_line.line, po))
-    margin_issue = _margin_issue(case, catalog) if case.drafts() else None
+    margin_issue = _margin_issue(case, catalog) if drafts else None
     return [*found, margin_issue] if margin_issue else found
 
 

@@ -137,7 +137,7 @@ class Work:
         event.after[path] = value
 
     def _created(self, case: Case, record: Record) -> None:
-        case.events[-1].after.update(record.tracked())
+        record.track(case.events[-1].after)
 
     # -- making things --------------------------------------------------------------------------------------------
 
@@ -349,12 +349,16 @@ class Work:
                 db.set_going()
             for table, columns, rows in _grouped(self._rows):
                 await db.insert(table, columns, rows)
-            documents = [(body, po.id) for body, po in self._documents]
-            await db.many("UPDATE purchase_orders SET document = ? WHERE id = ?", documents)
-            await db.many(
-                "UPDATE issues SET closed_at = ?, closed_by = ?, resolution = ? WHERE id = ? AND closed_at IS NULL",
-                self._closed,
-            )
+            documents = {po.id: (body, po.id) for body, po in self._documents}
+            await db.update(
+                "purchase_orders", ("document", "id"), "document = v.document", "purchase_orders.id = v.id",
+                documents.values(),
+            )  # fmt: skip
+            await db.update(
+                "issues", ("closed_at", "closed_by", "resolution", "id"),
+                "closed_at = v.closed_at, closed_by = v.closed_by, resolution = v.resolution",
+                "issues.id = v.id AND issues.closed_at IS NULL", self._closed,
+            )  # fmt: skip
             await outbox.put([*self._jobs, *(job for case in touched for job in _follow_ups(case))])
             terms: list[tuple[str, int]] = []
             for case in touched:
@@ -363,13 +367,15 @@ class Work:
             await counters.add(_moved_counts(touched))
             for action in self._last:
                 await action()
+        # Most of these know this work: kept, they would keep a page of orders until the collector comes by.
+        self._first, self._last, self._rows = [], [], []
 
 
 def _portions(cases: list[Case]) -> list[list[Case]]:
-    """What is known at once, and new orders some at a time: SQLite writes them while the next ones are hashed."""
+    """What is known, and new orders, some at a time: SQLite writes them while the next ones are settled and hashed."""
+    size = max(1, len(cases)) if db.is_postgres() else PORTION
     known, new = ([case for case in cases if case.order.is_new is is_new] for is_new in (False, True))
-    size = max(1, len(new)) if db.is_postgres() else PORTION
-    return [part for part in (known, *(new[i : i + size] for i in range(0, len(new), size))) if part]
+    return [group[i : i + size] for group in (known, new) for i in range(0, len(group), size)]
 
 
 def _moved_counts(cases: list[Case]) -> dict[tuple[int, str], int]:
@@ -392,7 +398,7 @@ def _changed(case: Case) -> bool:
     return any(line.dirty or line.is_new for po in case.purchases for line in po.lines)
 
 
-_DERIVED = attrgetter("allocated", "submitted", "acknowledged", "backordered", "shipped", "canceled")
+_SENT = attrgetter("submitted", "acknowledged", "backordered", "shipped", "canceled")
 
 
 def _settle(work: Work, case: Case) -> None:
@@ -401,12 +407,13 @@ def _settle(work: Work, case: Case) -> None:
     found = {line.position: quantities(case, line) for line in case.lines}
     for line in case.lines:
         q = found[line.position]
-        if _DERIVED(q) == _DERIVED(line):
-            continue
-        work.put(
-            case, line, allocated=q.allocated, submitted=q.submitted, acknowledged=q.acknowledged,
-            backordered=q.backordered, shipped=q.shipped, canceled=q.canceled,
-        )  # fmt: skip
+        if q.allocated != line.allocated:
+            work.put(case, line, allocated=q.allocated)
+        if _SENT(q) != _SENT(line):
+            work.put(
+                case, line, submitted=q.submitted, acknowledged=q.acknowledged, backordered=q.backordered,
+                shipped=q.shipped, canceled=q.canceled,
+            )  # fmt: skip
     status = order_status(facts(case, found)).value
     if case.was_status is None and not case.order.is_new:
         case.was_status = case.order.status

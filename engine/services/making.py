@@ -285,6 +285,7 @@ def _new_order(work: Work, channel: ChannelRow, item: Read, taken: set[str]) -> 
     )  # fmt: skip
     lines = [merge.new_line(line, position) for position, line in enumerate(said.lines, 1)]
     case = work.new_order(order, lines, f"pulled from {channel.name}", item.stored.id)
+    case.read = (order.ship_to, ship_to)
     case.terms |= search_terms(order, said.number, lines)
     return case
 

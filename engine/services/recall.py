@@ -47,10 +47,10 @@ async def cases(order_ids: Sequence[int], *, lock: bool = True) -> list[Case]:
     for_update = " FOR UPDATE" if lock and db.is_postgres() else ""
     # All at once and ascending, as every other change locks them.
     every = db.padded(list(order_ids)) if for_update else ids
-    rows = await db.rows(
-        f"SELECT id, version FROM orders WHERE id IN ({db.marks(every)}) ORDER BY id{for_update}", *every
+    rows = await db.lists(
+        2, f"SELECT id, version FROM orders WHERE id IN ({db.marks(every)}) ORDER BY id{for_update}", *every
     )
-    versions = {int(row[0]): int(row[1]) for row in rows}
+    versions: dict[int, int] = dict(rows)
     same = [case for case in kept.values() if versions.get(case.order.id) == case.order.version]
     fresh = {case.order.id for case in same}
     others = await loading.load([i for i in order_ids if i not in fresh])
@@ -82,7 +82,10 @@ def put_back(saved: Iterable[Case], *, new_ones: bool = True) -> None:
         order_id = case.order.id
         if not (new_ones or case.order.version or len(shelf) < most):
             continue
-        shelf[order_id] = (now, Case(case.order, case.lines, case.purchases, case.shipments, case.issues))
+        shelf[order_id] = (
+            now,
+            Case(case.order, case.lines, case.purchases, case.shipments, case.issues, read=case.read),
+        )
         shelf.move_to_end(order_id)
     while len(shelf) > most:
         shelf.popitem(last=False)

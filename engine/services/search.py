@@ -55,7 +55,7 @@ def _terms(text: str) -> tuple[str, ...]:
         if len(words) > 1:
             found.append("".join(words))  # "A-1001", "o'brien", "1Z-999": found as one word too
         found += words
-    return tuple(word[:LONGEST] for word in found if len(word) >= 2)
+    return tuple([word[:LONGEST] for word in found if len(word) >= 2])
 
 
 def terms_of(*texts: str) -> set[str]:
@@ -64,8 +64,12 @@ def terms_of(*texts: str) -> set[str]:
     Words of two to 40 characters; what is written with punctuation inside (numbers, e-mail) is a term without it too.
     At most 150 terms; the first texts win, so give numbers first.
     """
-    found = dict.fromkeys(chain.from_iterable(map(_terms, texts)))
-    return set(islice(found, MOST_TERMS))
+    found = set().union(*map(_terms, texts))
+    return (
+        found
+        if len(found) <= MOST_TERMS
+        else set(islice(dict.fromkeys(chain.from_iterable(map(_terms, texts))), MOST_TERMS))
+    )
 
 
 def searchable(text: str) -> bool:

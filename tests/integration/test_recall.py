@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,26 @@ async def test_only_so_many_are_kept_and_only_so_long(
         async with lifecycle.change([2, 3], by=PERSON) as work:
             assert [case.order.number for case in work.cases] == ["1002", "1003"]
         assert whole_loads == [[1], [2, 3]]
+
+
+async def test_what_was_saved_needs_no_collector_to_be_let_go(database: str, tmp_path: Path) -> None:
+    made: list[weakref.ref[lifecycle.Work]] = []
+    begin = lifecycle.Work.__init__
+
+    def noted(work: lifecycle.Work, by: lifecycle.Actor) -> None:
+        begin(work, by)
+        made.append(weakref.ref(work))
+
+    async with world(tmp_path, split=0.3) as w:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(lifecycle.Work, "__init__", noted)
+            gc.collect()
+            gc.disable()
+            try:
+                await process.process(await w.pull(12), PERSON, undo_seconds=0)
+                await tasks.drain(lambda: w.all_are("completed"), timeout=60)
+                left = [work for ref in made if (work := ref()) is not None]
+            finally:
+                gc.enable()
+    assert len(made) > 5
+    assert not left, f"{len(left)} of {len(made)} pieces of work would stay, each with its orders"
