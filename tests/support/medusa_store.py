@@ -97,7 +97,9 @@ class MedusaStore:
         await script.stop()
         self._script = script
         self.url = (await script.start({"admin": self._admin}))["url"]
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
+        # Node ends a kept connection after five seconds: on a slow machine just as the next question is on its way.
+        alone = aiohttp.TCPConnector(force_close=True)
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120), connector=alone)
         login = await self._ask("POST", "/auth/user/emailpass", self._admin, {})
         self._token = login["token"]
         await self._furnish()

@@ -103,7 +103,9 @@ class VendureStore:
         }
         ready = await self._script.start(given)
         self.admin_api, self.shop_api = ready["adminApi"], ready["shopApi"]
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
+        # Node ends a kept connection after five seconds: on a slow machine just as the next question is on its way.
+        alone = aiohttp.TCPConnector(force_close=True)
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120), connector=alone)
         answer, _ = await self._ask(self.shop_api, "{ products { items { variants { id sku } } } }")
         self._variants = {v["sku"]: v["id"] for p in answer["products"]["items"] for v in p["variants"]}
         await self._log_in()
