@@ -31,8 +31,8 @@ PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY",
            "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 268435456}  # fmt: skip
 ROWS_A_STATEMENT = 1024
 MOST_PARAMETERS = 32_000
-STATEMENTS = 512
-"""Kept prepared by each connection: the same for one row, two, four, … are as many."""
+STATEMENTS = 256
+"""Kept prepared by each connection; the same for other numbers of rows is another (``_round``)."""
 READING = ("busy_timeout", "temp_store", "cache_size", "mmap_size")
 SWITCH_SECONDS = 0.00005
 SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.01
@@ -269,17 +269,21 @@ def _many(sql: str, size: int) -> str:
     return f"{parts[0]}{', '.join([parts[1]] * size)}{parts[2]}"
 
 
+def _round(number: int) -> int:
+    """The nearest below of four binary digits: any number is of few such parts, and they are few to be kept prepared."""
+    digits = max(0, number.bit_length() - 4)
+    return number >> digits << digits
+
+
 def _do(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> int:
     parts = _parts(sql) if len(rows) > 1 else None
     if parts is None:
         return connection.executemany(sql, rows).rowcount
     # Many rows in a statement: SQLite looks after its counters once for all of them, and works on without Python's lock.
-    # In powers of two, so that there are few statements to prepare.
     start, count = 0, 0
-    size = 1 << (min(ROWS_A_STATEMENT, MOST_PARAMETERS // len(rows[0])).bit_length() - 1)
+    most = min(ROWS_A_STATEMENT, MOST_PARAMETERS // len(rows[0]))
     while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
+        size = _round(min(most, len(rows) - start))
         count += connection.execute(_many(sql, size), list(chain.from_iterable(rows[start : start + size]))).rowcount
         start += size
     return count

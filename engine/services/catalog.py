@@ -132,10 +132,10 @@ class Catalog(msgspec.Struct):
 
 async def channels() -> dict[int, ChannelRow]:
     """Every channel by id."""
-    found = await db.rows(
-        "SELECT id, connector, name, prefix, enabled, paused_reason, overlap_seconds, cursor_at, auto_process, auto_limit, "
-        "auto_currency, auto_condition, stale_days, margin_floor, created_at, alert_addresses FROM channels"
-    )
+    found = await db.lists(
+        16, "SELECT id, connector, name, prefix, enabled, paused_reason, overlap_seconds, cursor_at, auto_process, "
+        "auto_limit, auto_currency, auto_condition, stale_days, margin_floor, created_at, alert_addresses FROM channels"
+    )  # fmt: skip
     return {
         r[0]: msgspec.convert([*tuple(r)[:15], msgspec.json.decode(r[15])], ChannelRow, strict=False)
         for r in found
@@ -144,11 +144,11 @@ async def channels() -> dict[int, ChannelRow]:
 
 async def suppliers() -> dict[int, SupplierRow]:
     """Every supplier by id."""
-    found = await db.rows(
-        "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
+    found = await db.lists(
+        24, "SELECT id, connector, name, code, enabled, paused_reason, currency, priority, concurrency, settle_seconds, "
         "ack_hours, tracking_hours, stock_hours, stock_heard_at, cost_tolerance, po_box_allowed, cursor, warehouse_country, "
         "warehouse_region, warehouse_postal_code, last_error, work_hours, work_timezone, holidays FROM suppliers ORDER BY id"
-    )
+    )  # fmt: skip
     return {r[0]: msgspec.convert(list(r), SupplierRow, strict=False) for r in found}
 
 
@@ -159,7 +159,7 @@ async def load(skus: Iterable[tuple[int, str]], rates: Iterable[tuple[int, str]]
         _listings(sorted(set(skus))),
         suppliers(),
         channels(),
-        db.rows("SELECT id, supplier_id, code, name, carrier, po_box_allowed, enabled FROM shipping_methods"),
+        db.lists(7, "SELECT id, supplier_id, code, name, carrier, po_box_allowed, enabled FROM shipping_methods"),
         _mappings(sorted(set(rates))),
         db.rows("SELECT name, condition, supplier_id FROM rules WHERE enabled = ? ORDER BY position, id", True),
     )
@@ -186,7 +186,8 @@ async def _listings(skus: Sequence[tuple[int, str]]) -> dict[tuple[int, str], li
     found: dict[tuple[int, str], list[Component]] = {}
     for channel_id in sorted({channel for channel, _ in skus}):
         for chunk in _chunks([sku for channel, sku in skus if channel == channel_id]):
-            for r in await db.rows(
+            for r in await db.lists(
+                6,
                 "SELECT l.sku, p.id, p.sku, p.title, p.policy, c.quantity FROM listings l "
                 "JOIN listing_components c ON c.listing_id = l.id JOIN products p ON p.id = c.product_id "
                 f"WHERE l.channel_id = ? AND l.sku IN ({db.marks(chunk)}) ORDER BY c.id",
@@ -225,7 +226,8 @@ async def _offers(
     offers: dict[int, list[Offer]] = {}
     accepted: dict[tuple[int, int], int] = {}
     for chunk in _chunks(products):
-        for r in await db.rows(
+        for r in await db.lists(
+            9,
             "SELECT supplier_id, product_id, sku, cost, accepted_cost, stock, enabled, priority, stock_at FROM supplier_products "
             f"WHERE product_id IN ({db.marks(chunk)}) ORDER BY id",
             *chunk,
@@ -256,7 +258,8 @@ async def _mappings(rates: Sequence[tuple[int, str]]) -> dict[tuple[int, str, in
     for channel_id in sorted({channel for channel, _ in rates}):
         names = [rate for channel, rate in rates if channel == channel_id]
         for chunk in _chunks(names):
-            for r in await db.rows(
+            for r in await db.lists(
+                3,
                 "SELECT rate, supplier_id, method_id FROM shipping_mappings "
                 f"WHERE channel_id = ? AND rate IN ({db.marks(chunk)})",
                 channel_id,

@@ -44,7 +44,7 @@ from engine.services.casefile import (
 from engine.services.derived import facts, quantities
 
 Source = Literal["person", "worker", "channel", "supplier", "rule"]
-PORTION = 50
+PORTION = 100
 TURN = 10
 """Orders that are made, checked or settled before others of this process have their turn."""
 _JOB_PREFIX = {

@@ -225,3 +225,16 @@ async def test_a_query_that_is_asked_as_the_database_is_closed_is_answered(sqlit
         assert late == [2] or isinstance(late[0], (OperationalError, sqlite3.ProgrammingError)), (
             "no query waits for ever"
         )
+
+
+def test_any_number_of_rows_is_few_statements_and_few_are_to_be_prepared() -> None:
+    sizes, most = set[int](), 0
+    for number in range(1, 2 * sqlite_backend.ROWS_A_STATEMENT):
+        left, parts = number, 0
+        while left:
+            size = sqlite_backend._round(min(left, sqlite_backend.ROWS_A_STATEMENT))
+            sizes.add(size)
+            left, parts = left - size, parts + 1
+        most = max(most, parts)
+    assert len(sizes) <= 64
+    assert most <= 5
