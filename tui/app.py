@@ -203,6 +203,8 @@ class BluebookApp(App[int]):
             if ignored:
                 self.say(ignored)
                 return
+            if not alone:
+                page.show_strokes("")  # they are complete
             await self.perform(found)
         elif page.scopes[0] == "confirm" and event.is_printable:
             self.say(f"{shown(token)} is no answer here: y says yes, Esc no")

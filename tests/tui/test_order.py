@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import clock, db
-from engine.services import lifecycle, process
+from engine.services import lifecycle, process, readable
 from tests.support.scene import DANA, HELD_SECONDS, Scene
 from tests.support.terminal import MOMENT, Desk, at_desk
 from tests.support.work import Work, counted
@@ -130,6 +132,34 @@ async def test_the_blue_book_opens_at_the_newest_and_follows(scene: Scene) -> No
         assert "new (G)" in desk.text()
         await desk.press("G")
         assert "new (G)" not in desk.text()
+
+
+async def test_who_goes_up_while_the_newest_is_being_read_is_not_moved_and_nothing_is_there_twice(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await scene.order(("BB-MUG-01", 1))
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    reader = readable.reader
+
+    async def slowly(*asked: Any) -> Any:
+        begun.set()
+        await go_on.wait()
+        return await reader(*asked)
+
+    async with at_desk() as desk:
+        await desk.go(order)
+        await desk.press("b")
+        await process.process([order], DANA)
+        monkeypatch.setattr(readable, "reader", slowly)
+        told = [asyncio.create_task(desk.page.changed([order], settings=False)) for _ in range(2)]
+        await begun.wait()
+        await desk.press("g", "g")
+        assert "g …" not in desk.text()
+        go_on.set()
+        await asyncio.gather(*told)
+        await desk.settle()
+        assert "3 events" in desk.text()
+        assert "+1 new (G)" in desk.text()
 
 
 async def test_an_event_is_shown_in_full_with_its_payload_and_no_secret(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,6 +48,7 @@ class AuditScreen(ListMoves):
         self.wanted = ""
         self.verdict = ""
         self.unseen = 0
+        self._reading_in = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         """Head, events, panes, foot."""
@@ -59,16 +61,17 @@ class AuditScreen(ListMoves):
 
     async def load(self) -> None:
         """Every event is read, and the chain verified; the cursor is on the newest the first time."""
-        first = not self.events
-        self.events = await blue_book.blue_book(self.order_id, subject=self.subject)
-        await self._read()
-        self._show(to_end=first)
+        async with self._reading_in:
+            first = not self.events
+            await self._read(await blue_book.blue_book(self.order_id, subject=self.subject))
+            self._show(to_end=first)
         await self._verify()
 
-    async def _read(self) -> None:
-        """What the events say in words, by their numbers."""
-        reader = await readable.reader(self.order_id, self.events, lambda at: local(at, seconds=True))
-        self.readings = {event.seq: reader.read(event) for event in self.events}
+    async def _read(self, events: list[Event]) -> None:
+        """These are the events, with what they say in words."""
+        reader = await readable.reader(self.order_id, events, lambda at: local(at, seconds=True))
+        self.readings = {event.seq: reader.read(event) for event in events}
+        self.events = events
 
     async def _verify(self) -> None:
         """The head says whether the chain is whole."""
@@ -80,13 +83,13 @@ class AuditScreen(ListMoves):
         """New events appear; whoever reads further up is not moved."""
         if self.order_id not in order_ids and not (settings and self.order_id == 0):
             return
-        last = self.events[-1].seq if self.events else 0
-        fresh = await blue_book.blue_book(self.order_id, subject=self.subject, after_seq=last)
-        following = self.rows.at_end
-        self.events += fresh
-        await self._read()
-        self.unseen = 0 if following else self.unseen + len(self._fitting(fresh))
-        self._show(to_end=following)
+        async with self._reading_in:  # told twice at once, it would add the same events twice
+            last = self.events[-1].seq if self.events else 0
+            fresh = await blue_book.blue_book(self.order_id, subject=self.subject, after_seq=last)
+            await self._read([*self.events, *fresh])
+            following = self.rows.at_end  # asked last: who read at the end may have gone up meanwhile
+            self.unseen = 0 if following else self.unseen + len(self._fitting(fresh))
+            self._show(to_end=following)
         await self._verify()
 
     def _fitting(self, events: Sequence[Event]) -> list[Event]:
