@@ -28,7 +28,6 @@ from engine.settings import masked_url, settings
 
 Row = Any  # sqlite3.Row or asyncpg.Record: indexed by position and by column name
 T = TypeVar("T")
-MAX_PARAMETERS = 30_000
 KEYS_A_QUERY = 500
 _NEXT = "See that the server runs and that BLUEBOOK_DATABASE_URL is right; `bluebook doctor` looks again."
 

@@ -24,7 +24,6 @@ _COLUMNS = (
     "attempts",
 )  # fmt: skip
 _STATE = _COLUMNS.index("state")
-ROWS_A_STATEMENT = 1_000
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -92,16 +91,13 @@ def _row(kind: Kind, source_id: int, raw: Raw, key: str, now: int, state: str, r
 
 async def _insert(rows: Mapping[str, list[Any]]) -> _Places:
     """The rows, by digest, are in the inbox, but for those that were there; ids and states of the new ones."""
-    found: _Places = {}
-    into = f"INSERT INTO inbound_messages ({', '.join(_COLUMNS)})"
-    unless = "ON CONFLICT (source, source_id, digest) DO NOTHING RETURNING digest, id, state"
-    values = list(rows.values())
-    for start in range(0, len(values), ROWS_A_STATEMENT):
-        chunk = values[start : start + ROWS_A_STATEMENT]
-        source = f"SELECT * FROM {await db.unnested('inbound_messages', _COLUMNS)}"
-        written = await db.rows(f"{into} {source} {unless}", *zip(*chunk, strict=True))
-        found |= {r[0]: (int(r[1]), str(r[2])) for r in written}
-    return found
+    written = await db.rows(
+        f"INSERT INTO inbound_messages ({', '.join(_COLUMNS)}) "
+        f"SELECT * FROM {await db.unnested('inbound_messages', _COLUMNS)} "
+        "ON CONFLICT (source, source_id, digest) DO NOTHING RETURNING digest, id, state",
+        *zip(*rows.values(), strict=True),
+    )
+    return {r[0]: (int(r[1]), str(r[2])) for r in written}
 
 
 async def _insert_numbered(kind: Kind, source_id: int, rows: Mapping[str, list[Any]]) -> _Places:
