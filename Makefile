@@ -26,13 +26,13 @@ web: $(STAMP)  ## Build the web app's front end, if it is not that of these sour
 
 test: $(STAMP)  ## Run the whole suite: unit, integration, faults, the real stores
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
-	$(BIN)/python -m pytest -n 2 -m faults $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m faults tests/faults $(ARGS)
 
 test-stores: $(STAMP)  ## Only the tests against real stores from npm
 	$(BIN)/python -m pytest -m stores $(ARGS)
 
 test-faults: $(STAMP)  ## Only the tests that kill processes
-	$(BIN)/python -m pytest -n 2 -m faults $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m faults tests/faults $(ARGS)
 
 check: $(STAMP)  ## Lint, format, types, import contracts, state writes, file sizes
 	$(BIN)/ruff check .

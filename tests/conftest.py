@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 from argon2 import PasswordHasher
 
 from engine import clock, db, settings
@@ -22,6 +23,8 @@ hypothesis.settings.register_profile(
     suppress_health_check=[*hypothesis.settings.default.suppress_health_check, hypothesis.HealthCheck.too_slow],
 )  # fmt: skip
 hypothesis.settings.load_profile("unhurried")
+# As the app logs: the default prints every local variable of a traceback in colours, a tenth of a second each.
+structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,6 +87,14 @@ def postgres_template() -> Iterator[str]:
     databases.elsewhere(databases.drop(url))
 
 
+@pytest.fixture(scope="session")
+def postgres_copies(postgres_template: str) -> Iterator[databases.Copies]:
+    """Where empty, migrated PostgreSQL databases are taken from and given back to."""
+    copies = databases.Copies(postgres_template)
+    yield copies
+    databases.elsewhere(copies.close())
+
+
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """The URL of an empty, migrated SQLite database; not open."""
@@ -91,11 +102,11 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_template: str) -> Iterator[str]:
-    """The URL of an empty, migrated PostgreSQL database; not open, dropped afterwards."""
-    url = databases.elsewhere(databases.create(postgres_template.rpartition("/")[2]))
+def postgres_url(postgres_copies: databases.Copies) -> Iterator[str]:
+    """The URL of an empty, migrated PostgreSQL database; not open, and no other test's."""
+    url = databases.elsewhere(postgres_copies.take())
     yield url
-    databases.elsewhere(databases.drop(url))
+    postgres_copies.give_back(url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

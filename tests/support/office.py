@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from engine import db, vault
@@ -22,6 +24,9 @@ from tests.support.world import PERSON, world
 from tui.cli.app import app
 
 Run = Callable[..., Result]
+
+# For each command line it would make all commands anew, which takes longer than most of them do.
+typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 CLEAN = 8
 TROUBLED = tuple(enumerate(store_orders.TROUBLES, 1001 + CLEAN))

@@ -308,10 +308,10 @@ def url_of_module(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         template: Path = request.getfixturevalue("sqlite_template")
         yield databases.sqlite_copy(template, tmp_path_factory.mktemp("scene"))
         return
-    server = request.getfixturevalue("postgres_template").rpartition("/")[2]
-    url = databases.elsewhere(databases.create(server))
+    copies: databases.Copies = request.getfixturevalue("postgres_copies")
+    url = databases.elsewhere(copies.take())
     yield url
-    databases.elsewhere(databases.drop(url))
+    copies.give_back(url)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
