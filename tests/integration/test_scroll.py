@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import clock, db
+from engine import db
 from engine.domain.states import OrderStatus
 from engine.errors import Invalid, NotFound
 from engine.services import filters, history, listed, loading, scroll, search, walk
 from engine.services.filters import Filters
 from tests.support import bulk
 
-COUNT = 1_500
+COUNT = bulk.FILLED
 LISTS = [
     Filters(),
     Filters(channel_ids=(2,)),
@@ -32,9 +32,7 @@ SORTS = ("-placed", "placed", "-total", "total", "number", "state", "-state")
 
 
 @pytest.fixture(params=[False, True], ids=["", "small"])
-async def orders(database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    await bulk.fill(database, COUNT)
-    clock.use(lambda: bulk.NOW)
+def orders(filled: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:  # small bounds, so that windows end, lists are long and words are common within a few orders
         for module, name, value in (
             (walk, "WINDOWS", (40, 80)), (walk, "FEW", 25), (walk, "RANKED", 40), (walk, "PICKED", 5),

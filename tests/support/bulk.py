@@ -9,22 +9,27 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import msgspec
+import pytest
 
-from engine import clock, models
+from engine import clock, db, models, settings
 from engine.models.fields import JsonField
 from engine.services.search import city_term, terms_of
+from tests.support import databases
 
 NOW = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 CHUNK = 10_000
 MANY = 50_000
 """From here on indexes and triggers are dropped first and made again afterwards."""
+
+FILLED = 1_500
 
 Row = tuple[Any, ...]
 
@@ -372,3 +377,33 @@ async def fill(url: str, count: int, *, seed: int = 1, now: datetime = NOW) -> N
         _fill_sqlite(url.removeprefix("sqlite://"), maker)
     else:
         await _fill_postgres(url, maker)
+
+
+@pytest.fixture(scope="session")
+def filled_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with ``FILLED`` orders, to be copied."""
+    url = databases.sqlite_copy(sqlite_template, tmp_path_factory.mktemp("filled"))
+    databases.elsewhere(fill(url, FILLED))
+    return Path(url.removeprefix("sqlite://"))
+
+
+@pytest.fixture(scope="session")
+def filled_postgres(postgres_copies: databases.Copies) -> Iterator[str]:
+    """The URL of a database with ``FILLED`` orders, in which nobody can write."""
+    url = databases.elsewhere(postgres_copies.take())
+    databases.elsewhere(fill(url, FILLED))
+    databases.elsewhere(databases.only_read(url))
+    yield url
+    databases.elsewhere(databases.drop(url))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def filled(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """An open database with ``FILLED`` orders, once of each kind, for tests that only read; its URL. The time is ``NOW``."""
+    url: str = request.getfixturevalue(f"filled_{request.param}")
+    if request.param == "sqlite":
+        url = databases.sqlite_copy(request.getfixturevalue("filled_sqlite"), tmp_path)
+    settings.force(settings.Settings(home=settings.settings().home, database_url=url))
+    clock.use(lambda: NOW)
+    async with db.database(url):
+        yield url

@@ -90,6 +90,12 @@ async def refused(url: str) -> AsyncIterator[None]:
             await conn.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
+async def only_read(url: str) -> None:
+    """Whoever connects to the PostgreSQL database from now on can change nothing in it."""
+    async with _server() as conn:
+        await conn.execute(f'ALTER DATABASE "{url.rpartition("/")[2]}" SET default_transaction_read_only = on')
+
+
 async def postgres_trouble() -> str:
     """Why PostgreSQL cannot be used, or "" when it answers."""
     try:
@@ -198,6 +204,9 @@ class Copies:
                 return url
             await drop(url)
         url = await create(self._template)
+        async with _server() as conn:
+            # Nothing here need outlive the server, so no commit waits for the disk.
+            await conn.execute(f'ALTER DATABASE "{url.rpartition("/")[2]}" SET synchronous_commit = off')
         if not self._form:
             await self._look(url)
         return url
