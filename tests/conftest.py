@@ -27,10 +27,18 @@ hypothesis.settings.load_profile("unhurried")
 structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 
+# Which files take longest, from the longest: real stores, pages in a browser, what is called in hundreds of ways.
+LONGEST = ("stores", "test_every_state.py", "e2e", "test_description.py", "webui")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests take minutes come first: at the end one of them would keep a core busy while the other waits."""
-    long = {item.path for item in items if item.get_closest_marker("stores") or "e2e" in item.path.parts}
-    items.sort(key=lambda item: item.path not in long)
+    """Files that take long come first: at the end one of them would keep a core busy while the other waits."""
+
+    def place(item: pytest.Item) -> int:
+        known = {*item.path.parts, *(marker.name for marker in item.iter_markers())}
+        return next((place for place, what in enumerate(LONGEST) if what in known), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True, scope="session")
