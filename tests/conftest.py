@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -27,8 +28,16 @@ hypothesis.settings.load_profile("unhurried")
 structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 
+# As in a worker: what is imported for all the tests is a million objects, and half of the collecting was to walk them again.
+gc.set_threshold(50_000, 10, 20)
+
 # Which files take longest, from the longest: real stores, pages in a browser, what is called in hundreds of ways.
 LONGEST = ("stores", "test_every_state.py", "e2e", "test_description.py", "webui")
+
+
+def pytest_collection_finish() -> None:
+    """What the tests' modules are made of is never garbage."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
