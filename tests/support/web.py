@@ -239,10 +239,10 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
-    """Debian's Chromium, installed if it was not there and we may."""
+async def browser(playwright: Playwright, *more: str) -> AsyncIterator[Browser]:
+    """Debian's Chromium, installed if it was not there and we may; with more arguments than the usual ones."""
     install("chromium", CHROMIUM)
-    found = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    found = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *more])
     try:
         yield found
     finally:
@@ -267,19 +267,54 @@ async def tab(
     height: int = 900,
     dark: bool = False,
     name: str = "",
+    spare: list[BrowserContext] | None = None,
 ) -> Tab:
-    """A page in a context of its own, logged in as a person of the role; None: nobody."""
-    context: BrowserContext = await chromium.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
-    )
-    context.set_default_timeout(PATIENCE * 1000)
-    await context.add_init_script(_KEEP_SOCKETS)
+    """A page in a context of its own, new or a spare one, logged in as a person of the role; None: nobody."""
+    context = spare.pop() if spare else await _context(chromium)
+    if spare is not None and not context.pages:
+        # As long as a page of the site is open, its renderer lives and has the front end's compiled code.
+        await (await context.new_page()).goto(f"{site.url}/ping")
     if role is not None:
         token = await person(role, name)
         await context.add_cookies(
             [{"name": COOKIE, "value": token, "url": site.url, "httpOnly": True, "sameSite": "Lax"}]
         )
-    return Tab(site, await context.new_page())
+    page = await context.new_page()
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.emulate_media(color_scheme="dark" if dark else "light")
+    return Tab(site, page)
+
+
+async def _context(chromium: Browser) -> BrowserContext:
+    """A new context. How wide and dark it is, is a page's matter, so that a context serves any."""
+    context = await chromium.new_context(reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE * 1000)
+    await context.add_init_script(_KEEP_SOCKETS)
+    return context
+
+
+async def put_back(one: Tab, spare: list[BrowserContext]) -> None:
+    """The tab is closed, with whatever its test opened beside it; its context is spare, and keeps nothing of the test but
+    the immutable files that the browser has cached.
+
+    What a page has (listeners, routes, emulation, sessionStorage, sockets) goes with it. What a context has is taken back
+    here, but for listeners, scripts and headers: a test that gives it such closes it.
+    """
+    context = one.page.context
+    keeper, *others = context.pages or [None]
+    if keeper is None:  # the test has closed it
+        return
+    for page in others:
+        await page.close()
+    devtools = await context.new_cdp_session(keeper)
+    await devtools.send("Storage.clearDataForOrigin", {"origin": one.site.url, "storageTypes": "all"})
+    await devtools.detach()
+    await keeper.evaluate("localStorage.clear()")  # in the renderer too, which hears of the above only later
+    await context.clear_cookies()
+    await context.clear_permissions()
+    await context.unroute_all()
+    await context.set_offline(False)
+    spare.append(context)
 
 
 async def eventually(check: Any, seconds: float = PATIENCE) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
 from engine import settings
 from engine.domain.roles import Role
@@ -39,8 +39,8 @@ def front_end() -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
-    async with async_playwright() as playwright, web.browser(playwright) as found:
+    """Debian's Chromium, in which a page runs in the renderer of the other pages of its context."""
+    async with async_playwright() as playwright, web.browser(playwright, "--process-per-site") as found:
         yield found
 
 
@@ -53,18 +53,24 @@ def site(front_end: None, scene_of_module: Opened) -> Iterator[Site]:
     found.stop()
 
 
+@pytest.fixture(scope="module")
+def spare() -> list[BrowserContext]:
+    """What earlier tests of the module have put back: a page in it costs a third of a new one's first."""
+    return []
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def tab(chromium: Browser, site: Site, scene: Any) -> AsyncIterator[OpenTab]:
+async def tab(chromium: Browser, site: Site, scene: Any, spare: list[BrowserContext]) -> AsyncIterator[OpenTab]:
     """Opens tabs: ``await tab(Role.MANAGER, dark=True, width=390)``; closed after the test."""
     opened: list[Tab] = []
 
     async def make(role: Role | None = Role.MANAGER, **options: Any) -> Tab:
-        opened.append(await web.tab(chromium, site, role, **options))
+        opened.append(await web.tab(chromium, site, role, spare=spare, **options))
         return opened[-1]
 
     yield make
     for one in opened:
-        await one.page.context.close()
+        await web.put_back(one, spare)
 
 
 async def news_came(one: Tab, scene: Scene) -> None:
