@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -201,8 +201,11 @@ async def value(sql: str, *values: Any) -> Any:
     return found[0][0] if found else None
 
 
-async def rows_among(sql: str, keys: Sequence[str], *values: Any) -> list[Row]:
-    """The rows of ``sql``, with ``values`` in it, which ends in the name of a column that is to be one of the keys."""
+async def rows_among(sql: str, keys: Sequence[str], *values: Any, width: int = 0) -> list[Row]:
+    """The rows of ``sql``, with ``values`` in it, which ends in the name of a column that is to be one of the keys.
+
+    With the ``width`` of its rows they come as ``lists``, where many are expected.
+    """
     found: list[Row] = []
     for start in range(0, len(keys), KEYS_A_QUERY):
         chunk = keys[start : start + KEYS_A_QUERY]
@@ -212,8 +215,12 @@ async def rows_among(sql: str, keys: Sequence[str], *values: Any) -> list[Row]:
             each = f"SELECT o.* FROM unnest(?::text[]) AS k (v) CROSS JOIN LATERAL ({sql} = k.v OFFSET 0) AS o"
             found += await rows(each, list(chunk), *values)
         else:
-            found += await rows(f"{sql} IN ({marks(chunk)})", *values, *chunk)
+            found += await _rows(width, f"{sql} IN ({marks(chunk)})", *values, *chunk)
     return found
+
+
+async def _rows(width: int, sql: str, *values: Any) -> Sequence[Row]:
+    return await (lists(width, sql, *values) if width else rows(sql, *values))
 
 
 async def lists(width: int, sql: str, *values: Any) -> Sequence[Row]:
@@ -248,17 +255,19 @@ _queued: ContextVar[Together | None] = ContextVar("queued", default=None)
 async def together() -> AsyncIterator[None]:
     """What ``many`` and ``insert`` are told within is done in its order, before anything else is read and at the end.
 
-    On SQLite that is one turn of its thread instead of one for each statement. Call it in a transaction.
+    On SQLite that is one turn of its thread instead of one for each statement. Call it in a transaction. What nobody counts
+    may be done, or fail, as late as at the transaction's end.
     """
-    begin = getattr(connection(), "begin_together", None)
-    if begin is None:
+    conn: Any = connection()
+    if not hasattr(conn, "begin_together"):
         yield
         return
-    queue = Together(begin)
+    queue = Together(conn.begin_together)
     token = _queued.set(queue)
     try:
         yield
-        await queue.flush()
+        if not (conn.ends_by_itself and queue.leave()):
+            await queue.flush()
     finally:
         _queued.reset(token)
         await queue.quiet()
@@ -269,6 +278,11 @@ def set_going() -> None:
     queue = _queued.get()
     if queue is not None:
         queue.begin()
+
+
+def _looked_at(done: asyncio.Future[list[int]]) -> None:
+    if not done.cancelled():
+        done.exception()  # asyncio would complain that nobody did; the end of the transaction raises it
 
 
 class Together:
@@ -290,6 +304,16 @@ class Together:
         if self.steps:
             self.going.append((self._begin(self.steps), self.counted))
             self.steps, self.counted = [], []
+
+    def leave(self) -> bool:
+        """What was added is being done, and not waited for; False where somebody wants to know how many rows it touched."""
+        self.begin()
+        if any(tell is not None for _, counted in self.going for tell in counted):
+            return False
+        for done, _ in self.going:
+            done.add_done_callback(_looked_at)
+        self.going = []
+        return True
 
     async def flush(self) -> None:
         """What was added is done."""
@@ -403,8 +427,16 @@ def padded(ids: Sequence[T]) -> list[T]:
     return [*ids, *([ids[-1]] * (size - len(ids)))]
 
 
-async def reserve(counts: Mapping[str, int]) -> dict[str, list[int]]:
-    """So many new ids of each table, ascending; call it in the transaction that inserts them."""
+async def last_ids() -> Mapping[str, int]:
+    """The largest id ever used of each table, for ``reserve``; nothing on PostgreSQL, which counts by itself."""
+    if is_postgres():
+        return {}
+    # BEGIN IMMEDIATE: nobody else can insert before our commit, and AUTOINCREMENT notes the largest id ever used.
+    return dict(await lists(2, "SELECT name, seq FROM sqlite_sequence"))
+
+
+async def reserve(counts: Mapping[str, int], last: Mapping[str, int]) -> dict[str, list[int]]:
+    """So many new ids of each table, ascending, after those of ``last_ids``; all in the transaction that inserts them."""
     wanted = {table: count for table, count in counts.items() if count}
     if not wanted:
         return {}
@@ -415,6 +447,15 @@ async def reserve(counts: Mapping[str, int]) -> dict[str, list[int]]:
             list(wanted), list(wanted.values()),
         )  # fmt: skip
         return {table: sorted(int(r[1]) for r in found if r[0] == table) for table in wanted}
-    # BEGIN IMMEDIATE: nobody else can insert before our commit, and AUTOINCREMENT notes the largest id ever used.
-    last: dict[str, int] = dict(await lists(2, "SELECT name, seq FROM sqlite_sequence"))
     return {table: list(range(last.get(table, 0) + 1, last.get(table, 0) + 1 + n)) for table, n in wanted.items()}
+
+
+async def at_once(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The answers to all of these, asked in one turn of the loop; one after the other in a transaction of PostgreSQL."""
+    if is_postgres() and in_transaction():
+        return [await one for one in asked]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers

@@ -25,7 +25,7 @@ from tortoise.backends.sqlite.client import (
     translate_exceptions,
 )
 from tortoise.connection import get_connections
-from tortoise.exceptions import IntegrityError, OperationalError
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
 PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -32000,
            "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 268435456}  # fmt: skip
@@ -200,27 +200,52 @@ class _Context(SqliteTransactionContext):
 class Immediate(SqliteTransactionWrapper):
     """A transaction that has the write lock from its beginning."""
 
+    def __init__(self, connection: SqliteClient) -> None:
+        super().__init__(connection)
+        self._failed: Exception | None = None
+
     def _in_transaction(self) -> NestedTransactionContext:
         return NestedTransactionContext(Immediate(self))
 
     def begin_together(self, steps: Sequence[tuple[str, Sequence[Any]]]) -> asyncio.Future[list[int]]:
         """The connection's thread does each statement for each of its rows, after what it was told before.
 
-        The result is how many rows each touched. Wait for it before the transaction ends.
+        The result is how many rows each touched. Where it need not be known, the end of the transaction waits for it.
         """
         connection = self._connection._conn
 
         def work() -> list[int]:
             try:
                 return [_do(connection, sql, rows) for sql, rows in steps]
-            except sqlite3.IntegrityError as error:
-                raise IntegrityError(error) from error
-            except sqlite3.OperationalError as error:
-                raise OperationalError(error) from error
+            except sqlite3.Error as error:
+                self._failed = _translated(error)
+                raise self._failed from error
 
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._connection._tx.put_nowait((done, work))  # as aiosqlite does for its own calls
         return done
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """It is no part of another one, and commits nothing of which a statement failed, whoever waited for that."""
+        return not isinstance(self._parent, Immediate)
+
+    async def commit(self) -> None:
+        if self._finalized:
+            raise TransactionManagementError("the transaction is over")
+        await self._connection._execute(self._commit)  # type: ignore[no-untyped-call]
+        self._finalized = True
+
+    def _commit(self) -> None:
+        connection = self._connection._conn
+        if self._failed is None:
+            try:
+                connection.commit()
+            except sqlite3.Error as error:
+                self._failed = _translated(error)
+        if self._failed is not None:
+            connection.rollback()
+            raise self._failed
 
     async def execute_many(self, query: str, values: list[Any]) -> None:
         await self.begin_together([(query, values)])
@@ -234,6 +259,10 @@ class Immediate(SqliteTransactionWrapper):
             # The thread that waits for the lock is not cancelled with us and would keep it, in nobody's transaction.
             await self._connection.rollback()
             raise
+
+
+def _translated(error: sqlite3.Error) -> Exception:
+    return IntegrityError(error) if isinstance(error, sqlite3.IntegrityError) else OperationalError(error)
 
 
 def _begin(connection: sqlite3.Connection) -> None:

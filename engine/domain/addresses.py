@@ -125,7 +125,8 @@ def _phone(number: str, country: str) -> str | None:
         parsed = phonenumbers.parse(number, country or None)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(parsed):
+    # Most are of the country they are dialled in; to find whose any other one is takes as long again.
+    if not (phonenumbers.is_valid_number_for_region(parsed, country) or phonenumbers.is_valid_number(parsed)):
         return None
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 

@@ -176,9 +176,9 @@ def _plan_one(
     need: Need, offers: Sequence[Offer], promised: dict[tuple[int, int], int], ranks: _Ranks, result: Plan
 ) -> None:
     usable: list[Offer] = []
-    disabled = ""
+    disabled, product_id = "", need.product_id
     for offer in offers:
-        if offer.product_id != need.product_id:
+        if offer.product_id != product_id:
             continue
         reason = _why_not(offer, need)
         if reason:
@@ -187,7 +187,8 @@ def _plan_one(
                 disabled = disabled or offer.supplier
         else:
             usable.append(offer)
-    ranks.sort(usable, need.policy)
+    if len(usable) > 1 or need.policy == Policy.NEAREST:
+        ranks.sort(usable, need.policy)
     _fill(need, usable, promised, result, disabled, ranks)
 
 
@@ -274,15 +275,18 @@ def _fill(
 ) -> None:
     # One parcel is better than two: the first that has all of it wins; only where none has is the need split.
     # A person's choice holds whatever the stock is said to be: the supplier will say when it ships.
-    chosen = need.chosen is not None
-    whole = next((o for o in usable if chosen or _has(o, need, promised)), None)
+    quantity = missing = need.quantity
+    having = [(offer, _available(offer, promised)) for offer in usable]
+    whole = None
+    for offer, free in having:
+        if free is None or free >= quantity or need.chosen is not None:
+            whole = offer
+            break
     if whole is None and need.policy == Policy.PARCELS:
-        usable.sort(key=lambda o: (o.supplier_id not in ranks.together, -(_available(o, promised) or 0)))
-    missing = need.quantity
-    for offer in usable:
-        free = _available(offer, promised)
+        having.sort(key=lambda pair: (pair[0].supplier_id not in ranks.together, -(pair[1] or 0)))
+    for offer, free in having:
         if whole is not None:
-            share = need.quantity if offer is whole else 0
+            share = quantity if offer is whole else 0
         else:
             # Kits are split by whole pieces of the kit, so that no half kit waits for its other half.
             share = min(missing, free or 0) // need.per_unit * need.per_unit

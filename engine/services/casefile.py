@@ -10,7 +10,8 @@ Paths name values in the blue book: ``status`` for the order's own, ``line.2.shi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import attrgetter
+from itertools import compress, repeat
+from operator import attrgetter, is_not
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -23,6 +24,7 @@ NOTE_LIMIT = 10_000
 """Characters of a customer's note that are kept; the payload has all of it."""
 
 
+_NULLS = repeat(None)
 _DRAFT = PurchaseState.DRAFT.value  # to compare plain texts is a third of the work
 
 
@@ -35,24 +37,29 @@ class Record(msgspec.Struct, kw_only=True):
     TABLE: ClassVar[str]
     COLUMNS: ClassVar[tuple[str, ...]]
     TRACKED: ClassVar[tuple[str, ...]]
+    TRACKED_NAMES: ClassVar[frozenset[str]]
     _values: ClassVar[attrgetter[Any]]
     _tracked: ClassVar[attrgetter[Any]]
     _suffixes: ClassVar[tuple[str, ...]]
-    _flags: ClassVar[tuple[str, ...]]
-    _maybe: ClassVar[tuple[str, ...]]
+    _flags: ClassVar[tuple[int, ...]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # With the id behind them, so that a single one comes as a tuple too.
         cls._values, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED, "id")
+        cls.TRACKED_NAMES = frozenset(cls.TRACKED)
         cls._suffixes = tuple(f".{name}" for name in cls.TRACKED)
-        cls._flags = tuple(name for name in cls.TRACKED if name in BOOLEAN)
-        cls._maybe = tuple(name for name in cls.TRACKED if "None" in cls.__annotations__[name])
+        cls._flags = tuple(place for place, name in enumerate(cls.COLUMNS) if name in BOOLEAN)
 
     @classmethod
     def of(cls, row: Any) -> Self:
         """The record of a row that was selected in the order of ``COLUMNS``."""
-        return cls(*row)
+        if not cls._flags:
+            return cls(*row)
+        values = list(row)
+        for place in cls._flags:  # SQLite has numbers for them
+            values[place] = bool(values[place])
+        return cls(*values)
 
     def values(self) -> tuple[Any, ...]:
         """The column values, in the order of ``COLUMNS``."""
@@ -65,15 +72,10 @@ class Record(msgspec.Struct, kw_only=True):
 
     def track(self, found: dict[str, Any]) -> None:
         """Every tracked value that is not null is in ``found``, by path."""
-        path = self.path
-        start = f"{path}." if path else ""
+        path, values = self.path, self._tracked(self)
         names = map(path.__add__, self._suffixes) if path else self.TRACKED
-        found.update(zip(names, self._tracked(self), strict=False))  # the id at the end has no name
-        for name in self._maybe:
-            if found[start + name] is None:
-                del found[start + name]
-        for name in self._flags:
-            found[start + name] = bool(found[start + name])
+        # The id at the end has no name. Without a step of Python for each value, since every part of every order comes by.
+        found.update(compress(zip(names, values, strict=False), map(is_not, values, _NULLS)))
 
 
 class LineRecord(Record):

@@ -279,8 +279,9 @@ def _money_issues(case: Case, drafts: Sequence[PurchaseRecord], catalog: Catalog
     for po in drafts:
         for po_line in po.lines:
             agreed = catalog.accepted_costs.get((po.supplier_id, po_line.product_id))
-            tolerance = catalog.suppliers[po.supplier_id].cost_tolerance
-            if agreed is not None and (po_line.unit_cost - agreed) * 100 > agreed * tolerance:
+            if agreed is None or po_line.unit_cost <= agreed:
+                continue
+            if (po_line.unit_cost - agreed) * 100 > agreed * catalog.suppliers[po.supplier_id].cost_tolerance:
                 now, before = money.show(po_line.unit_cost, po.currency), money.show(agreed, po.currency)
                 message = f"{po_line.supplier_sku} costs {now} instead of {before}"
                 cause = f"cost:{po.supplier_id}:{po_line.product_id}:{po_line.unit_cost}"

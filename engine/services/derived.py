@@ -8,6 +8,8 @@ from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import COMMITTED, DEAD, LineFacts, OrderFacts, PurchaseState
 from engine.services.casefile import Case, LineRecord
 
+_QUEUED = PurchaseState.QUEUED.value
+
 
 class Quantities(msgspec.Struct, frozen=True):
     """What follows for an order line from the purchase orders that serve it, in pieces of the order line."""
@@ -21,26 +23,34 @@ class Quantities(msgspec.Struct, frozen=True):
     pending: int
 
 
-def quantities(case: Case, line: LineRecord) -> Quantities:
-    """The derived quantities of a line. A kit counts as shipped in as many pieces as its scarcest component."""
-    sums: dict[int, list[int]] = {}
-    for po, po_line in case.serving(line):
-        if not po_line.per_unit:
-            continue
-        total = sums.setdefault(po_line.product_id, [0, 0, 0, 0, 0, po_line.per_unit, 0])
-        if po.superseded:
-            # Nobody ships it, and it is wanted all the same: a kit without it is not whole.
-            continue
-        live = po.state not in DEAD
-        sent = po.state in COMMITTED
-        quantity = po_line.quantity - po_line.canceled
-        total[0] += quantity if live else 0
-        total[1] += quantity if sent else 0
-        total[2] += po_line.acknowledged if sent else 0
-        total[3] += po_line.backordered if sent else 0
-        total[4] += po_line.shipped
-        # What is queued is not with the supplier yet, but nobody here needs to do anything about it.
-        total[6] += quantity if sent or po.state == PurchaseState.QUEUED else 0
+def quantities(case: Case) -> dict[int, Quantities]:
+    """The derived quantities of each line, by its position. A kit counts as shipped in as many pieces as its scarcest part."""
+    sums: dict[int, dict[int, list[int]]] = {}
+    for po in case.purchases:
+        live, sent = po.state not in DEAD, po.state in COMMITTED
+        for po_line in po.lines:
+            line, per_unit = po_line.line, po_line.per_unit
+            if line is None or not per_unit:
+                continue
+            total = sums.setdefault(line.position, {}).setdefault(po_line.product_id, [0, 0, 0, 0, 0, per_unit, 0])
+            if po.superseded:
+                # Nobody ships it, and it is wanted all the same: a kit without it is not whole.
+                continue
+            quantity = po_line.quantity - po_line.canceled
+            total[4] += po_line.shipped
+            if live:
+                total[0] += quantity
+            if sent:
+                total[1] += quantity
+                total[2] += po_line.acknowledged
+                total[3] += po_line.backordered
+            # What is queued is not with the supplier yet, but nobody here needs to do anything about it.
+            if sent or po.state == _QUEUED:
+                total[6] += quantity
+    return {line.position: _quantities(line, sums.get(line.position, {})) for line in case.lines}
+
+
+def _quantities(line: LineRecord, sums: dict[int, list[int]]) -> Quantities:
     if not sums:
         canceled = min(line.cancel_asked, line.quantity)
         return Quantities(0, 0, 0, 0, 0, canceled, line.quantity - canceled)
@@ -61,7 +71,7 @@ def quantities(case: Case, line: LineRecord) -> Quantities:
 def _of_one(
     line: LineRecord, allocated: int, sent: int, acknowledged: int, backordered: int, shipped: int, per_unit: int, going: int
 ) -> Quantities:  # fmt: skip
-    """As ``quantities``, for a line of one product, as most are."""
+    """As ``_quantities``, for a line of one product, as most are."""
     whole = line.quantity
     if not (sent or acknowledged or backordered or shipped or going):  # drafts only, as of every new order
         canceled = min(line.cancel_asked, whole)

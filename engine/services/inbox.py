@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, Self
 
 import msgspec
@@ -39,7 +40,11 @@ def digest(raw: Raw) -> str:
     return hashlib.sha256((raw.document or raw.external_id).encode() + b"\0" + raw.body).hexdigest()
 
 
-async def store(kind: Kind, source_id: int, page: Page) -> list[Stored]:
+Along = Callable[[Callable[[], Awaitable[None]]], Awaitable[bool]]
+"""Has something written in a transaction that is under way anyway; False where there was none, or it failed."""
+
+
+async def store(kind: Kind, source_id: int, page: Page, along: Along | None = None) -> list[Stored]:
     """Every payload of the page is in the inbox, in one commit; rejected parts are parked with their reason."""
     now = clock.micros(clock.now())
     rows: dict[str, list[Any]] = {}
@@ -51,7 +56,7 @@ async def store(kind: Kind, source_id: int, page: Page) -> list[Stored]:
     for part in page.rejected:
         key = digest(part.raw)
         rows.setdefault(key, _row(kind, source_id, part.raw, key, now, "parked", part.reason, part.field or ""))
-    stored, _ = await _keep(kind, source_id, rows)
+    stored, _ = await _keep(kind, source_id, rows, along)
     return [Stored(stored[key][0], raw, stored[key][1]) for key, raw in raws.items()]
 
 
@@ -70,12 +75,16 @@ async def store_unread(kind: Kind, source_id: int, raws: Mapping[str, Raw], reas
 _Places = dict[str, tuple[int, str]]
 
 
-async def _keep(kind: Kind, source_id: int, rows: Mapping[str, list[Any]]) -> tuple[_Places, _Places]:
+async def _keep(
+    kind: Kind, source_id: int, rows: Mapping[str, list[Any]], along: Along | None = None
+) -> tuple[_Places, _Places]:
     """Ids and states of all the rows, which are in the inbox, by digest, and of those that were there before."""
     if not rows:
         return {}, {}
     known = await _known(kind, source_id, list(rows))
     fresh = {key: row for key, row in rows.items() if key not in known}
+    if fresh and along is not None and await along(partial(_insert_along, list(fresh.values()))):
+        return known | await _known(kind, source_id, list(fresh)), known
     if fresh:
         async with db.transaction():
             made = await (_insert(fresh) if db.is_postgres() else _insert_numbered(kind, source_id, fresh))
@@ -100,9 +109,13 @@ async def _insert(rows: Mapping[str, list[Any]]) -> _Places:
     return {r[0]: (int(r[1]), str(r[2])) for r in written}
 
 
+async def _insert_along(rows: Sequence[Sequence[Any]]) -> None:
+    await db.insert("inbound_messages", _COLUMNS, rows, "ON CONFLICT (source, source_id, digest) DO NOTHING")
+
+
 async def _insert_numbered(kind: Kind, source_id: int, rows: Mapping[str, list[Any]]) -> _Places:
     """As ``_insert``, for SQLite: its thread, which must wait to hand back a row, is asked for none."""
-    ids = (await db.reserve({"inbound_messages": len(rows)}))["inbound_messages"]
+    ids = (await db.reserve({"inbound_messages": len(rows)}, await db.last_ids()))["inbound_messages"]
     wanted = {key: (new, row[_STATE]) for new, (key, row) in zip(ids, rows.items(), strict=True)}
     columns, made = ("id", *_COLUMNS), list[int]()
     sql = f"INSERT INTO inbound_messages ({', '.join(columns)}) VALUES ({db.marks(columns)})"
@@ -118,7 +131,7 @@ async def _insert_numbered(kind: Kind, source_id: int, rows: Mapping[str, list[A
 async def _known(kind: Kind, source_id: int, keys: Sequence[str]) -> _Places:
     found = await db.rows_among(
         "SELECT digest, id, state FROM inbound_messages WHERE source = ? AND source_id = ? AND digest",
-        keys, kind, source_id,
+        keys, kind, source_id, width=3,
     )  # fmt: skip
     return {r[0]: (r[1], r[2]) for r in found}
 

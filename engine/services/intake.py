@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,6 +28,9 @@ log = structlog.get_logger(__name__)
 _json = msgspec.json.Encoder().encode
 RESCAN_CHUNK = 100
 MAX_PAGES = 100_000
+Put = Callable[[], Awaitable[None]]
+AHEAD = 2
+"""So many pages wait to be made, and so many to be written, for none of both to stand still when the other takes longer."""
 
 
 class _Walk(msgspec.Struct):
@@ -144,16 +148,19 @@ async def taking(channel: ChannelRow, connector: Channel, by: Actor) -> AsyncIte
     """Pages are taken in within, one after the other; afterwards all of them are written."""
     pages = Taking(channel, connector, by)
     try:
-        yield pages
+        try:
+            yield pages
+        except Exception:
+            await pages.written()
+            raise
+        await pages.written()
     except asyncio.CancelledError:
         await pages.drop()
         raise
-    finally:
-        await pages.written()
 
 
 class Taking:
-    """Pages of a channel on their way in: while the orders of one are being written, those of the next are made.
+    """Pages of a channel on their way in: while the orders of one are being written, those of the next ones are made.
 
     What was found is in ``pulled``, the newest change in it (microseconds) in ``latest``.
     """
@@ -161,13 +168,17 @@ class Taking:
     def __init__(self, channel: ChannelRow, connector: Channel, by: Actor) -> None:
         self.channel, self.connector, self.by = channel, connector, by
         self.pulled, self.latest = Pulled(), 0
-        self._making: asyncio.Task[None] | None = None
-        self._writing: asyncio.Task[Pulled] | None = None
-        self._busy: set[str] = set()
+        # One page after the other is made, and written; a lock lets those who wait in by their order.
+        self._making: deque[asyncio.Task[None]] = deque()
+        self._writing: deque[tuple[asyncio.Task[Pulled], set[str]]] = deque()
+        self._one_makes, self._one_writes = asyncio.Lock(), asyncio.Lock()
+        self._unwritten = 0
+        self._waiting: list[tuple[Put, asyncio.Future[bool]]] = []
+        self._carried: list[tuple[Put, asyncio.Future[bool]]] = []
 
     async def take(self, page: Page) -> None:
         """The page's payloads are stored, and its orders being made; its tokens are handed back once those are written."""
-        stored = await inbox.store("channel", self.channel.id, page)
+        stored = await inbox.store("channel", self.channel.id, page, self._along)
         self.pulled.parked += len(page.rejected)
         await self.ingest(stored)
         if page.done:
@@ -175,60 +186,101 @@ class Taking:
             await self.connector.finish(page.done)
 
     async def ingest(self, stored: Sequence[Stored]) -> None:
-        """The stored payloads are being read and their orders made, once those before them are."""
-        await self._made()
-        self._making = asyncio.create_task(self._make(stored))
+        """The stored payloads are being read and their orders made, after those before them."""
+        while len(self._making) >= AHEAD:
+            await self._making.popleft()
+        self._making.append(asyncio.create_task(self._make(stored)))
 
     async def written(self) -> None:
-        """All that was taken is written."""
-        await self._made()
-        await self._wrote()
-
-    async def _made(self) -> None:
-        if self._making is not None:
-            making, self._making = self._making, None
-            await making
-
-    async def _wrote(self) -> None:
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            self.pulled.add(await writing)
-
-    async def _make(self, stored: Sequence[Stored]) -> None:
-        items, unread, latest = making.read(self.channel, self.connector, stored)
-        self.latest = max(self.latest, latest)
-        self.pulled.parked += sum(row[1] == "parked" for row in unread)
-        if unread:
-            async with db.transaction():
-                await inbox.settle(unread)
-        if not items:
-            return
-        shared = {key for item in items for key in (item.order.external_id, "#" + item.order.number, item.likeness)}
-        if not shared.isdisjoint(self._busy):
-            # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
-            await self._wrote()
-        try:
-            write = await making.made(self.channel, self.connector, items, self.by)
-        except Exception as error:
-            self._tell(error)
-            write = partial(self._one_by_one, items)
-        await self._wrote()
-        self._busy = shared
-        self._writing = asyncio.create_task(self._write(write, items))
+        """All that was taken is written; raises the first error of what could not be."""
+        errors: list[Exception] = []
+        while self._making or self._writing:
+            try:
+                await (self._making.popleft() if self._making else self._wrote_one())
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def drop(self) -> None:
         """What is on its way is left; the next poll brings it again."""
-        while task := self._making or self._writing:
-            self._making, self._writing = (None, self._writing) if task is self._making else (None, None)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        while self._making or self._writing:
+            tasks = [*self._making, *(task for task, _ in self._writing)]
+            self._making.clear()
+            self._writing.clear()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wrote_one(self) -> None:
+        task, _ = self._writing.popleft()
+        self.pulled.add(await task)
+
+    async def _make(self, stored: Sequence[Stored]) -> None:
+        async with self._one_makes:
+            items, unread, latest = making.read(self.channel, self.connector, stored)
+            self.latest = max(self.latest, latest)
+            self.pulled.parked += sum(row[1] == "parked" for row in unread)
+            if unread:
+                async with db.transaction():
+                    await inbox.settle(unread)
+            if not items:
+                return
+            shared = {key for item in items for key in (item.order.external_id, "#" + item.order.number, item.likeness)}
+            while any(not shared.isdisjoint(busy) for _, busy in self._writing):
+                # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
+                await self._wrote_one()
+            try:
+                write = await making.made(self.channel, self.connector, items, self.by, self._carry)
+            except Exception as error:
+                self._tell(error)
+                write = partial(self._one_by_one, items)
+            while len(self._writing) >= AHEAD:
+                await self._wrote_one()
+            self._unwritten += 1
+            self._writing.append((asyncio.create_task(self._write(write, items)), shared))
 
     async def _write(self, write: Write, items: Sequence[Read]) -> Pulled:
         try:
-            return await write()
+            async with self._one_writes:
+                return await self._write_now(write, items)
+        finally:
+            self._unwritten -= 1
+            if not self._unwritten:
+                self._carried, self._waiting = self._waiting, []
+                self._tell_carried(written=False)
+
+    async def _write_now(self, write: Write, items: Sequence[Read]) -> Pulled:
+        written = False
+        try:
+            pulled = await write()
+            written = True
+            return pulled
         except Exception as error:
             self._tell(error)
-            return await self._one_by_one(items)
+        finally:
+            self._tell_carried(written=written)
+        return await self._one_by_one(items)
+
+    async def _along(self, put: Put) -> bool:
+        """A page's payloads are stored with the orders of a page before it: SQLite then waits for its disk once for both."""
+        if not self._unwritten or db.is_postgres():
+            return False
+        carried = asyncio.get_running_loop().create_future()
+        self._waiting.append((put, carried))
+        written: bool = await carried
+        return written
+
+    async def _carry(self) -> None:
+        self._carried, self._waiting = self._waiting, []
+        for put, _ in self._carried:
+            await put()
+
+    def _tell_carried(self, *, written: bool) -> None:
+        for _, carried in self._carried:
+            if not carried.done():
+                carried.set_result(written)
+        self._carried = []
 
     async def _one_by_one(self, items: Sequence[Read]) -> Pulled:
         pulled = Pulled()

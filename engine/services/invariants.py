@@ -55,7 +55,7 @@ async def check(
 
 def order_problems(case: Case) -> Iterator[str]:
     """What is wrong with an order by itself: quantities that do not add up, values that do not follow from its parts."""
-    derived = {line.position: quantities(case, line) for line in case.lines}
+    derived = quantities(case)
     for line in case.lines:
         if line.quantity != line.shipped + line.canceled + line.open or min(line.shipped, line.canceled, line.open) < 0:
             yield f"quantity: {line.path} has {line.quantity}, {line.shipped} shipped and {line.canceled} canceled"

@@ -15,10 +15,9 @@ Work done for many orders in one ``change`` costs one commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
 import msgspec
@@ -29,7 +28,6 @@ from engine.domain.states import INITIAL, TRANSITIONS, Axis, PurchaseState, orde
 from engine.errors import IllegalTransition
 from engine.services import chain, counters, listed, loading, outbox, recall, search, writing
 from engine.services.casefile import (
-    BOOLEAN,
     Case,
     EventRecord,
     FollowUp,
@@ -77,9 +75,10 @@ class Work:
         self._documents: list[tuple[bytes | None, PurchaseRecord]] = []
         self._jobs: list[outbox.NewJob] = []
         self._closed: list[tuple[int, str, str, int]] = []
-        self._first: list[Callable[[], Awaitable[bool]]] = []
+        self._first: list[Callable[[], Coroutine[Any, Any, bool]]] = []
         self._last: list[Callable[[], Awaitable[None]]] = []
-        self._settled = False
+        self._found_by: list[tuple[str, OrderRecord]] = []
+        self.settled = False
 
     def case(self, order_id: int) -> Case | None:
         """The case of an order that was asked for, None where there is no such order."""
@@ -120,21 +119,16 @@ class Work:
             old = getattr(record, name)
             if old == value:
                 continue
-            if name in record.TRACKED:
+            if name in record.TRACKED_NAMES:
                 if not case.events:
                     self.event(case, "order:settle", "")
-                self._note(case.events[-1], record, name, old, value)
+                event, prefix = case.events[-1], record.path
+                path = f"{prefix}.{name}" if prefix else name
+                if path not in event.after:
+                    event.before.setdefault(path, old)
+                event.after[path] = value
             setattr(record, name, value)
             record.dirty.add(name)
-
-    def _note(self, event: EventRecord, record: Record, name: str, old: Any, value: Any) -> None:
-        prefix = record.path
-        path = f"{prefix}.{name}" if prefix else name
-        if name in BOOLEAN:
-            old, value = None if old is None else bool(old), bool(value)
-        if path not in event.after:
-            event.before.setdefault(path, old)
-        event.after[path] = value
 
     def _created(self, case: Case, record: Record) -> None:
         record.track(case.events[-1].after)
@@ -286,7 +280,7 @@ class Work:
         """A row is inserted at the end; ``values`` is called when every record has its id."""
         self._rows.append((table, columns, values))
 
-    def first_(self, action: Callable[[], Awaitable[bool]]) -> None:
+    def first_(self, action: Callable[[], Coroutine[Any, Any, bool]]) -> None:
         """The action runs as the first step of the transaction that saves, and answers whether it changed the cases."""
         self._first.append(action)
 
@@ -327,7 +321,8 @@ class Work:
             if place % TURN == 0:
                 await asyncio.sleep(0)
             self._settle(case)
-        self._settled = True
+        self._found_by = _found_by(self.cases)
+        self.settled = True
 
     def _settle(self, case: Case) -> None:
         _settle(self, case)
@@ -335,10 +330,10 @@ class Work:
 
     async def save(self) -> None:
         """Everything is written; called once, in the transaction."""
-        changed = [await action() for action in self._first]
-        ahead = self._settled and not any(changed)
+        last_ids, *changed = await db.at_once(db.last_ids(), *(action() for action in self._first))
+        ahead = self.settled and not any(changed)
         touched = [case for case in self.cases if _changed(case)]
-        await writing.assign_all(touched)
+        await writing.assign_all(touched, last_ids)
         async with db.together():
             for part in _portions(touched):
                 for case in () if ahead else part:
@@ -360,15 +355,20 @@ class Work:
                 "issues.id = v.id AND issues.closed_at IS NULL", self._closed,
             )  # fmt: skip
             await outbox.put([*self._jobs, *(job for case in touched for job in _follow_ups(case))])
-            terms: list[tuple[str, int]] = []
-            for case in touched:
-                terms += zip(case.terms, repeat(case.order.id))
-            await search.index(terms)
+            found_by = self._found_by if ahead else _found_by(touched)
+            await search.index([(term, order.id) for term, order in found_by])
             await counters.add(_moved_counts(touched))
             for action in self._last:
                 await action()
         # Most of these know this work: kept, they would keep a page of orders until the collector comes by.
-        self._first, self._last, self._rows = [], [], []
+        self._first, self._last, self._rows, self._found_by = [], [], [], []
+
+
+def _found_by(cases: Sequence[Case]) -> list[tuple[str, OrderRecord]]:
+    """The terms of the orders, in their order; those of one term in the order of the ids they have or will have."""
+    found = [(term, case.order) for case in cases for term in case.terms]
+    found.sort(key=itemgetter(0))
+    return found
 
 
 def _portions(cases: list[Case]) -> list[list[Case]]:
@@ -404,7 +404,7 @@ _SENT = attrgetter("submitted", "acknowledged", "backordered", "shipped", "cance
 def _settle(work: Work, case: Case) -> None:
     """The derived quantities and the status follow from the parts; purchase orders with nothing left to do are closed."""
     _close_finished(work, case)
-    found = {line.position: quantities(case, line) for line in case.lines}
+    found = quantities(case)
     for line in case.lines:
         q = found[line.position]
         if q.allocated != line.allocated:
@@ -478,7 +478,8 @@ async def save(work: Work) -> None:
 
     SQLite has one write lock, and making an order takes longer than writing it.
     """
-    await work.settle()
+    if not work.settled:
+        await work.settle()
     async with db.transaction():
         await work.save()
     recall.put_back(work.cases, new_ones=False)

@@ -54,6 +54,7 @@ class Read(msgspec.Struct, frozen=True):
 
 
 Write = Callable[[], Awaitable[Pulled]]
+Last = Callable[[], Awaitable[None]]
 
 
 def read(
@@ -90,15 +91,20 @@ _NEWER = "a newer state of the order came with it"
 BUG = "Bluebook could not handle this payload; the log has the details. Replay it after an update."
 
 
-async def made(channel: ChannelRow, connector: Channel, items: Sequence[Read], by: Actor) -> Write:
-    """The orders are made as far as nothing needs to be locked for it; what is left is to write them."""
+async def made(
+    channel: ChannelRow, connector: Channel, items: Sequence[Read], by: Actor, last: Last | None = None
+) -> Write:
+    """The orders are made as far as nothing needs to be locked for it; what is left is to write them.
+
+    ``last`` is done in the transaction that writes them, before it ends.
+    """
     known = await _known(channel.id, [item.order.external_id for item in items])
     past = [item for item in items if item.order.external_id not in known and _is_past(channel, item.order)]
     if past:
         async with db.transaction():
             await inbox.settle([(item.stored.id, "ignored", _PAST, "", None) for item in past])
         items = [item for item in items if item not in past]
-    return await _made_known(channel, connector, items, known, by, len(past))
+    return await _made_known(channel, connector, items, known, by, len(past), last)
 
 
 _PAST = "over before this channel was connected"
@@ -112,7 +118,7 @@ def _is_past(channel: ChannelRow, order: ChannelOrder) -> bool:
 
 async def _made_known(
     channel: ChannelRow, connector: Channel, items: Sequence[Read], known: Mapping[str, tuple[int, str, int, int]], by: Actor,
-    past: int,
+    past: int, last: Last | None,
 ) -> Write:  # fmt: skip
     fresh = [item for item in items if item.order.external_id not in known]
     changed = [
@@ -142,6 +148,8 @@ async def _made_known(
                 _acknowledge(work, case)
         await check.check(work, work.cases)
         work.finally_(lambda: _settle(work, items, known, outdated))
+        if last is not None:
+            work.finally_(last)
 
     def done(work: Work) -> Pulled:
         pulled.order_ids = [case.order.id for case in work.cases]
@@ -161,6 +169,7 @@ async def _made_known(
         return change
     work = Work(by)
     await fill(work)
+    await work.settle()
     work.first_(lambda: _as_set_now(work, channel, settings))
 
     async def write() -> Pulled:
@@ -202,11 +211,10 @@ async def _merge(
 
 async def _as_set_now(work: Work, channel: ChannelRow, settings: int) -> bool:
     # Who saves a mapping has the waiting orders checked again, and these were not there to be found.
-    changed = await settings_book.head(hold=True) != settings
-    await _still_there(channel)
-    if changed:
+    now, _ = await db.at_once(settings_book.head(hold=True), _still_there(channel))
+    if now != settings:
         await check.check(work, work.cases)
-    return changed
+    return bool(now != settings)
 
 
 async def _still_there(channel: ChannelRow) -> None:

@@ -50,7 +50,7 @@ def percent(case: Case) -> int | None:
 
 def added(case: Case) -> list[LineRecord]:
     """The lines of which more is wanted than the channel ordered."""
-    return [line for line in case.lines if line.wanted > line.ordered]
+    return [line for line in case.lines if line.added and line.wanted > line.ordered]
 
 
 def loses(case: Case) -> bool:

@@ -15,7 +15,7 @@ from engine.domain.issues import ISSUES, IssueCode, Resolution
 from engine.domain.states import COMMITTED, PurchaseState
 from engine.errors import NotFound, Refused, StaleState
 from engine.services import check, lifecycle
-from engine.services.casefile import BOOLEAN, Case, LineRecord, OrderRecord, PurchaseRecord, Record
+from engine.services.casefile import Case, LineRecord, OrderRecord, PurchaseRecord, Record
 from engine.services.lifecycle import Actor, Work
 
 INSTEAD = "cancel it, or ask the supplier for a change"
@@ -58,7 +58,7 @@ async def take_back(order_id: int, seq: int, by: Actor) -> str:
         case = work.cases[0]
         number, records = case.order.number, dict(_records(case))
         known = {path: records[path] for path in values if path in records}
-        if len(known) < len(values) or any(_now(*known[path]) != now for path, (_, now) in values.items()):
+        if len(known) < len(values) or any(getattr(*known[path]) != now for path, (_, now) in values.items()):
             raise StaleState(f"order {number} was changed since: look at it, and edit it")
         sent = [po.po_number for po in case.purchases if po.state in COMMITTED and not po.superseded]
         if sent:
@@ -120,8 +120,3 @@ def _records(case: Case) -> Iterator[tuple[str, tuple[Record, str]]]:
     for record in records:
         for name in _SAID[type(record)]:
             yield f"{record.path}.{name}".lstrip("."), (record, name)
-
-
-def _now(record: Record, name: str) -> Any:
-    value = getattr(record, name)
-    return bool(value) if name in BOOLEAN else value

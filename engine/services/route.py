@@ -93,7 +93,7 @@ def plan(case: Case, catalog: Catalog, taken: dict[tuple[int, int], int]) -> Rou
             if not any(pieces for pieces, _ in fixed.values()):
                 unmapped.append(line)
             continue
-        ruled, rule = _ruled(line, facts, catalog, broken)
+        ruled, rule = _ruled(line, facts, catalog, broken) if facts else (None, "")
         for part in parts:
             missing = wanted * part.quantity - fixed.get(part.product_id, (0, 0))[0]
             if missing > 0:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, islice
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -31,6 +30,7 @@ SAME_WORD = 500
 CITY = "city:"
 """Begins the term of the city an order goes to; no word has a colon."""
 _WORD = re.compile(r"[^\W_]+")
+_TERM = re.compile(rf"([^\W_]{{2,{LONGEST}}})[^\W_]*")
 # Letters that Unicode does not take apart into a plain letter and a mark.
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
 
@@ -46,16 +46,16 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=4096)  # SKUs and names come again and again
 def _terms(text: str) -> tuple[str, ...]:
-    found: list[str] = []
-    for chunk in fold(text).split():
-        if chunk.isalnum():
-            found.append(chunk)
-            continue
-        words = _WORD.findall(chunk)
-        if len(words) > 1:
-            found.append("".join(words))  # "A-1001", "o'brien", "1Z-999": found as one word too
-        found += words
-    return tuple([word[:LONGEST] for word in found if len(word) >= 2])
+    folded = fold(text)
+    if folded.isalnum():
+        return (folded[:LONGEST],) if len(folded) >= 2 else ()
+    found: list[str] = _TERM.findall(folded)
+    for chunk in folded.split():
+        if not chunk.isalnum():
+            whole = "".join(_WORD.findall(chunk))  # "A-1001", "o'brien", "1Z-999": found as one word too
+            if len(whole) >= 2:
+                found.append(whole[:LONGEST])
+    return tuple(found)
 
 
 def terms_of(*texts: str) -> set[str]:
@@ -82,17 +82,17 @@ def city_term(city: str) -> str:
     return CITY + " ".join(fold(city).split())[: LONGEST - len(CITY)]
 
 
-async def index(pairs: Iterable[tuple[str, int]]) -> None:
-    """The orders are found by these terms: (term of ``terms_of``, order id); pairs already there are fine."""
-    # Sorted, so that two transactions never wait for one another in opposite orders.
-    rows = sorted(pairs, key=itemgetter(1))
-    rows.sort(key=itemgetter(0))  # one after the other: pairs compared as wholes take thrice as long
-    await db.insert("terms", ("term", "order_id"), rows, "ON CONFLICT DO NOTHING")
+async def index(pairs: Sequence[tuple[str, int]]) -> None:
+    """The orders are found by these terms: (term of ``terms_of``, order id); pairs already there are fine.
+
+    They come in the order of the terms, and of the ids, so that two transactions never wait for one another in opposite orders.
+    """
+    await db.insert("terms", ("term", "order_id"), pairs, "ON CONFLICT DO NOTHING")
 
 
 async def index_order(order_id: int, *texts: str) -> None:
     """The order is found by these texts too."""
-    await index((term, order_id) for term in terms_of(*texts))
+    await index([(term, order_id) for term in sorted(terms_of(*texts))])
 
 
 class SearchPage(msgspec.Struct, frozen=True):

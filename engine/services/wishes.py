@@ -30,7 +30,7 @@ def about(case: Case) -> list[LineRecord]:
 
 
 def _wanted(case: Case, line: LineRecord) -> bool:
-    return line.quantity - min(line.cancel_asked, line.quantity) > derived.quantities(case, line).shipped
+    return line.quantity - min(line.cancel_asked, line.quantity) > derived.quantities(case)[line.position].shipped
 
 
 def words(case: Case) -> str:

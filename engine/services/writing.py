@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine import db
@@ -10,10 +10,10 @@ from engine.errors import StaleState
 from engine.services.casefile import Case
 
 
-async def assign(*groups: Sequence[Any]) -> None:
-    """Every new record has its id; a group holds records of one table. Call it in the transaction that inserts them."""
+async def assign(last_ids: Mapping[str, int], *groups: Sequence[Any]) -> None:
+    """Every new record has its id; a group holds records of one table. See ``db.reserve``."""
     fresh = {group[0].TABLE: [record for record in group if record.is_new] for group in groups if group}
-    reserved = await db.reserve({table: len(records) for table, records in fresh.items()})
+    reserved = await db.reserve({table: len(records) for table, records in fresh.items()}, last_ids)
     for table, ids in reserved.items():
         for record, new in zip(fresh[table], ids, strict=True):
             record.id = new
@@ -56,10 +56,11 @@ def _stale(records: Sequence[Any]) -> StaleState:
     return StaleState(f"{lost} was changed by someone else meanwhile: read again and decide again")
 
 
-async def assign_all(cases: list[Case]) -> None:
+async def assign_all(cases: list[Case], last_ids: Mapping[str, int]) -> None:
     """Every record of the orders has its id, and the ids of what it belongs to; see ``assign``."""
     purchases = [po for case in cases for po in case.purchases]
     await assign(
+        last_ids,
         [case.order for case in cases],
         [line for case in cases for line in case.lines],
         purchases,

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from tortoise.exceptions import OperationalError
 
 from engine import db
 from engine.errors import TryLater
 from engine.ports import ChannelOrder, Page
 from engine.services import catalog, intake, lifecycle, making
+from engine.sqlite_backend import Immediate
 from tests.support.desk import PERSON, Desk, desk
 from tests.support.scripted import page
 
@@ -84,8 +86,8 @@ async def test_what_follows_is_made_while_the_page_before_it_is_written(
     plain_made, plain_save = making.made, lifecycle.save
     begun: list[str] = []
 
-    async def noted(channel: Any, connector: Any, items: Sequence[Any], by: Any) -> Any:
-        write = await plain_made(channel, connector, items, by)
+    async def noted(channel: Any, connector: Any, items: Sequence[Any], *more: Any) -> Any:
+        write = await plain_made(channel, connector, items, *more)
         begun.append(f"made {items[0].order.number}")
         if items[0].order.number == "2":
             made.set()
@@ -166,6 +168,45 @@ async def test_a_walk_that_breaks_off_has_written_what_came_and_begins_again(
     await walked(shop, monkeypatch, first, second, page(shop.order("3", MUG)))
     assert await numbers() == ["1", "2", "3"]
     assert await states() == {"done": 3}
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["written", "refused"])
+async def test_payloads_are_stored_with_the_orders_before_them(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    plain_save, plain_commit = lifecycle.save, Immediate._commit
+    asked, commits = asyncio.Event(), list[Immediate]()
+
+    async def held(work: Any) -> None:
+        async with asyncio.timeout(60):
+            await asked.wait()
+        await plain_save(work)
+
+    def commit(transaction: Immediate) -> None:
+        commits.append(transaction)
+        if fails and len(commits) == 2:
+            transaction._failed = OperationalError("disk I/O error")
+        plain_commit(transaction)
+
+    async with desk(monkeypatch) as shop:
+        monkeypatch.setattr(lifecycle, "save", held)
+        monkeypatch.setattr(Immediate, "_commit", commit)
+        channel = (await catalog.channels())[shop.shop.channel_id]
+        async with intake.taking(channel, shop.channel, PERSON) as taking:
+            await taking.take(page(shop.order("1", MUG)))
+            while not taking._writing:
+                await asyncio.sleep(0)
+            second = asyncio.create_task(taking.take(page(shop.order("2", MUG), shop.order("3", MUG))))
+            while not taking._waiting:
+                await asyncio.sleep(0)
+            assert len(commits) == 1  # the first page's payloads
+            asked.set()
+            await second
+            assert await db.value("SELECT COUNT(*) FROM inbound_messages") == 3
+        # The first page's orders with the second one's payloads, then its orders; or all by themselves.
+        assert len(commits) == (5 if fails else 3)
+        assert await numbers() == ["1", "2", "3"]
+        assert await states() == {"done": 3}
 
 
 async def test_tokens_are_handed_back_once_their_page_is_written(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
