@@ -37,6 +37,8 @@ READING = ("busy_timeout", "temp_store", "cache_size", "mmap_size")
 SWITCH_SECONDS = 0.00005
 SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.01
 """Seconds between two looks whether the write lock is free."""
+OPENING_SECONDS = 15
+"""Where several open a new file at once, SQLite tells all but one at once that it is busy, however patient they are."""
 LONG = 0.002
 """Seconds of answering after which what is known is told before the next query is begun."""
 
@@ -72,7 +74,7 @@ class Client(SqliteClient):
             await opened
             opened._conn.row_factory = sqlite3.Row
             for name, value in pragmas.items():
-                await opened.execute(f"PRAGMA {name} = {value}")
+                await opened._execute(partial(_patiently, opened._conn, f"PRAGMA {name} = {value}", OPENING_SECONDS))  # type: ignore[no-untyped-call]
         except BaseException:
             await opened.close()
             raise
@@ -268,20 +270,25 @@ def _translated(error: sqlite3.Error) -> Exception:
 def _begin(connection: sqlite3.Connection) -> None:
     """The write lock is ours. SQLite itself would look again after 1, 2, 5, 10, 15, 20, 25 … ms, and a page takes ten."""
     (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    until, wait = time.monotonic() + patience / 1000, SHORTEST_WAIT
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-            time.sleep(wait)
-            wait = min(wait * 1.1, LONGEST_WAIT)
+        _patiently(connection, "BEGIN IMMEDIATE", patience / 1000)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def _patiently(connection: sqlite3.Connection, sql: str, seconds: float) -> None:
+    """The statement is done, tried again for so long as another one keeps the file."""
+    until, wait = time.monotonic() + seconds, SHORTEST_WAIT
+    while True:
+        try:
+            connection.execute(sql)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(wait)
+        wait = min(wait * 1.1, LONGEST_WAIT)
 
 
 @lru_cache(maxsize=256)

@@ -172,7 +172,7 @@ class Taking:
         self._making: deque[asyncio.Task[None]] = deque()
         self._writing: deque[tuple[asyncio.Task[Pulled], set[str]]] = deque()
         self._one_makes, self._one_writes = asyncio.Lock(), asyncio.Lock()
-        self._unwritten = 0
+        self._under_way = 0
         self._waiting: list[tuple[Put, asyncio.Future[bool]]] = []
         self._carried: list[tuple[Put, asyncio.Future[bool]]] = []
 
@@ -189,6 +189,7 @@ class Taking:
         """The stored payloads are being read and their orders made, after those before them."""
         while len(self._making) >= AHEAD:
             await self._making.popleft()
+        self._under_way += 1
         self._making.append(asyncio.create_task(self._make(stored)))
 
     async def written(self) -> None:
@@ -217,38 +218,49 @@ class Taking:
         self.pulled.add(await task)
 
     async def _make(self, stored: Sequence[Stored]) -> None:
-        async with self._one_makes:
-            items, unread, latest = making.read(self.channel, self.connector, stored)
-            self.latest = max(self.latest, latest)
-            self.pulled.parked += sum(row[1] == "parked" for row in unread)
-            if unread:
-                async with db.transaction():
-                    await inbox.settle(unread)
-            if not items:
-                return
-            shared = {key for item in items for key in (item.order.external_id, "#" + item.order.number, item.likeness)}
-            while any(not shared.isdisjoint(busy) for _, busy in self._writing):
-                # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
-                await self._wrote_one()
-            try:
-                write = await making.made(self.channel, self.connector, items, self.by, self._carry)
-            except Exception as error:
-                self._tell(error)
-                write = partial(self._one_by_one, items)
-            while len(self._writing) >= AHEAD:
-                await self._wrote_one()
-            self._unwritten += 1
-            self._writing.append((asyncio.create_task(self._write(write, items)), shared))
+        to_write = False
+        try:
+            async with self._one_makes:
+                to_write = await self._make_now(stored)
+        finally:
+            if not to_write:
+                self._through()
+
+    async def _make_now(self, stored: Sequence[Stored]) -> bool:
+        items, unread, latest = making.read(self.channel, self.connector, stored)
+        self.latest = max(self.latest, latest)
+        self.pulled.parked += sum(row[1] == "parked" for row in unread)
+        if unread:
+            async with db.transaction():
+                await inbox.settle(unread)
+        if not items:
+            return False
+        shared = {key for item in items for key in (item.order.external_id, "#" + item.order.number, item.likeness)}
+        while any(not shared.isdisjoint(busy) for _, busy in self._writing):
+            # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
+            await self._wrote_one()
+        try:
+            write = await making.made(self.channel, self.connector, items, self.by, self._carry)
+        except Exception as error:
+            self._tell(error)
+            write = partial(self._one_by_one, items)
+        while len(self._writing) >= AHEAD:
+            await self._wrote_one()
+        self._writing.append((asyncio.create_task(self._write(write, items)), shared))
+        return True
 
     async def _write(self, write: Write, items: Sequence[Read]) -> Pulled:
         try:
             async with self._one_writes:
                 return await self._write_now(write, items)
         finally:
-            self._unwritten -= 1
-            if not self._unwritten:
-                self._carried, self._waiting = self._waiting, []
-                self._tell_carried(written=False)
+            self._through()
+
+    def _through(self) -> None:
+        self._under_way -= 1
+        if not self._under_way:  # nobody is left to take along what waits for that
+            self._carried, self._waiting = self._waiting, []
+            self._tell_carried(written=False)
 
     async def _write_now(self, write: Write, items: Sequence[Read]) -> Pulled:
         written = False
@@ -264,7 +276,7 @@ class Taking:
 
     async def _along(self, put: Put) -> bool:
         """A page's payloads are stored with the orders of a page before it: SQLite then waits for its disk once for both."""
-        if not self._unwritten or db.is_postgres():
+        if self._under_way < AHEAD or db.is_postgres():
             return False
         carried = asyncio.get_running_loop().create_future()
         self._waiting.append((put, carried))
