@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,8 +28,14 @@ def free_port() -> int:
 
 
 @pytest.fixture
-async def address(sqlite_url: str, own_settings: Settings) -> AsyncIterator[str]:
+async def address(served: tuple[str, Process]) -> str:
     """The app is served over a database with orders; what it printed."""
+    return served[0]
+
+
+@pytest.fixture
+async def served(sqlite_url: str, own_settings: Settings) -> AsyncIterator[tuple[str, Process]]:
+    """The same, with its process."""
     vault.make_key_file()
     await bulk.fill(sqlite_url, 50)
     port = free_port()
@@ -45,8 +52,9 @@ async def address(sqlite_url: str, own_settings: Settings) -> AsyncIterator[str]
     line = (await asyncio.wait_for(started.stdout.readline(), 120)).decode()
     found = re.search(r"http://\S+", line)
     assert found, line
-    yield found[0]
-    started.terminate()
+    yield found[0], started
+    if started.returncode is None:
+        started.terminate()
     await started.wait()
 
 
@@ -89,3 +97,35 @@ async def test_the_app_paints_its_queue_in_the_tab(address: str) -> None:
                 while b"Queue" not in seen or b"READY" not in seen:
                     message = await tab.receive()
                     seen += message.data if isinstance(message.data, bytes) else str(message.data).encode()
+
+
+def below(pid: int) -> list[int]:
+    """The processes that this one started, and those that they started."""
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return found + [one for child in found for one in below(child)]
+
+
+def runs(pid: int) -> bool:
+    """It has not ended; what nobody has waited for yet has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_whoever_terminates_it_ends_the_tabs_too(served: tuple[str, Process]) -> None:
+    address, server = served
+    base, _, key = address.partition("/?key=")
+    async with aiohttp.ClientSession() as client:
+        url = f"{base.replace('http', 'ws', 1)}/ws/{key}?width=100&height=30"
+        async with client.ws_connect(url, origin=base) as tab, asyncio.timeout(120):
+            seen = b""
+            while b"READY" not in seen:
+                message = await tab.receive()
+                seen += message.data if isinstance(message.data, bytes) else str(message.data).encode()
+            tabs = below(server.pid)
+            assert tabs
+            server.terminate()
+            assert await server.wait() == 0
+            while any(map(runs, tabs)):
+                await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -76,15 +77,20 @@ class Serving(Server):
 
 
 async def serve(port: int, *, readonly: bool, screen: str) -> int:
-    """The app is served until it is interrupted. Raises Misconfigured where the port is taken."""
+    """The app is served until it is interrupted or terminated, and no tab's process goes on afterwards.
+
+    Raises Misconfigured where the port is taken.
+    """
     options = ["tui", "--screen", screen, *(["--readonly"] if readonly else [])]
     serving = Serving(shlex.join([sys.executable, "-c", COMMAND, *options]), port)
-    runner = web.AppRunner(await serving._make_app(), access_log=None)
+    runner = web.AppRunner(await serving._make_app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     try:
         await web.TCPSite(runner, HOST, port).start()
         print(f"Bluebook is at {serving.address}\nWhoever opens it acts as you. Ctrl+C ends it.", flush=True)
-        await asyncio.Event().wait()
+        await over.wait()
     except OSError as error:
         raise Misconfigured(f"port {port} cannot be used ({error.strerror}); give another --port") from error
     finally:
