@@ -159,6 +159,38 @@ async def taking(channel: ChannelRow, connector: Channel, by: Actor) -> AsyncIte
         raise
 
 
+class _Lift:
+    """Lets what waits to be stored be stored in a transaction that writes orders: SQLite waits for its disk once for both."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Put, asyncio.Future[bool]]] = []
+        self._taken: list[tuple[Put, asyncio.Future[bool]]] = []
+
+    async def take(self, put: Put) -> bool:
+        """Done in the next such transaction and committed; False where there was none, or it failed."""
+        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.waiting.append((put, told))
+        return await told
+
+    async def give(self) -> None:
+        """All that waits is done in the present transaction."""
+        self._taken, self.waiting = self.waiting, []
+        for put, _ in self._taken:
+            await put()
+
+    def tell(self, *, written: bool) -> None:
+        """The transaction is over, and written or not."""
+        for _, told in self._taken:
+            if not told.done():
+                told.set_result(written)
+        self._taken = []
+
+    def over(self) -> None:
+        """There is no such transaction to come."""
+        self._taken, self.waiting = [*self._taken, *self.waiting], []
+        self.tell(written=False)
+
+
 class Taking:
     """Pages of a channel on their way in: while the orders of one are being written, those of the next ones are made.
 
@@ -173,12 +205,13 @@ class Taking:
         self._writing: deque[tuple[asyncio.Task[Pulled], set[str]]] = deque()
         self._one_makes, self._one_writes = asyncio.Lock(), asyncio.Lock()
         self._under_way = 0
-        self._waiting: list[tuple[Put, asyncio.Future[bool]]] = []
-        self._carried: list[tuple[Put, asyncio.Future[bool]]] = []
+        self._lift = _Lift()
 
     async def take(self, page: Page) -> None:
         """The page's payloads are stored, and its orders being made; its tokens are handed back once those are written."""
-        stored = await inbox.store("channel", self.channel.id, page, self._along)
+        # Where nothing else is to be done meanwhile, or another connection could write, waiting for a lift would be no gain.
+        along = None if self._under_way < AHEAD or db.is_postgres() else self._lift.take
+        stored = await inbox.store("channel", self.channel.id, page, along)
         self.pulled.parked += len(page.rejected)
         await self.ingest(stored)
         if page.done:
@@ -240,7 +273,7 @@ class Taking:
             # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
             await self._wrote_one()
         try:
-            write = await making.made(self.channel, self.connector, items, self.by, self._carry)
+            write = await making.made(self.channel, self.connector, items, self.by, self._lift.give)
         except Exception as error:
             self._tell(error)
             write = partial(self._one_by_one, items)
@@ -258,9 +291,8 @@ class Taking:
 
     def _through(self) -> None:
         self._under_way -= 1
-        if not self._under_way:  # nobody is left to take along what waits for that
-            self._carried, self._waiting = self._waiting, []
-            self._tell_carried(written=False)
+        if not self._under_way:
+            self._lift.over()
 
     async def _write_now(self, write: Write, items: Sequence[Read]) -> Pulled:
         written = False
@@ -271,28 +303,8 @@ class Taking:
         except Exception as error:
             self._tell(error)
         finally:
-            self._tell_carried(written=written)
+            self._lift.tell(written=written)
         return await self._one_by_one(items)
-
-    async def _along(self, put: Put) -> bool:
-        """A page's payloads are stored with the orders of a page before it: SQLite then waits for its disk once for both."""
-        if self._under_way < AHEAD or db.is_postgres():
-            return False
-        carried = asyncio.get_running_loop().create_future()
-        self._waiting.append((put, carried))
-        written: bool = await carried
-        return written
-
-    async def _carry(self) -> None:
-        self._carried, self._waiting = self._waiting, []
-        for put, _ in self._carried:
-            await put()
-
-    def _tell_carried(self, *, written: bool) -> None:
-        for _, carried in self._carried:
-            if not carried.done():
-                carried.set_result(written)
-        self._carried = []
 
     async def _one_by_one(self, items: Sequence[Read]) -> Pulled:
         pulled = Pulled()

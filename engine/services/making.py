@@ -104,7 +104,11 @@ async def made(
         async with db.transaction():
             await inbox.settle([(item.stored.id, "ignored", _PAST, "", None) for item in past])
         items = [item for item in items if item not in past]
-    return await _made_known(channel, connector, items, known, by, len(past), last)
+    return await _made_known(channel, connector, items, known, by, len(past), last or _no_more)
+
+
+async def _no_more() -> None:
+    pass
 
 
 _PAST = "over before this channel was connected"
@@ -118,7 +122,7 @@ def _is_past(channel: ChannelRow, order: ChannelOrder) -> bool:
 
 async def _made_known(
     channel: ChannelRow, connector: Channel, items: Sequence[Read], known: Mapping[str, tuple[int, str, int, int]], by: Actor,
-    past: int, last: Last | None,
+    past: int, last: Last,
 ) -> Write:  # fmt: skip
     fresh = [item for item in items if item.order.external_id not in known]
     changed = [
@@ -148,8 +152,7 @@ async def _made_known(
                 _acknowledge(work, case)
         await check.check(work, work.cases)
         work.finally_(lambda: _settle(work, items, known, outdated))
-        if last is not None:
-            work.finally_(last)
+        work.finally_(last)
 
     def done(work: Work) -> Pulled:
         pulled.order_ids = [case.order.id for case in work.cases]

@@ -184,7 +184,7 @@ async def test_payloads_are_stored_with_the_orders_before_them(
 
     def commit(transaction: Immediate) -> None:
         commits.append(transaction)
-        if fails and len(commits) == 2:
+        if fails and len(commits) == 3:
             transaction._failed = OperationalError("disk I/O error")
         plain_commit(transaction)
 
@@ -194,19 +194,18 @@ async def test_payloads_are_stored_with_the_orders_before_them(
         channel = (await catalog.channels())[shop.shop.channel_id]
         async with intake.taking(channel, shop.channel, PERSON) as taking:
             await taking.take(page(shop.order("1", MUG)))
-            while not taking._writing:
+            await taking.take(page(shop.order("2", MUG)))
+            third = asyncio.create_task(taking.take(page(shop.order("3", MUG), shop.order("4", MUG))))
+            while not taking._lift.waiting:
                 await asyncio.sleep(0)
-            second = asyncio.create_task(taking.take(page(shop.order("2", MUG), shop.order("3", MUG))))
-            while not taking._waiting:
-                await asyncio.sleep(0)
-            assert len(commits) == 1  # the first page's payloads
+            assert len(commits) == 2  # the payloads of the first two
             asked.set()
-            await second
-            assert await db.value("SELECT COUNT(*) FROM inbound_messages") == 3
-        # The first page's orders with the second one's payloads, then its orders; or all by themselves.
-        assert len(commits) == (5 if fails else 3)
-        assert await numbers() == ["1", "2", "3"]
-        assert await states() == {"done": 3}
+            await third
+            assert await db.value("SELECT COUNT(*) FROM inbound_messages") == 4
+        # The first page's orders with the third one's payloads, then the others' orders; or each of these by itself.
+        assert len(commits) == (7 if fails else 5)
+        assert await numbers() == ["1", "2", "3", "4"]
+        assert await states() == {"done": 4}
 
 
 async def test_tokens_are_handed_back_once_their_page_is_written(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
