@@ -106,18 +106,18 @@ async def test_an_opening_that_is_broken_off_at_any_moment_leaves_nothing_open(s
 
 async def test_a_connection_has_all_its_pragmas_or_is_none(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _threads()
-    plain, asked = aiosqlite.Connection.execute, 0
+    plain, asked = aiosqlite.Connection._execute, 0
 
-    async def broken_off(self: aiosqlite.Connection, sql: str, parameters: Any = None) -> Any:
+    async def broken_off(self: aiosqlite.Connection, *call: Any) -> Any:
         nonlocal asked
         asked += 1
         if asked == 3:
             raise asyncio.CancelledError
-        return await plain(self, sql, parameters)
+        return await plain(self, *call)
 
     client = Client(sqlite_url.removeprefix("sqlite://"), connection_name="broken off")
     with monkeypatch.context() as patch:
-        patch.setattr(aiosqlite.Connection, "execute", broken_off)
+        patch.setattr(aiosqlite.Connection, "_execute", broken_off)
         with pytest.raises(asyncio.CancelledError):
             await client.execute_query("PRAGMA user_version")
     assert asked == 3
