@@ -176,9 +176,9 @@ def _plan_one(
     need: Need, offers: Sequence[Offer], promised: dict[tuple[int, int], int], ranks: _Ranks, result: Plan
 ) -> None:
     usable: list[Offer] = []
-    disabled, product_id = "", need.product_id
+    disabled = ""
     for offer in offers:
-        if offer.product_id != product_id:
+        if offer.product_id != need.product_id:
             continue
         reason = _why_not(offer, need)
         if reason:
@@ -187,8 +187,7 @@ def _plan_one(
                 disabled = disabled or offer.supplier
         else:
             usable.append(offer)
-    if len(usable) > 1 or need.policy == Policy.NEAREST:
-        ranks.sort(usable, need.policy)
+    ranks.sort(usable, need.policy)
     _fill(need, usable, promised, result, disabled, ranks)
 
 

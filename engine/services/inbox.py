@@ -40,7 +40,8 @@ def digest(raw: Raw) -> str:
     return hashlib.sha256((raw.document or raw.external_id).encode() + b"\0" + raw.body).hexdigest()
 
 
-Along = Callable[[Callable[[], Awaitable[None]]], Awaitable[bool]]
+Put = Callable[[], Awaitable[None]]
+Along = Callable[[Put], Awaitable[bool]]
 """Has something written in a transaction that is under way anyway; False where there was none, or it failed."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from engine.ports import Channel, Page
 from engine.ports_channels import Scarce
 from engine.services import catalog, connections, inbox, making
 from engine.services.catalog import ChannelRow
-from engine.services.inbox import Stored
+from engine.services.inbox import Put, Stored
 from engine.services.lifecycle import Actor
 from engine.services.making import Pulled, Read, Write
 from engine.services.outbox import Done, Job, Outcome, Retry
@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 _json = msgspec.json.Encoder().encode
 RESCAN_CHUNK = 100
 MAX_PAGES = 100_000
-Put = Callable[[], Awaitable[None]]
 AHEAD = 2
 """So many pages wait to be made, and so many to be written, for none of both to stand still when the other takes longer."""
 

@@ -78,7 +78,7 @@ class Work:
         self._first: list[Callable[[], Coroutine[Any, Any, bool]]] = []
         self._last: list[Callable[[], Awaitable[None]]] = []
         self._found_by: list[tuple[str, OrderRecord]] = []
-        self.settled = False
+        self._settled = False
 
     def case(self, order_id: int) -> Case | None:
         """The case of an order that was asked for, None where there is no such order."""
@@ -322,7 +322,7 @@ class Work:
                 await asyncio.sleep(0)
             self._settle(case)
         self._found_by = _found_by(self.cases)
-        self.settled = True
+        self._settled = True
 
     def _settle(self, case: Case) -> None:
         _settle(self, case)
@@ -331,7 +331,7 @@ class Work:
     async def save(self) -> None:
         """Everything is written; called once, in the transaction."""
         last_ids, *changed = await db.at_once(db.last_ids(), *(action() for action in self._first))
-        ahead = self.settled and not any(changed)
+        ahead = self._settled and not any(changed)
         touched = [case for case in self.cases if _changed(case)]
         await writing.assign_all(touched, last_ids)
         async with db.together():
@@ -476,10 +476,8 @@ async def rehearse(order_ids: Iterable[int], *, by: Actor) -> AsyncIterator[Work
 async def save(work: Work) -> None:
     """What was done to new orders, in a ``Work`` of its own, is saved: there was nothing to lock before.
 
-    SQLite has one write lock, and making an order takes longer than writing it.
+    SQLite has one write lock, and making an order takes longer than writing it: call ``Work.settle`` first.
     """
-    if not work.settled:
-        await work.settle()
     async with db.transaction():
         await work.save()
     recall.put_back(work.cases, new_ones=False)

@@ -91,8 +91,12 @@ _NEWER = "a newer state of the order came with it"
 BUG = "Bluebook could not handle this payload; the log has the details. Replay it after an update."
 
 
+async def _no_more() -> None:
+    pass
+
+
 async def made(
-    channel: ChannelRow, connector: Channel, items: Sequence[Read], by: Actor, last: Last | None = None
+    channel: ChannelRow, connector: Channel, items: Sequence[Read], by: Actor, last: Last = _no_more
 ) -> Write:
     """The orders are made as far as nothing needs to be locked for it; what is left is to write them.
 
@@ -104,11 +108,7 @@ async def made(
         async with db.transaction():
             await inbox.settle([(item.stored.id, "ignored", _PAST, "", None) for item in past])
         items = [item for item in items if item not in past]
-    return await _made_known(channel, connector, items, known, by, len(past), last or _no_more)
-
-
-async def _no_more() -> None:
-    pass
+    return await _made_known(channel, connector, items, known, by, len(past), last)
 
 
 _PAST = "over before this channel was connected"

@@ -26,11 +26,12 @@ def about(case: Case) -> list[LineRecord]:
     if wish is None:
         return []
     named = {external_id[:120] for external_id in wish.lines}
-    return [line for line in case.lines if (not named or line.external_id in named) and _wanted(case, line)]
+    return [line for line in _wanted(case) if not named or line.external_id in named]
 
 
-def _wanted(case: Case, line: LineRecord) -> bool:
-    return line.quantity - min(line.cancel_asked, line.quantity) > derived.quantities(case)[line.position].shipped
+def _wanted(case: Case) -> list[LineRecord]:
+    found = derived.quantities(case)
+    return [line for line in case.lines if line.wanted > found[line.position].shipped]
 
 
 def words(case: Case) -> str:
@@ -38,8 +39,7 @@ def words(case: Case) -> str:
     wish, lines = read(case.order.cancel_wish), about(case)
     if wish is None or not lines:
         return ""
-    rest = [line for line in case.lines if _wanted(case, line)]
-    said = "all of it" if len(lines) == len(rest) else ", ".join(line.sku or line.title for line in lines)
+    said = "all of it" if len(lines) == len(_wanted(case)) else ", ".join(line.sku or line.title for line in lines)
     said += f", “{wish.reason}”" if wish.reason else ""
     sent = [po.po_number for po in case.purchases if po.open and _has(po.state) and _serves(case, po.po_number, lines)]
     if sent:
