@@ -28,7 +28,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
 PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -32000,
-           "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 268435456}  # fmt: skip
+           "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 2147418112}  # fmt: skip
 ROWS_A_STATEMENT = 1024
 MOST_PARAMETERS = 32_000
 STATEMENTS = 256

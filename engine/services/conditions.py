@@ -37,6 +37,11 @@ UNSENT = "state = 'queued' AND release_at > 0 AND (attempt > 0 OR release_at <= 
 a time; that it is above 0 lets the index serve."""
 
 
+def by_index(index: str) -> str:
+    """The index SQLite is to go by, if any: without statistics it takes one that is larger by far for as good."""
+    return f"INDEXED BY {index}" if index and not db.is_postgres() else ""
+
+
 def _any(column: str, values: Sequence[Any], no: bool = False) -> Clause:
     return Clause(f"{column} {'NOT ' if no else ''}IN ({db.marks(values)})", tuple(values))
 
@@ -85,17 +90,17 @@ def _bound(amount: Decimal, sign: str, currency: str) -> Clause:
     return Clause(f"o.total {sign} CASE {' '.join(cases)} ELSE CAST(? AS BIGINT) END", (*values, whole(2)))
 
 
-def ages(filters: Filters, now: int) -> list[Clause]:
+def ages(filters: Filters, now: int, alias: str = "") -> list[Clause]:
     """When it was placed: conditions that an index by placed_at serves."""
     found = []
     if filters.placed_from:
-        found.append(Clause("placed_at >= ?", (clock.micros(filters.placed_from),)))
+        found.append(Clause(f"{alias}placed_at >= ?", (clock.micros(filters.placed_from),)))
     if filters.placed_to:
-        found.append(Clause("placed_at < ?", (clock.micros(filters.placed_to),)))
+        found.append(Clause(f"{alias}placed_at < ?", (clock.micros(filters.placed_to),)))
     if filters.older_than is not None:
-        found.append(Clause("placed_at <= ?", (now - filters.older_than * 1_000_000,)))
+        found.append(Clause(f"{alias}placed_at <= ?", (now - filters.older_than * 1_000_000,)))
     if filters.younger_than is not None:
-        found.append(Clause("placed_at > ?", (now - filters.younger_than * 1_000_000,)))
+        found.append(Clause(f"{alias}placed_at > ?", (now - filters.younger_than * 1_000_000,)))
     return found
 
 
@@ -128,14 +133,17 @@ def tried(filters: Filters, now: int) -> list[Clause]:
 
 def _held(filters: Filters, now: int) -> list[Clause]:
     """On hold by a person, held until its undo window is over, or either: people call both held."""
-    leaving = Clause(LEAVING, (now,))
+    # With the sum it is no condition by index: PostgreSQL, which keeps no statistics of what is queued at the moment, would
+    # look all of that through for each order.
+    leaving = Clause(LEAVING.replace("release_at", "release_at + 0"), (now,))
     found = []
     if filters.on_hold is not None:
         found.append(Clause("o.held <> ''" if filters.on_hold else "o.held = ''"))
     if filters.undoable is not None:
         found.append(_has("purchase_orders", leaving, filters.undoable))
     if filters.unsent is not None:
-        found.append(_has("purchase_orders", Clause(UNSENT, (now,)), filters.unsent))
+        unsent = Clause(UNSENT.replace("release_at", "release_at + 0"), (now,))
+        found.append(_has("purchase_orders", unsent, filters.unsent))
     if filters.held is True:
         also = _has("purchase_orders", leaving)
         found.append(Clause(f"(o.held <> '' OR {also.sql})", also.values))
@@ -163,14 +171,14 @@ def _parts(filters: Filters) -> list[Clause]:
         found.append(_has("issues", _issues(filters.not_issue_codes), yes=False))
     for values, yes in ((filters.skus, True), (filters.not_skus, False)):
         if values:
-            found.append(_has("order_lines", _begins("LOWER(t.sku)", [v.lower() for v in values]), yes))
+            found.append(_has("order_lines", _begins(_lower("t.sku"), [v.lower() for v in values]), yes))
     for values, yes in ((filters.trackings, True), (filters.not_trackings, False)):
         if values:
             number = "UPPER(REPLACE(t.tracking_number, ' ', ''))"
             found.append(_has("shipments", _begins(number, ["".join(v.split()).upper() for v in values]), yes))
     for values, yes in ((filters.emails, True), (filters.not_emails, False)):
         if values:
-            begun = _begins("LOWER(o.email)", [f for v in values for f in (v.lower(), "%@" + v.lower().lstrip("@"))])
+            begun = _begins(_lower("o.email"), [f for v in values for f in (v.lower(), "%@" + v.lower().lstrip("@"))])
             found.append(begun if yes else Clause(f"NOT {begun.sql}", begun.values))
     return found
 
@@ -211,6 +219,11 @@ def _late_at(supplier_ids: Sequence[int]) -> Clause:
     return Clause(f"{late.sql} AND {whose} {of.sql}) = 1", late.values + of.values)
 
 
+def _lower(column: str) -> str:
+    # SQLite's LIKE takes capitals for small letters, by itself quicker than its LOWER is.
+    return f"LOWER({column})" if db.is_postgres() else column
+
+
 def _begins(column: str, values: Sequence[str]) -> Clause:
     """The column begins as any of the values; a value's own leading ``%@`` stands for whatever is before an @."""
 
@@ -234,49 +247,57 @@ def own(filters: Filters) -> list[Clause]:
     return found
 
 
-def picks(filters: Filters, now: int) -> list[Clause]:
-    """Queries for order ids, each of which has all that fit, by indexes made for it: worth it where they are few."""
+class Pick(msgspec.Struct, frozen=True):
+    """A query for order ids, and the filters that are left to be tried on these orders."""
+
+    ids: Clause
+    left: Filters
+
+
+def picks(filters: Filters, now: int) -> list[Pick]:
+    """Queries each of which has all that fit, by indexes made for it: worth it where they are few."""
     found = []
+
+    def add(sql: str, values: tuple[Any, ...] = (), **left: Any) -> None:
+        found.append(Pick(Clause(sql, values), msgspec.structs.replace(filters, **left)))
+
     if filters.cause:
         cause = _because(filters.cause)
-        found.append(Clause(f"SELECT DISTINCT order_id FROM issues WHERE {cause.sql}", cause.values))
+        add(f"SELECT order_id FROM issues WHERE {cause.sql}", cause.values, cause="")
     if filters.issue_codes:
         issues = _issues(filters.issue_codes)
-        found.append(Clause(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values))
+        add(f"SELECT order_id FROM issues WHERE {issues.sql}", issues.values, issue_codes=())
     stopped = "SELECT id AS order_id FROM orders WHERE held <> ''"
-    leaving = f"SELECT order_id FROM purchase_orders WHERE {LEAVING}"
+    # By another index SQLite would walk all purchase orders by order, so as to have each order once.
+    queued = f"SELECT order_id FROM purchase_orders {by_index('purchase_orders_queued')} WHERE"
+    leaving = f"{queued} {LEAVING}"
     if filters.on_hold:
-        found.append(Clause(stopped))
+        add(stopped, on_hold=None)
     if filters.undoable:
-        found.append(Clause(f"SELECT DISTINCT order_id FROM ({leaving}) AS l", (now,)))
+        add(leaving, (now,), undoable=None)
     if filters.unsent:
-        found.append(
-            Clause(f"SELECT DISTINCT order_id FROM (SELECT order_id FROM purchase_orders WHERE {UNSENT}) AS u", (now,))
-        )
+        add(f"{queued} {UNSENT}", (now,), unsent=None)
     if filters.held:
-        found.append(Clause(f"{stopped} UNION {leaving}", (now,)))
+        add(f"{stopped} UNION {leaving}", (now,), held=None)
     if filters.snoozed:
-        found.append(
-            Clause("SELECT id AS order_id FROM orders WHERE snoozed_until IS NOT NULL AND snoozed_until > ?", (now,))
-        )
+        asleep = "SELECT id AS order_id FROM orders WHERE snoozed_until IS NOT NULL AND snoozed_until > ?"
+        add(asleep, (now,), snoozed=None)
     if filters.late_supplier_ids:
         late = _late_at(filters.late_supplier_ids)
-        found.append(Clause(f"SELECT order_id FROM issues WHERE {late.sql}", late.values))
+        add(f"SELECT order_id FROM issues WHERE {late.sql}", late.values, late_supplier_ids=())
     if filters.had_from:
         had = joined(_had(filters))
-        found.append(Clause(f"SELECT order_id FROM issues WHERE {had.sql}", had.values))
+        add(f"SELECT order_id FROM issues WHERE {had.sql}", had.values, had_from=None, had_to=None, had_issue_codes=())
     if filters.sent_from:
         sent = joined(_times("sent_at", filters.sent_from, filters.sent_to))
-        found.append(
-            Clause(f"SELECT order_id FROM purchase_orders WHERE sent_at IS NOT NULL AND {sent.sql}", sent.values)
-        )
+        add(f"SELECT order_id FROM purchase_orders WHERE sent_at IS NOT NULL AND {sent.sql}", sent.values)
     if filters.supplier_ids:
         these = [_any("supplier_id", filters.supplier_ids)]
         if filters.purchase_states:
             these += [_any("state", filters.purchase_states), *_times("created_at", filters.purchase_from, None)]
         suppliers = joined(these)
-        found.append(Clause(f"SELECT order_id FROM purchase_orders WHERE {suppliers.sql}", suppliers.values))
+        add(f"SELECT order_id FROM purchase_orders WHERE {suppliers.sql}", suppliers.values)
     if filters.statuses:
         where = joined(own(filters))
-        found.append(Clause(f"SELECT id AS order_id FROM orders AS o WHERE {where.sql}", where.values))
+        add(f"SELECT id AS order_id FROM orders AS o WHERE {where.sql}", where.values, statuses=(), channel_ids=())
     return found

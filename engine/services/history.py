@@ -14,7 +14,7 @@ import msgspec
 from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import DEAD, OPEN_STATUSES, OrderStatus, PurchaseState, called
-from engine.services import conditions, own_numbers, walk, wording
+from engine.services import conditions, own_numbers, walk
 from engine.services.blue_book import Event, blue_book
 from engine.services.conditions import joined
 from engine.services.filter_line import RESOLVE
@@ -208,16 +208,7 @@ def cursor_at(row: OrderRow, sort: str, *, back: bool = False) -> Cursor:
 
 async def fitting(filters: Filters, order_ids: Sequence[int]) -> set[int]:
     """Which of these orders fit."""
-    if not order_ids:
-        return set()
-    now = clock.micros(clock.now())
-    words = (await wording.of(filters)).tried_whole("o.id")
-    where = joined([*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now), *words])
-    wanted = db.padded(list(order_ids))
-    kept = await db.rows(
-        f"SELECT o.id FROM orders AS o WHERE o.id IN ({db.marks(wanted)}) AND {where.sql}", *wanted, *where.values
-    )
-    return {int(r[0]) for r in kept}
+    return {int(r[0]) for r in await walk.among(filters, order_ids)}
 
 
 async def ids_matching(filters: Filters, limit: int = 10_000, *, sort: str = "-placed") -> list[int]:
@@ -290,36 +281,29 @@ async def rows_of(ids: Sequence[int], shown: int | None = 2) -> list[OrderRow]:
         return []
     wanted = db.padded(list(ids))
     these = db.marks(wanted)
-    orders = await db.rows(
-        "SELECT o.id, o.number, o.status, o.placed_at, o.channel_id, c.name, o.customer, o.country, o.shipping_rate, "
-        "o.total, o.currency, o.held, o.snoozed_until, o.version, c.prefix "
-        f"FROM orders AS o JOIN channels AS c ON c.id = o.channel_id WHERE o.id IN ({these})",
-        *wanted,
-    )
-    lines = _by_order(
-        await db.rows(
+    orders, *parts = await db.at_once(
+        db.rows(
+            "SELECT o.id, o.number, o.status, o.placed_at, o.channel_id, c.name, o.customer, o.country, o.shipping_rate, "
+            "o.total, o.currency, o.held, o.snoozed_until, o.version, c.prefix "
+            f"FROM orders AS o JOIN channels AS c ON c.id = o.channel_id WHERE o.id IN ({these})",
+            *wanted,
+        ),
+        db.rows(
             "SELECT order_id, id, quantity - canceled, supplier_id "
             f"FROM order_lines WHERE order_id IN ({these})", *wanted
-        )
-    )  # fmt: skip
-    purchases = _by_order(
-        await db.rows(
+        ),
+        db.rows(
             "SELECT p.order_id, p.state, p.superseded, p.release_at, s.id, s.code, m.name, l.order_line_id, "
             "l.quantity, l.per_unit, l.canceled, p.id, p.attempt "
             "FROM purchase_orders AS p JOIN suppliers AS s ON s.id = p.supplier_id "
             "LEFT JOIN shipping_methods AS m ON m.id = p.method_id "
             f"LEFT JOIN purchase_order_lines AS l ON l.purchase_order_id = p.id WHERE p.order_id IN ({these}) ORDER BY p.id",
             *wanted,
-        )
-    )
-    issues = _by_order(
-        await db.rows(f"SELECT order_id, code FROM issues WHERE order_id IN ({these}) AND closed_at IS NULL", *wanted)
-    )
-    parcels = _by_order(
-        await db.rows(
-            f"SELECT order_id, tracking_number FROM shipments WHERE order_id IN ({these}) ORDER BY id", *wanted
-        )
-    )
+        ),
+        db.rows(f"SELECT order_id, code FROM issues WHERE order_id IN ({these}) AND closed_at IS NULL", *wanted),
+        db.rows(f"SELECT order_id, tracking_number FROM shipments WHERE order_id IN ({these}) ORDER BY id", *wanted),
+    )  # fmt: skip
+    lines, purchases, issues, parcels = map(_by_order, parts)
     theirs = await own_numbers.of([(int(o[0]), o[1], o[4], o[14]) for o in orders])
     found = {
         int(o[0]): _row(

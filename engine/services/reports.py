@@ -18,6 +18,7 @@ from engine.domain.issues import ISSUES, LATE, IssueCode
 from engine.domain.states import OPEN_STATUSES, OrderStatus
 from engine.errors import Invalid
 from engine.services import conditions, history
+from engine.services.conditions import by_index
 from engine.services.dashboard import AGES, percentile
 from engine.services.filter_line import RESOLVE
 from engine.services.filters import Filters
@@ -56,11 +57,6 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, column: str) -> tuple[str, tuple[int, ...]]:
         """The channels as a condition, with AND before it."""
         return (f"AND {column} IN ({db.marks(self.channel_ids)})", self.channel_ids) if self.channel_ids else ("", ())
-
-
-def by_index(index: str) -> str:
-    """The index SQLite is to go by: without statistics it takes one that is larger by far for as good."""
-    return "" if db.is_postgres() else f"INDEXED BY {index}"
 
 
 def with_orders(s: Scope, alias: str) -> tuple[str, str, tuple[int, ...]]:
@@ -195,30 +191,30 @@ async def waiting(s: Scope) -> Waiting:
     at = clock.micros(morning)
     first = await _first_since(at)
     mine, ids = s.of("channel_id")
-    by_status = [await history.counts(i) for i in s.channel_ids] if s.channel_ids else [await history.counts()]
     open_filters = Filters(statuses=OPEN_STATUSES, channel_ids=s.channel_ids)
     person_filters = Filters(statuses=RESOLVE, channel_ids=s.channel_ids)
-    oldest = [
-        found
-        for status in OPEN_STATUSES
-        if (found := await db.value(f"SELECT MIN(placed_at) FROM orders WHERE status = ? {mine}", status, *ids))
-    ]
+    oldest = f"SELECT MIN(placed_at) FROM orders WHERE status = ? {mine}"
     opened = (
         f"SELECT COUNT(*) FROM orders WHERE status IN ({db.marks(OPEN_STATUSES)}) {mine} AND placed_at >= ? AND id >= ?"
     )
-    # Placed up to two weeks before it was received: a store's orders of the time before its channel was connected wait too.
-    came = await db.value(opened, *OPEN_STATUSES, *ids, at - _micros(BACK), first)
     join, of, channels = with_orders(s, "p")
     sent = by_index("purchase_orders_sent_of")
-    went = await db.value(
-        f"SELECT COUNT(*) FROM (SELECT DISTINCT p.order_id FROM purchase_orders AS p {sent} {join} "
-        f"WHERE p.sent_at IS NOT NULL AND p.sent_at >= ? AND p.order_id < ? {of} LIMIT {MOST}) AS w",
-        at, first, *channels,
+    came, went, (new, gone), by_status, *placed = await db.at_once(
+        # Placed up to two weeks before it was received: a store's orders of the time before its channel was connected wait too.
+        db.value(opened, *OPEN_STATUSES, *ids, at - _micros(BACK), first),
+        db.value(
+            f"SELECT COUNT(*) FROM (SELECT DISTINCT p.order_id FROM purchase_orders AS p {sent} {join} "
+            f"WHERE p.sent_at IS NOT NULL AND p.sent_at >= ? AND p.order_id < ? {of} LIMIT {MOST}) AS w",
+            at, first, *channels,
+        ),
+        _person_changes(s, at),
+        db.at_once(*[history.counts(i) for i in s.channel_ids or (None,)]),
+        *[db.value(oldest, status, *ids) for status in OPEN_STATUSES],
     )  # fmt: skip
-    new, gone = await _person_changes(s, at)
+    first_placed = min(filter(None, placed), default=None)
     return Waiting(
         waiting=Count(sum(n[status] for n in by_status for status in OPEN_STATUSES), open_filters),
-        oldest=clock.moment(min(oldest)) if oldest else None,
+        oldest=clock.moment(first_placed) if first_placed else None,
         change=int(came) - int(went),
         person=Count(sum(n[status] for n in by_status for status in RESOLVE), person_filters),
         person_change=new - gone,
@@ -231,31 +227,41 @@ def _micros(span: timedelta) -> int:
     return int(span.total_seconds() * 1_000_000)
 
 
+_EARLIER = "COALESCE((SELECT received_at FROM orders WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1) < ?, 1 = 0)"
+_FIRST = f"""
+SELECT MAX(low) FROM (
+  WITH RECURSIVE halves (low, high) AS (
+    SELECT CAST(1 AS BIGINT), COALESCE(MAX(id), 0) + 1 FROM orders
+    UNION ALL
+    SELECT CASE WHEN {_EARLIER} THEN (low + high) / 2 + 1 ELSE low END,
+           CASE WHEN {_EARLIER} THEN high ELSE (low + high) / 2 END FROM halves WHERE low < high
+  ) SELECT low FROM halves
+) AS f
+""".strip()
+
+
 async def _first_since(at: int) -> int:
     """The id of the first order received since then. Orders are numbered as they are received, so ids are searched in halves."""
-    low, high = 1, int(await db.value("SELECT COALESCE(MAX(id), 0) FROM orders")) + 1
-    while low < high:
-        middle = (low + high) // 2
-        found = await db.value("SELECT received_at FROM orders WHERE id >= ? ORDER BY id LIMIT 1", middle)
-        low, high = (low, middle) if found is None or found >= at else (middle + 1, high)
-    return low
+    return int(await db.value(_FIRST, at, at))
 
 
 async def _person_changes(s: Scope, at: int) -> tuple[int, int]:
     """How many orders need a person since then, and how many that did then no longer do."""
     of, ids = s.of("o.channel_id")
     issue = by_index("orders_issue")
-    new = await db.value(
-        f"SELECT COUNT(*) FROM orders AS o {issue} WHERE o.issue_at IS NOT NULL AND o.status IN ({db.marks(RESOLVE)}) {of} "
-        "AND o.issue_at >= ?",
-        *RESOLVE, *ids, at,
-    )  # fmt: skip
     opened = by_index("issues_opened")
-    gone = await db.value(
-        f"SELECT COUNT(*) FROM (SELECT DISTINCT i.order_id FROM issues AS i {opened} CROSS JOIN orders AS o "
-        f"WHERE o.id = i.order_id AND i.opened_at >= ? AND i.opened_at < ? AND i.closed_at >= ? "
-        f"AND o.issue_at IS NULL {of} LIMIT {MOST}) AS g",
-        at - _micros(BACK), at, at, *ids,
+    new, gone = await db.at_once(
+        db.value(
+            f"SELECT COUNT(*) FROM orders AS o {issue} WHERE o.issue_at IS NOT NULL AND o.status IN ({db.marks(RESOLVE)}) "
+            f"{of} AND o.issue_at >= ?",
+            *RESOLVE, *ids, at,
+        ),
+        db.value(
+            f"SELECT COUNT(*) FROM (SELECT DISTINCT i.order_id FROM issues AS i {opened} CROSS JOIN orders AS o "
+            f"WHERE o.id = i.order_id AND i.opened_at >= ? AND i.opened_at < ? AND i.closed_at >= ? "
+            f"AND o.issue_at IS NULL {of} LIMIT {MOST}) AS g",
+            at - _micros(BACK), at, at, *ids,
+        ),
     )  # fmt: skip
     return int(new), int(gone)
 
@@ -265,23 +271,25 @@ async def processing(s: Scope) -> Processing:
     since = clock.micros(s.since)
     of, ids = s.of("o.channel_id")
     join, with_of, _ = with_orders(s, "p")
-    rows = await db.rows(
-        "SELECT p.sent_at - o.received_at FROM purchase_orders AS p CROSS JOIN orders AS o "
-        f"WHERE o.id = p.order_id AND p.sent_at IS NOT NULL AND p.sent_at >= ? {of} ORDER BY p.sent_at DESC LIMIT {SAMPLE}",
-        since, *ids,
+    rows, count, most = await db.at_once(
+        db.rows(
+            "SELECT p.sent_at - o.received_at FROM purchase_orders AS p CROSS JOIN orders AS o "
+            f"WHERE o.id = p.order_id AND p.sent_at IS NOT NULL AND p.sent_at >= ? {of} ORDER BY p.sent_at DESC LIMIT {SAMPLE}",
+            since, *ids,
+        ),
+        db.value(
+            "SELECT COUNT(*) FROM (SELECT DISTINCT p.order_id FROM (SELECT order_id FROM purchase_orders WHERE sent_at IS NOT "
+            f"NULL AND sent_at >= ? ORDER BY sent_at DESC LIMIT {MOST}) AS p "
+            f"{join} WHERE 1 = 1 {with_of}) AS n",
+            since, *ids,
+        ),
+        db.value(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM purchase_orders WHERE sent_at IS NOT NULL AND sent_at >= ? "
+            f"LIMIT {MOST + 1}) AS n",
+            since,
+        ),
     )  # fmt: skip
     took = sorted(max(int(r[0]), 0) / 1e6 for r in rows)
-    count = await db.value(
-        "SELECT COUNT(*) FROM (SELECT DISTINCT p.order_id FROM (SELECT order_id FROM purchase_orders WHERE sent_at IS NOT "
-        f"NULL AND sent_at >= ? ORDER BY sent_at DESC LIMIT {MOST}) AS p "
-        f"{join} WHERE 1 = 1 {with_of}) AS n",
-        since, *ids,
-    )  # fmt: skip
-    most = await db.value(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM purchase_orders WHERE sent_at IS NOT NULL AND sent_at >= ? "
-        f"LIMIT {MOST + 1}) AS n",
-        since,
-    )
     return Processing(
         sent=Count(int(count), Filters(sent_from=s.since, channel_ids=s.channel_ids), int(most) > MOST),
         p50=percentile(took, 50),
@@ -294,21 +302,23 @@ async def processing(s: Scope) -> Processing:
 async def late(s: Scope) -> Late:
     """Orders whose supplier should have answered or shipped by now, whenever that was."""
     mine, ids = s.of("channel_id")
-    total = await db.value(
-        f"SELECT COUNT(*) FROM orders {by_index('orders_late')} WHERE late_at IS NOT NULL "
-        f"AND status IN ({db.marks(tuple(OrderStatus))}) {mine}",
-        *OrderStatus, *ids,
-    )  # fmt: skip
     join, of, channels = with_orders(s, "i")
     open_ = by_index("issues_open")
-    rows = await db.rows(
-        "SELECT s.id, s.name, COUNT(DISTINCT i.order_id) "
-        f"FROM issues AS i {open_} "
-        f"CROSS JOIN purchase_orders AS p CROSS JOIN suppliers AS s {join} "
-        f"WHERE p.id = i.purchase_order_id AND s.id = p.supplier_id "
-        f"AND i.closed_at IS NULL AND i.code IN ({db.marks(LATE)}) {of} "
-        "GROUP BY s.id, s.name ORDER BY 3 DESC, 2",
-        *LATE, *channels,
+    total, rows = await db.at_once(
+        db.value(
+            f"SELECT COUNT(*) FROM orders {by_index('orders_late')} WHERE late_at IS NOT NULL "
+            f"AND status IN ({db.marks(tuple(OrderStatus))}) {mine}",
+            *OrderStatus, *ids,
+        ),
+        db.rows(
+            "SELECT s.id, s.name, COUNT(DISTINCT i.order_id) "
+            f"FROM issues AS i {open_} "
+            f"CROSS JOIN purchase_orders AS p CROSS JOIN suppliers AS s {join} "
+            f"WHERE p.id = i.purchase_order_id AND s.id = p.supplier_id "
+            f"AND i.closed_at IS NULL AND i.code IN ({db.marks(LATE)}) {of} "
+            "GROUP BY s.id, s.name ORDER BY 3 DESC, 2",
+            *LATE, *channels,
+        ),
     )  # fmt: skip
     return Late(
         Count(int(total), Filters(late=True, channel_ids=s.channel_ids)),
@@ -324,18 +334,14 @@ async def late(s: Scope) -> Late:
 
 async def where_orders_wait(s: Scope, statuses: Sequence[OrderStatus] = WAITING) -> list[AgeBar]:
     """Orders by status and age, now and whenever they were placed."""
+    every = dict(zip(statuses, await db.at_once(*[_by_age(s, status) for status in statuses]), strict=True))
+    held, unsent = await _by_age_unsent(s) if OrderStatus.PROCESSED in statuses else ([], [])
     found = []
-    for status in statuses:
-        every = await _by_age(s, status)
+    for status, counts in every.items():
         if status != OrderStatus.PROCESSED:
-            found.append(_age_bar(s, status, "", every))
+            found.append(_age_bar(s, status, "", counts))
             continue
-        queued = "SELECT order_id FROM purchase_orders WHERE"
-        at = clock.micros(s.now)
-        unsent = await _by_age(s, status, f"AND id IN ({queued} {conditions.UNSENT})", at)
-        of_held = f"AND id IN ({queued} {conditions.LEAVING}) AND id NOT IN ({queued} {conditions.UNSENT})"
-        held = await _by_age(s, status, of_held, at, at)
-        sent = [all_ - one - other for all_, one, other in zip(every, held, unsent, strict=True)]
+        sent = [all_ - one - other for all_, one, other in zip(counts, held, unsent, strict=True)]
         found += [
             _age_bar(s, status, "held", held),
             _age_bar(s, status, "unsent", unsent),
@@ -344,15 +350,39 @@ async def where_orders_wait(s: Scope, statuses: Sequence[OrderStatus] = WAITING)
     return found
 
 
-async def _by_age(s: Scope, status: OrderStatus, which: str = "", *values: int) -> list[int]:
-    """How many orders of the status are at most as old as each of ``AGES``, and how many there are."""
-    edges = [clock.micros(s.now) - seconds * 1_000_000 for seconds in AGES]
+def _edges(s: Scope) -> list[int]:
+    return [clock.micros(s.now) - seconds * 1_000_000 for seconds in AGES]
+
+
+async def _by_age(s: Scope, status: OrderStatus) -> list[int]:
+    """How many orders of the status are at most as old as each of ``AGES``, and how many there are, by the kept counters."""
     mine, ids = s.of("channel_id")
-    sums = ", ".join(["COALESCE(SUM(CASE WHEN placed_at > ? THEN 1 ELSE 0 END), 0)"] * len(edges))
-    row = await db.row(
-        f"SELECT {sums}, COUNT(*) FROM orders WHERE status = ? {mine} {which}", *edges, status, *ids, *values
-    )  # fmt: skip
-    return list(map(int, row or [0] * (len(edges) + 1)))
+    younger = f"(SELECT COUNT(*) FROM orders WHERE status = ? {mine} AND placed_at > ?)"
+    every = f"(SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM order_counts WHERE status = ? {mine})"
+    values = [value for edge in _edges(s) for value in (status, *ids, edge)]
+    row = await db.row(f"SELECT {', '.join([younger] * len(AGES))}, {every}", *values, status, *ids)
+    assert row is not None
+    return list(map(int, row))
+
+
+async def _by_age_unsent(s: Scope) -> tuple[list[int], list[int]]:
+    """The same of the processed orders that can be taken back, and of those that are to be sent and are not."""
+    queued, at = "SELECT order_id FROM purchase_orders WHERE", clock.micros(s.now)
+    of, ids = s.of("o.channel_id")
+    queue = by_index("purchase_orders_queued")  # or SQLite would walk all of them by order, so as to have each once
+    sums = ", ".join(["COALESCE(SUM(CASE WHEN o.placed_at > ? THEN 1 ELSE 0 END), 0)"] * len(AGES))
+
+    async def counted(which: str, *values: int) -> list[int]:
+        row = await db.row(
+            f"SELECT {sums}, COUNT(*) FROM (SELECT DISTINCT order_id FROM purchase_orders {queue} WHERE {which}) AS q "
+            f"CROSS JOIN orders AS o WHERE o.id = q.order_id AND o.status = ? {of}",
+            *_edges(s), *values, OrderStatus.PROCESSED, *ids,
+        )  # fmt: skip
+        return list(map(int, row or ()))
+
+    leaving = f"{conditions.LEAVING} AND order_id NOT IN ({queued} {conditions.UNSENT})"
+    held, unsent = await db.at_once(counted(leaving, at, at), counted(conditions.UNSENT, at))
+    return held, unsent
 
 
 def _age_bar(s: Scope, status: OrderStatus, part: Part, counts: Sequence[int]) -> AgeBar:
@@ -390,13 +420,9 @@ async def errors_by_day(s: Scope, days: int = 7) -> list[Day]:
     """Orders placed, and orders with a new Issue, on each of the last days of the person's zone, today the last."""
     begins = [s.midnight(n) for n in range(days - 1, -1, -1)]
     spans = list(pairwise([*begins, s.now + timedelta(seconds=1)]))
-    placed = await _placed(s, spans)
     join, of, ids = with_orders(s, "i")
-    errors = await _counted(
-        f"COUNT(DISTINCT i.order_id) FROM issues AS i {join} WHERE i.opened_at >= ? AND i.opened_at < ? {of}",
-        spans,
-        ids,
-    )
+    errors = f"COUNT(DISTINCT i.order_id) FROM issues AS i {join} WHERE i.opened_at >= ? AND i.opened_at < ? {of}"
+    placed, wrong_ones = await db.at_once(_placed(s, spans), _counted(errors, spans, ids))
     mine = s.channel_ids
     return [
         Day(
@@ -405,7 +431,7 @@ async def errors_by_day(s: Scope, days: int = 7) -> list[Day]:
             errors=Count(wrong, Filters(had_from=begin, had_to=end, channel_ids=mine)),
             per_100=100 * wrong / orders if orders else None,
         )
-        for (begin, end), orders, wrong in zip(spans, placed, errors, strict=True)
+        for (begin, end), orders, wrong in zip(spans, placed, wrong_ones, strict=True)
     ]
 
 
@@ -430,17 +456,20 @@ async def by_hour(s: Scope, hours: int = 24) -> list[Hour]:
     begins = [last - timedelta(hours=n) for n in range(hours - 1, -1, -1)]
     spans = [(begin, begin + timedelta(hours=1)) for begin in begins]
     of, ids = s.of("o.channel_id")
-    placed = await _placed(s, spans)
     start = clock.micros(begins[0])
     sent = "FROM purchase_orders WHERE sent_at IS NOT NULL AND sent_at >= ?"
-    # The hour of the last that is looked at; it and those before are not whole.
-    partly = await db.value(
-        f"SELECT (sent_at - ?) / 3600000000 {sent} ORDER BY sent_at DESC LIMIT 1 OFFSET {MOST}", start, start
-    )
-    rows = await db.rows(
-        f"SELECT p.nth, o.auto, COUNT(DISTINCT o.id) FROM (SELECT order_id, (sent_at - ?) / 3600000000 AS nth {sent} "
-        f"ORDER BY sent_at DESC LIMIT {MOST}) AS p CROSS JOIN orders AS o WHERE o.id = p.order_id {of} GROUP BY p.nth, o.auto",
-        start, start, *ids,
+    placed, partly, rows = await db.at_once(
+        _placed(s, spans),
+        # The hour of the last that is looked at; it and those before are not whole.
+        db.value(
+            f"SELECT (sent_at - ?) / 3600000000 {sent} ORDER BY sent_at DESC LIMIT 1 OFFSET {MOST}", start, start
+        ),
+        db.rows(
+            f"SELECT p.nth, o.auto, COUNT(DISTINCT o.id) FROM (SELECT order_id, (sent_at - ?) / 3600000000 AS nth {sent} "
+            f"ORDER BY sent_at DESC LIMIT {MOST}) AS p CROSS JOIN orders AS o "
+            f"WHERE o.id = p.order_id {of} GROUP BY p.nth, o.auto",
+            start, start, *ids,
+        ),
     )  # fmt: skip
     found = {(int(r[0]), bool(r[1])): int(r[2]) for r in rows}
 

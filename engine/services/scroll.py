@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 
-from engine import clock, db
+from engine import db
 from engine.errors import NotFound
-from engine.services import conditions, history, walk, wording
-from engine.services.conditions import joined
+from engine.services import history, walk
 from engine.services.filters import Filters
 from engine.services.history import Page
 from engine.services.walk import END, Cursor
@@ -161,14 +160,7 @@ async def _sample(filters: Filters) -> _Sample:
     if ends is None or ends[0] is None:
         return _Sample([], 0)
     low, span = int(ends[0]), int(ends[1]) - int(ends[0])
-    ids = db.padded(sorted({low + span * n // (SAMPLE - 1) for n in range(SAMPLE)}))
-    now = clock.micros(clock.now())
-    words = (await wording.of(filters)).tried_whole("o.id")
-    fits = joined([*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now), *words])
-    rows = await db.rows(
-        "SELECT id, placed_at, number, total, status FROM orders AS o "
-        f"WHERE id IN ({db.marks(ids)}) AND {fits.sql}",
-        *ids, *fits.values,
-    )  # fmt: skip
+    ids = sorted({low + span * n // (SAMPLE - 1) for n in range(SAMPLE)})
+    rows = await walk.among(filters, ids, "o.id, o.placed_at, o.number, o.total, o.status")
     every = sum((await history.counts()).values())
-    return _Sample(list(rows), round(every * len(rows) / len(set(ids))))
+    return _Sample(list(rows), round(every * len(rows) / len(ids)))

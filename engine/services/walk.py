@@ -6,7 +6,8 @@ sort's order and the rest of the filters is tried on each order, in bounded wind
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
@@ -16,7 +17,7 @@ from engine import clock, db
 from engine.domain.states import OPEN_STATUSES, OrderStatus
 from engine.errors import Invalid
 from engine.services import conditions, search, wording
-from engine.services.conditions import Clause, joined
+from engine.services.conditions import Clause, Pick, by_index, joined
 from engine.services.filters import Filters
 from engine.services.wording import Wording
 
@@ -36,10 +37,7 @@ STATE_ORDER = (*OPEN_STATUSES, *(s for s in OrderStatus if s not in OPEN_STATUSE
                OrderStatus.CANCELED)  # fmt: skip
 """The sort ``state``: what needs a person most comes first."""
 SORTS = {"placed": "placed_at", "number": "number", "total": "total"}
-CARRIED = (
-    "id, placed_at, number, total, currency, status, channel_id, country, held, snoozed_until, "
-    "issue_at, late_at, email, auto"
-)
+_ASKED_FOR = re.compile(r"\bo\.(\w+)")
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -110,8 +108,8 @@ class Walk(msgspec.Struct, frozen=True):
     """A list's query: ``sources`` (FROM …) give candidates, ``tried`` is what each must pass.
 
     ``bounded``: there may be more candidates than a window holds, and they come in the list's order; otherwise they are
-    few and come in none. ``ranked``: an index holds all that is sorted by, but in another order, so that candidates are
-    sorted first and looked up then.
+    few and come in none. ``ranked``: the sources have what is sorted by, but not in this order or no more than that, so that
+    candidates are sorted first and looked up then. ``id`` is what the sources call an order's id, ``alias`` the order.
     """
 
     sort: Sort
@@ -120,18 +118,21 @@ class Walk(msgspec.Struct, frozen=True):
     tried: Clause | None
     bounded: bool = True
     ranked: bool = False
-    carried: str = CARRIED
-    bare: str = ""
+    id: str = "id"
+    alias: str = ""
 
     @property
     def whole(self) -> bool:
         """Does one query give a page, however few fit?"""
         return self.tried is None or not self.bounded
 
-    def _candidates(self, window: int, columns: str) -> Clause:
+    def _columns(self, names: Iterable[str]) -> str:
+        return ", ".join(self.id if name == "id" else self.alias + name for name in names)
+
+    def _candidates(self, window: int, columns: Iterable[str]) -> Clause:
         order = f"ORDER BY {self.sort.order(self.back)} LIMIT {window}"
         values: tuple[Any, ...] = sum((s.values for s in self.sources), ())
-        parts = [f"SELECT {columns} {source.sql}" for source in self.sources]
+        parts = [f"SELECT {self._columns(columns)} {source.sql}" for source in self.sources]
         if len(parts) > 1 and db.is_postgres():
             # It merges what is limited, and would gather and sort the rest by several processes.
             parts = [f"SELECT * FROM ({part} {order}) AS b{n}" for n, part in enumerate(parts)]
@@ -139,25 +140,32 @@ class Walk(msgspec.Struct, frozen=True):
 
     def _narrow(self, window: int) -> Clause:
         """Candidates with no more than the list is sorted by, which an index may hold."""
-        return self._candidates(window, self.bare or ", ".join(dict.fromkeys(("id", self.sort.column))))
+        return self._candidates(window, self._sorted_by)
+
+    @property
+    def _sorted_by(self) -> dict[str, None]:
+        return dict.fromkeys(("id", self.sort.column))
 
     def _fitting(self, window: int, limit: int) -> Clause:
+        tried = self.tried or Clause("1 = 1")
+        # No more columns than are asked for: SQLite takes each out of each candidate's row.
+        columns = self._sorted_by | dict.fromkeys(_ASKED_FOR.findall(tried.sql))
         if not self.bounded:
-            found = Clause(f"SELECT {self.carried} {self.sources[0].sql}", self.sources[0].values)
+            found = Clause(f"SELECT {self._columns(columns)} {self.sources[0].sql}", self.sources[0].values)
         elif self.tried is None:
             return self._narrow(limit)
         elif self.ranked:
             found = self._narrow(window)
-            sql = f"SELECT {_of('x')} FROM ({found.sql}) AS s CROSS JOIN orders AS x WHERE x.id = s.id"
-            found = Clause(sql, found.values)
+            if columns != self._sorted_by:
+                names = ", ".join(f"x.{name}" for name in columns)
+                sql = f"SELECT {names} FROM ({found.sql}) AS s CROSS JOIN orders AS x WHERE x.id = s.id"
+                found = Clause(sql, found.values)
         else:
-            found = self._candidates(window, self.carried)
-        tried = self.tried or Clause("1 = 1")
+            found = self._candidates(window, columns)
         # SQLite would sort what comes sorted already, and so try all of the window; PostgreSQL knows it is sorted.
         order = "" if self.bounded and not db.is_postgres() else f"ORDER BY {self.sort.order(self.back)}"
-        columns = ", ".join(dict.fromkeys(("id", self.sort.column)))
         return Clause(
-            f"SELECT {columns} FROM ({found.sql}) AS o WHERE {tried.sql} {order} LIMIT {limit}",
+            f"SELECT {', '.join(self._sorted_by)} FROM ({found.sql}) AS o WHERE {tried.sql} {order} LIMIT {limit}",
             found.values + tried.values,
         )
 
@@ -179,13 +187,13 @@ class Walk(msgspec.Struct, frozen=True):
         return None if found is None else Cursor(found[-1], int(found[0]), self.back)
 
 
-async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
-    """The cheapest way to walk a list from a cursor on.
+async def plan(filters: Filters, sort: Sort, cursor: Cursor | None, words: Wording | None = None) -> Walk:
+    """The cheapest way to walk a list from a cursor on; ``words`` are those of the filters, where the caller has them.
 
     Orders that have a common word are walked by arrival: the newest first, or with the sort ``placed`` the oldest.
     """
     now = clock.micros(clock.now())
-    words = await wording.of(filters)
+    words = words or await wording.of(filters)
     is_open = bool(filters.statuses) and set(filters.statuses) <= set(OPEN_STATUSES)
     arrival = Sort("id", sort.down or sort.column != "placed_at")
     if words.few is not None:
@@ -199,7 +207,7 @@ async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
     if picks and (len(picks) > 1 or not filters.statuses or sort.column != "placed_at"):
         pick = await _few(picks)
         if pick is not None:
-            return _picked(filters, words, pick, sort, cursor, now)
+            return _picked(pick.left, words, pick.ids, sort, cursor, now)
     if words.driver is not None and not is_open:
         return _by_arrival(filters, words, words.driver, arrival, cursor, now)
     limits = [*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor)])]
@@ -208,15 +216,15 @@ async def plan(filters: Filters, sort: Sort, cursor: Cursor | None) -> Walk:
     sources = []
     for branch in course.branches:
         where = joined([branch, *limits])
-        sources.append(Clause(f"FROM orders {_by(course.index)} WHERE {where.sql}", where.values))
+        sources.append(Clause(f"FROM orders {by_index(course.index)} WHERE {where.sql}", where.values))
     return Walk(sort, _back(cursor), tuple(sources), joined(tried) if tried else None, ranked=course.ranked)
 
 
-async def _few(picks: Sequence[Clause]) -> Clause | None:
-    """The first query that gives few ids."""
+async def _few(picks: Sequence[Pick]) -> Pick | None:
+    """The first that gives few ids."""
     for pick in picks:
         counted = await db.value(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM ({pick.sql}) AS p LIMIT {FEW + 1}) AS q", *pick.values
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM ({pick.ids.sql}) AS p LIMIT {FEW + 1}) AS q", *pick.ids.values
         )
         if counted <= FEW:
             return pick
@@ -226,7 +234,7 @@ async def _few(picks: Sequence[Clause]) -> Clause | None:
 def _picked(filters: Filters, words: Wording, pick: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
     """The orders of a query for few order ids."""
     ids = joined(words.of_ids("p.order_id", but=pick))
-    limits = joined([*conditions.ages(filters, now), *filter(None, [sort.beyond(cursor, "x.")])])
+    limits = joined([*conditions.ages(filters, now, "x."), *filter(None, [sort.beyond(cursor, "x.")])])
     # CROSS JOIN: SQLite then looks each picked order up instead of walking all in the sort's order. The limits are never
     # reached: they keep both databases from mixing the picking with what is around it.
     few = f"SELECT order_id FROM ({pick.sql}) AS f LIMIT {search.COUNTED}"
@@ -236,30 +244,21 @@ def _picked(filters: Filters, words: Wording, pick: Clause, sort: Sort, cursor: 
         pick.values + ids.values + limits.values,
     )
     tried = joined([*conditions.own(filters), *conditions.tried(filters, now)])
-    return Walk(sort, _back(cursor), (source,), tried, bounded=False, carried=_of("x"))
+    return Walk(sort, _back(cursor), (source,), tried, bounded=False, id="x.id", alias="x.")
 
 
 def _by_arrival(filters: Filters, words: Wording, ids: Clause, sort: Sort, cursor: Cursor | None, now: int) -> Walk:
     """The orders of a query for order ids, in order of arrival: as few are looked up as a page has."""
-    others = [*conditions.own(filters), *conditions.ages(filters, now), *conditions.tried(filters, now)]
+    others = [*conditions.own(filters), *conditions.ages(filters, now, "o."), *conditions.tried(filters, now)]
     tried = [*words.tried("o.id", but=ids), *others]
     limits = [*filter(None, [sort.beyond(cursor, "order_")])]
     if ids == words.few and others:  # no more than some thousand, so the words are tried before an order is looked up
         tried, limits = others, [*limits, *words.of_ids("d.order_id", but=ids)]
     where = joined(limits)
     source = Clause(f"FROM ({ids.sql}) AS d WHERE {where.sql}", ids.values + where.values)
-    carried = "order_id AS id"
-    if others:
-        sql = f"FROM (SELECT order_id {source.sql}) AS e CROSS JOIN orders AS x WHERE x.id = order_id"
-        source = Clause(sql, source.values)
-        carried = "order_id AS id, " + _of("x", CARRIED.removeprefix("id, "))
     return Walk(
-        sort, _back(cursor), (source,), joined(tried) if tried else None, carried=carried, bare="order_id AS id"
-    )
-
-
-def _of(alias: str, columns: str = CARRIED) -> str:
-    return ", ".join(f"{alias}.{name}" for name in columns.split(", "))
+        sort, _back(cursor), (source,), joined(tried) if tried else None, ranked=True, id="order_id AS id"
+    )  # fmt: skip
 
 
 def _back(cursor: Cursor | None) -> bool:
@@ -273,11 +272,6 @@ class _Course(msgspec.Struct, frozen=True):
     left: Filters
     index: str = ""
     ranked: bool = False
-
-
-def _by(index: str) -> str:
-    # SQLite, which keeps no statistics unless told to, takes a whole index for as good as the partial one, and then sorts.
-    return f"INDEXED BY {index}" if index and not db.is_postgres() else ""
 
 
 async def _course(filters: Filters, sort: Sort) -> _Course:
@@ -305,7 +299,7 @@ async def _course(filters: Filters, sort: Sort) -> _Course:
         every = index == "orders_open" and set(filters.statuses) == set(OPEN_STATUSES)
         where = joined([Clause(rare), *conditions.own(Filters(statuses=() if every else filters.statuses))])
         sql = where.sql.replace("o.", "")
-        held = f"SELECT COUNT(*) FROM (SELECT 1 FROM orders {_by(index)} WHERE {sql} LIMIT {RANKED + 1}) AS r"
+        held = f"SELECT COUNT(*) FROM (SELECT 1 FROM orders {by_index(index)} WHERE {sql} LIMIT {RANKED + 1}) AS r"
         if await db.value(held, *where.values) <= RANKED:
             return _Course((Clause(sql, where.values),), left, index, ranked=True)
     return _Course((Clause("1 = 1"),), filters)
@@ -321,6 +315,24 @@ def _branches(filters: Filters) -> tuple[Clause, ...] | None:
     else:
         found = [Clause("channel_id = ?", (channel,)) for channel in channels]
     return None if len(found) > MOST_BRANCHES else tuple(found) or (Clause("1 = 1"),)
+
+
+async def among(filters: Filters, order_ids: Sequence[int], columns: str = "o.id") -> Sequence[db.Row]:
+    """These columns of those of the orders ``o`` that fit."""
+    if not order_ids:
+        return []
+    now = clock.micros(clock.now())
+    words = (await wording.of(filters)).tried_whole("o.id")
+    where = joined(
+        [*conditions.own(filters), *conditions.ages(filters, now, "o."), *conditions.tried(filters, now), *words]
+    )
+    wanted = db.padded(list(order_ids))
+    # But for this SQLite, which knows no better, would walk all orders of a status or channel and look for the ids among them.
+    by_id = "" if db.is_postgres() else "NOT INDEXED"
+    return await db.rows(
+        f"SELECT {columns} FROM orders AS o {by_id} WHERE o.id IN ({db.marks(wanted)}) AND {where.sql}",
+        *wanted, *where.values,
+    )  # fmt: skip
 
 
 class Walked(msgspec.Struct, frozen=True):
@@ -347,10 +359,11 @@ async def places(
 ) -> Walked:
     """The first orders that fit from a cursor on (against the sort if it looks back), and where to go on."""
     found: list[tuple[int, int | str]] = []
+    words = await wording.of(filters)
     for leg in _legs(filters, sort, after):
         cursor = leg.cursor
         for window in windows or WINDOWS:
-            planned = await plan(leg.filters, leg.sort, cursor)
+            planned = await plan(leg.filters, leg.sort, cursor, words)
             found += [(i, leg.marked(value)) for i, value in await planned.page(window, limit - len(found))]
             if planned.whole or len(found) >= limit:
                 cursor = None
@@ -371,8 +384,9 @@ async def count(
     """How many orders fit from a cursor on, and whether that is all; at most so many, of so many that are tried."""
     tries = tries or COUNTED
     found = 0
+    words = await wording.of(filters)
     for leg in _legs(filters, sort, after):
-        planned = await plan(leg.filters, leg.sort, leg.cursor)
+        planned = await plan(leg.filters, leg.sort, leg.cursor, words)
         found += await planned.count(tries, at_most + 1 - found)
         if found > at_most:
             return at_most, False
@@ -384,8 +398,9 @@ async def count(
 async def place(filters: Filters, sort: str, after: Cursor | None, steps: int) -> tuple[Cursor | None, bool]:
     """Where one is so many orders on from a cursor, and whether one got so far; None where there is no order that way."""
     last: Cursor | None = None
+    words = await wording.of(filters)
     for leg in _legs(filters, sort, after):
-        planned = await plan(leg.filters, leg.sort, leg.cursor)
+        planned = await plan(leg.filters, leg.sort, leg.cursor, words)
         if planned.tried is None:
             passed = await planned.count(steps, steps)
             found = await planned.floor(passed) if passed else None

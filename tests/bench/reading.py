@@ -135,6 +135,9 @@ def _narrowed(names: list[str], lasts: list[str]) -> dict[str, Callable[[int], A
         "more than": lambda i: Filters(total_min=Decimal(590)),
         "by Issue": lambda i: Filters(issue_codes=(IssueCode.UNMAPPED_SKU,)),
         "held": lambda i: Filters(held=True),
+        "undoable": lambda i: Filters(undoable=True),
+        "not sent yet": lambda i: Filters(unsent=True),
+        "in progress, sent": lambda i: Filters(statuses=(OrderStatus.PROCESSED,), undoable=False, unsent=False),
     }
     sorts = {"words, by total": "-total", "word in the queue": "placed"}
     found: dict[str, Callable[[int], Awaitable[Any]]] = {}
