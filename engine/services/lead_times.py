@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -144,9 +145,10 @@ def _row(s: Scope, about: tuple[Any, ...], counts: dict[str, int], sample: list[
 
 
 def _bins(hours: Sequence[float], filters: Filters) -> tuple[Bin, ...]:
+    # The hours come sorted.
     found = []
     for low, high in [*pairwise(BINS), (BINS[-1], None)]:
-        count = sum(low <= h and (high is None or h < high) for h in hours)
+        count = (len(hours) if high is None else bisect_left(hours, high)) - bisect_left(hours, low)
         lead = msgspec.structs.replace(
             filters, lead_from=low * 3600 if low else None, lead_to=None if high is None else high * 3600,
             purchase_states=SHIPPED,
