@@ -9,9 +9,9 @@ Paths name values in the blue book: ``status`` for the order's own, ``line.2.shi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import compress, repeat
-from operator import attrgetter, is_not
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -24,7 +24,6 @@ NOTE_LIMIT = 10_000
 """Characters of a customer's note that are kept; the payload has all of it."""
 
 
-_NULLS = repeat(None)
 _DRAFT = PurchaseState.DRAFT.value  # to compare plain texts is a third of the work
 
 
@@ -72,10 +71,14 @@ class Record(msgspec.Struct, kw_only=True):
 
     def track(self, found: dict[str, Any]) -> None:
         """Every tracked value that is not null is in ``found``, by path."""
-        path, values = self.path, self._tracked(self)
-        names = map(path.__add__, self._suffixes) if path else self.TRACKED
-        # The id at the end has no name. Without a step of Python for each value, since every part of every order comes by.
-        found.update(compress(zip(names, values, strict=False), map(is_not, values, _NULLS)))
+        # Every part of every order comes by here; the id at the end has no name.
+        for name, value in zip(self._paths(), self._tracked(self), strict=False):
+            if value is not None:
+                found[name] = value  # noqa: PERF403 - a dictionary between would cost as much as all of it
+
+    def _paths(self) -> Sequence[str]:
+        path = self.path
+        return [path + suffix for suffix in self._suffixes] if path else self.TRACKED
 
 
 class LineRecord(Record):
@@ -114,6 +117,9 @@ class LineRecord(Record):
     def path(self) -> str:
         return f"line.{self.position}"
 
+    def _paths(self) -> Sequence[str]:
+        return _line_paths(self.position)
+
     @property
     def open(self) -> int:
         """Neither shipped nor canceled."""
@@ -128,6 +134,11 @@ class LineRecord(Record):
     def ordered(self) -> int:
         """Pieces the channel ordered."""
         return self.quantity - (self.added or 0)
+
+
+@lru_cache(maxsize=512)
+def _line_paths(position: int) -> tuple[str, ...]:
+    return tuple(f"line.{position}.{name}" for name in LineRecord.TRACKED)
 
 
 class PurchaseLineRecord(Record):

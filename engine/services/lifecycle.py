@@ -354,7 +354,7 @@ class Work:
                 "closed_at = v.closed_at, closed_by = v.closed_by, resolution = v.resolution",
                 "issues.id = v.id AND issues.closed_at IS NULL", self._closed,
             )  # fmt: skip
-            await outbox.put([*self._jobs, *(job for case in touched for job in _follow_ups(case))])
+            await outbox.put([*self._jobs, *(job for case in touched if case.jobs for job in _follow_ups(case))])
             found_by = self._found_by if ahead else _found_by(touched)
             await search.index([(term, order.id) for term, order in found_by])
             await counters.add(_moved_counts(touched))
