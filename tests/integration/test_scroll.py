@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import random
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from engine import db
-from engine.domain.states import OrderStatus
+from engine.domain.issues import IssueCode
+from engine.domain.states import OrderStatus, PurchaseState
 from engine.errors import Invalid, NotFound
 from engine.services import filters, history, listed, loading, scroll, search, walk
 from engine.services.filters import Filters
@@ -119,6 +121,30 @@ async def test_words_and_keys_find_what_the_orders_say(orders: None) -> None:
         for sort in ("-placed", "total"):
             assert set(await history.ids_matching(f, sort=sort)) == wanted, (text, sort)
         assert await history.fitting(f, range(1, COUNT + 1)) == wanted, text
+
+
+PICKING: dict[str, Any] = {
+    "cause": "unmapped_sku:3", "issue_codes": (IssueCode.UNMAPPED_SKU, IssueCode.NO_TRACKING_IN_TIME), "on_hold": True,
+    "undoable": True, "unsent": True, "held": True, "snoozed": True, "late_supplier_ids": (1, 2),
+    "had_from": bulk.NOW - timedelta(days=9), "had_to": bulk.NOW - timedelta(days=2),
+    "had_issue_codes": (IssueCode.INVALID_ADDRESS, IssueCode.NO_SUPPLIER_STOCK), "sent_from": bulk.NOW - timedelta(days=5),
+    "supplier_ids": (2,), "purchase_states": (PurchaseState.ACKNOWLEDGED, PurchaseState.QUEUED), "country": "DE",
+    "statuses": (OrderStatus.PROCESSED, OrderStatus.ON_HOLD, OrderStatus.READY), "channel_ids": (1, 3), "text": "dana",
+}  # fmt: skip
+"""What orders are picked by, and what is tried on them then."""
+
+
+async def test_what_is_picked_by_an_index_is_what_each_order_is_tried_for(orders: None) -> None:
+    rng = random.Random(11)
+    some = 0
+    for n in range(80):
+        names = [sorted(PICKING)[n]] if n < len(PICKING) else rng.sample(sorted(PICKING), rng.choice((2, 2, 3)))
+        f = Filters(**{name: PICKING[name] for name in names})
+        wanted = await history.fitting(f, range(1, COUNT + 1))
+        sort = rng.choice(SORTS)
+        assert set(await _all(f, sort)) == wanted, (f, sort)
+        some += bool(wanted)
+    assert some > 30
 
 
 async def test_counts_are_right_or_say_that_there_are_more(orders: None) -> None:
