@@ -12,6 +12,7 @@ from engine import clock, db
 from engine.domain.issues import ISSUES, IssueCode
 from engine.domain.states import OrderStatus
 from engine.services import beats, history, unsent
+from engine.services.conditions import by_index
 from engine.services.filter_line import RESOLVE
 from engine.services.unsent import Unsent
 
@@ -128,7 +129,9 @@ async def sent_since(at: int) -> int:
     """How many orders had something sent since this moment (microseconds)."""
     return int(
         await db.value(
-            "SELECT COUNT(DISTINCT order_id) FROM purchase_orders WHERE sent_at IS NOT NULL AND sent_at >= ?", at
+            f"SELECT COUNT(DISTINCT order_id) FROM purchase_orders {by_index('purchase_orders_sent_of')} "
+            "WHERE sent_at IS NOT NULL AND sent_at >= ?",
+            at,
         )
     )
 
