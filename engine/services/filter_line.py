@@ -267,9 +267,12 @@ class _Line:
 
     def _is(self, no: bool, _sign: str, value: str) -> None:
         special = SPECIALS.get(re.sub("[-_]", "", value.casefold()))
-        if special is None:
-            raise KeyError(f"an order is {', '.join(SPECIALS)}")
-        self.values[special[0]] = not no
+        if special is not None:
+            self.values[special[0]] = not no
+        elif value.casefold().replace("-", "_") in (*OrderStatus, *GROUPS):
+            self._state(no, "", value)  # people say that an order is ready
+        else:
+            raise KeyError(f"an order is {', '.join(SPECIALS)}, or in a state as {OrderStatus.READY}")
 
     def _typed(self, name: str, no: bool, value: str) -> None:
         if sum(c.isalnum() for c in value) < SHORTEST:

@@ -52,6 +52,8 @@ def _read(text: str) -> Filters:
         ("is:held !is:on-hold", Filters(held=True, on_hold=False)),
         ("is:ONHOLD !is:undoable", Filters(on_hold=True, undoable=False)),
         ("is:unsent", Filters(unsent=True)),
+        ("is:ready", Filters(statuses=(OrderStatus.READY,))),
+        ("!is:completed", Filters(statuses=tuple(s for s in OrderStatus if s != OrderStatus.COMPLETED))),
         ("!is:auto sent>2026-11-01", Filters(auto=False, sent_from=datetime(2026, 11, 1, tzinfo=UTC))),
         (
             "had:sku had<2026-11-02",
