@@ -39,7 +39,10 @@ async def _everything() -> list[dict[str, Any]]:
         "snoozed_until",
         "customer",
     ]
-    found = [dict(zip(names, tuple(r), strict=True)) for r in await db.rows(f"SELECT {', '.join(names)} FROM orders")]
+    found = [
+        dict(zip(names, tuple(r), strict=True))
+        for r in await db.rows(f"SELECT {', '.join(names)} FROM orders ORDER BY id")
+    ]
     suppliers: dict[int, set[int]] = {}
     for order, supplier in await db.rows("SELECT order_id, supplier_id FROM purchase_orders"):
         suppliers.setdefault(order, set()).add(supplier)
