@@ -79,8 +79,24 @@ async def database(url: str | None = None) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await context.close_connections()
+        await close(context)
         _current_context.reset(token)
+
+
+async def close(context: TortoiseContext) -> None:
+    """The context's connections are closed, also where whoever waits for it is told to stop meanwhile."""
+    # Tortoise closes them in tasks of their own; one that is cancelled before its first step would close nothing, and the
+    # connection's thread would live until the collector comes by.
+    closing = asyncio.ensure_future(context.close_connections())
+    stopped: asyncio.CancelledError | None = None
+    while not closing.done():
+        try:
+            await asyncio.wait([closing])
+        except asyncio.CancelledError as error:
+            stopped = error
+    closing.result()
+    if stopped is not None:
+        raise stopped
 
 
 def _make_room(file: Path) -> None:
@@ -108,7 +124,7 @@ async def open_database(url: str | None = None) -> TortoiseContext:
         await context.init(config=tortoise_config(url))
         await connection().execute_query("SELECT 1")
     except BaseException as error:
-        await context.close_connections()
+        await close(context)
         if isinstance(error, (DBConnectionError, OperationalError, OSError)):
             raise Unreachable(f"the database at {masked_url(url)} does not answer: {error}. {_NEXT}") from error
         # asyncpg raises its own classes for refused logins and missing databases.
@@ -453,7 +469,11 @@ async def reserve(counts: Mapping[str, int], last: Mapping[str, int]) -> dict[st
 async def at_once(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
     """The answers to all of these, asked in one turn of the loop; one after the other in a transaction of PostgreSQL."""
     if is_postgres() and in_transaction():
-        return [await one for one in asked]
+        try:
+            return [await one for one in asked]
+        finally:
+            for one in asked:
+                one.close()  # where one before it failed; Python would complain that nobody waited for it
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):

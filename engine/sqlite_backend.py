@@ -11,6 +11,7 @@ import re
 import sqlite3
 import sys
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain
@@ -40,7 +41,7 @@ SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.01
 OPENING_SECONDS = 15
 """Where several open a new file at once, SQLite tells all but one at once that it is busy, however patient they are."""
 LONG = 0.002
-"""Seconds of answering after which what is known is told before the next query is begun."""
+"""Seconds of answering after which what is known is told, and others have their turn, before the next query is begun."""
 
 
 class Client(SqliteClient):
@@ -112,10 +113,7 @@ class Client(SqliteClient):
 
     def _send(self, reader: aiosqlite.Connection) -> None:
         asked, self._asked = self._asked, []
-        if reader._running:
-            reader._tx.put_nowait((None, partial(_answer, reader._conn, asked)))
-        else:
-            _tell([(rows, OperationalError("the database was closed")) for rows, _, _ in asked])
+        _pass_on(weakref.ref(reader), asked)
 
     async def _open_reader(self) -> aiosqlite.Connection:
         async with self._opening:
@@ -142,9 +140,11 @@ class Client(SqliteClient):
 
 
 _Asked = tuple[asyncio.Future[list[Any]], str, Sequence[Any]]
+_Reader = weakref.ref[aiosqlite.Connection]
+"""Its own thread does not keep the connection: one that nobody has any more ends its thread."""
 
 
-def _answer(connection: sqlite3.Connection, asked: Sequence[_Asked]) -> None:
+def _answer(connection: sqlite3.Connection, asked: Sequence[_Asked], reader: _Reader) -> None:
     found: list[tuple[asyncio.Future[list[Any]], Any]] = []
     begun = time.monotonic()
     for rows, query, values in asked:
@@ -152,14 +152,12 @@ def _answer(connection: sqlite3.Connection, asked: Sequence[_Asked]) -> None:
             found.append((rows, connection.execute(query, values).fetchall()))
         except Exception as error:
             found.append((rows, error))
-        if time.monotonic() - begun > LONG:  # nobody waits for others' long queries
-            rows.get_loop().call_soon_threadsafe(_tell, found)
-            found, begun = [], time.monotonic()
-    if found:
-        found[0][0].get_loop().call_soon_threadsafe(_tell, found)
+        if time.monotonic() - begun > LONG:
+            break
+    found[0][0].get_loop().call_soon_threadsafe(_tell, found, reader, asked[len(found) :])
 
 
-def _tell(found: Sequence[tuple[asyncio.Future[list[Any]], Any]]) -> None:
+def _tell(found: Sequence[tuple[asyncio.Future[list[Any]], Any]], reader: _Reader, left: Sequence[_Asked]) -> None:
     for rows, answer in found:
         if rows.done():
             continue  # whoever asked does not wait any more
@@ -167,6 +165,17 @@ def _tell(found: Sequence[tuple[asyncio.Future[list[Any]], Any]]) -> None:
             rows.set_exception(answer)
         else:
             rows.set_result(answer)
+    if left:
+        _pass_on(reader, left)
+
+
+def _pass_on(reader: _Reader, asked: Sequence[_Asked]) -> None:
+    """The connection's thread answers these, after what others asked it before. Only the loop's thread closes it."""
+    there = reader()
+    if there is not None and there._running:
+        there._tx.put_nowait((None, partial(_answer, there._conn, asked, reader)))
+    else:
+        _tell([(rows, OperationalError("the database was closed")) for rows, _, _ in asked], reader, ())
 
 
 class _Turn(ConnectionWrapper[aiosqlite.Connection]):

@@ -134,7 +134,7 @@ class Database(Middleware):
         await self.heartbeat.stop()
         await catalog.close_connectors()
         assert self.context is not None
-        await self.context.close_connections()
+        await db.close(self.context)
 
 
 def _on_loop(work: Any) -> Any:

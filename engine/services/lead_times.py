@@ -68,13 +68,11 @@ async def suppliers(s: Scope) -> list[SupplierRow]:
     if not known:
         return []
     ids = [int(r[0]) for r in known]
+    counts = await _counts(s, ids)
+    known = [r for r in known if r[4] is None or int(r[0]) in counts]
     size = max(SAMPLE // len(ids), LEAST)
-    counts, *samples = await db.at_once(_counts(s, ids), *[_sample(s, number, size) for number in ids])
-    found = [
-        _row(s, tuple(r)[:4], counts.get(int(r[0]), {}), sample)
-        for r, sample in zip(known, samples, strict=True)
-        if r[4] is None or int(r[0]) in counts
-    ]
+    samples = await db.at_once(*[_sample(s, int(r[0]), size) for r in known])
+    found = [_row(s, tuple(r)[:4], counts.get(int(r[0]), {}), sample) for r, sample in zip(known, samples, strict=True)]
     return sorted(found, key=lambda row: -row.orders.count)
 
 

@@ -228,8 +228,7 @@ def _micros(span: timedelta) -> int:
 
 
 _EARLIER = "COALESCE((SELECT received_at FROM orders WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1) < ?, 1 = 0)"
-_FIRST = f"""
-SELECT MAX(low) FROM (
+_FIRST = f"""SELECT MAX(low) FROM (
   WITH RECURSIVE halves (low, high) AS (
     SELECT CAST(1 AS BIGINT), COALESCE(MAX(id), 0) + 1 FROM orders
     UNION ALL
@@ -237,7 +236,7 @@ SELECT MAX(low) FROM (
            CASE WHEN {_EARLIER} THEN high ELSE (low + high) / 2 END FROM halves WHERE low < high
   ) SELECT low FROM halves
 ) AS f
-""".strip()
+"""
 
 
 async def _first_since(at: int) -> int:
@@ -367,7 +366,7 @@ async def _by_age(s: Scope, status: OrderStatus) -> list[int]:
 
 async def _by_age_unsent(s: Scope) -> tuple[list[int], list[int]]:
     """The same of the processed orders that can be taken back, and of those that are to be sent and are not."""
-    queued, at = "SELECT order_id FROM purchase_orders WHERE", clock.micros(s.now)
+    at = clock.micros(s.now)
     of, ids = s.of("o.channel_id")
     queue = by_index("purchase_orders_queued")  # or SQLite would walk all of them by order, so as to have each once
     sums = ", ".join(["COALESCE(SUM(CASE WHEN o.placed_at > ? THEN 1 ELSE 0 END), 0)"] * len(AGES))
@@ -380,7 +379,8 @@ async def _by_age_unsent(s: Scope) -> tuple[list[int], list[int]]:
         )  # fmt: skip
         return list(map(int, row or ()))
 
-    leaving = f"{conditions.LEAVING} AND order_id NOT IN ({queued} {conditions.UNSENT})"
+    unsent_ones = f"SELECT order_id FROM purchase_orders {queue} WHERE {conditions.UNSENT}"
+    leaving = f"{conditions.LEAVING} AND order_id NOT IN ({unsent_ones})"
     held, unsent = await db.at_once(counted(leaving, at, at), counted(conditions.UNSENT, at))
     return held, unsent
 
@@ -422,7 +422,7 @@ async def errors_by_day(s: Scope, days: int = 7) -> list[Day]:
     spans = list(pairwise([*begins, s.now + timedelta(seconds=1)]))
     join, of, ids = with_orders(s, "i")
     errors = f"COUNT(DISTINCT i.order_id) FROM issues AS i {join} WHERE i.opened_at >= ? AND i.opened_at < ? {of}"
-    placed, wrong_ones = await db.at_once(_placed(s, spans), _counted(errors, spans, ids))
+    placed, erred = await db.at_once(_placed(s, spans), _counted(errors, spans, ids))
     mine = s.channel_ids
     return [
         Day(
@@ -431,7 +431,7 @@ async def errors_by_day(s: Scope, days: int = 7) -> list[Day]:
             errors=Count(wrong, Filters(had_from=begin, had_to=end, channel_ids=mine)),
             per_100=100 * wrong / orders if orders else None,
         )
-        for (begin, end), orders, wrong in zip(spans, placed, wrong_ones, strict=True)
+        for (begin, end), orders, wrong in zip(spans, placed, erred, strict=True)
     ]
 
 

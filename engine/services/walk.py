@@ -109,7 +109,8 @@ class Walk(msgspec.Struct, frozen=True):
 
     ``bounded``: there may be more candidates than a window holds, and they come in the list's order; otherwise they are
     few and come in none. ``ranked``: the sources have what is sorted by, but not in this order or no more than that, so that
-    candidates are sorted first and looked up then. ``id`` is what the sources call an order's id, ``alias`` the order.
+    candidates are sorted first and looked up then. ``id`` is how an order's id is selected from the sources, ``alias`` what
+    stands before the names of its other columns.
     """
 
     sort: Sort

@@ -275,8 +275,8 @@ async def test_the_status_bar_and_the_charts_count_what_is_there(orders: str) ->
     now = clock.micros(clock.now())
     bar = await dashboard.status_bar()
     assert len(bar.per_minute) == 30
-    queued = await db.value("SELECT COUNT(DISTINCT order_id) FROM purchase_orders WHERE state = 'queued'")
-    assert len(bar.held) == queued
+    queued = "SELECT COUNT(DISTINCT order_id) FROM purchase_orders WHERE state = 'queued' AND release_at > ?"
+    assert len(bar.held) == await db.value(queued, now)
     assert all(h.release_at > clock.now() for h in bar.held)
     counts = await history.counts()
     assert bar.resolve == counts["failed"] + counts["on_hold"] + counts["unresolved"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -14,6 +15,11 @@ from tortoise.exceptions import OperationalError
 
 from engine import db, sqlite_backend
 from engine.sqlite_backend import Client
+
+SLOW = (
+    "SELECT COUNT(*) FROM "
+    "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT i FROM n)"
+)
 
 
 async def test_a_transaction_that_cannot_begin_raises_and_the_next_one_works(sqlite_url: str) -> None:
@@ -104,6 +110,25 @@ async def test_an_opening_that_is_broken_off_at_any_moment_leaves_nothing_open(s
         await _all_ended(before)
 
 
+async def test_who_is_stopped_just_as_the_database_is_closed_leaves_nothing_open(sqlite_url: str) -> None:
+    before, over = _threads(), asyncio.Event()
+
+    async def use() -> None:
+        async with db.database(sqlite_url):
+            await db.value("SELECT 1")
+            over.set()  # whoever waits for it goes on before the closing has begun
+
+    gc.disable()  # which would close them, if only later
+    try:
+        task = asyncio.create_task(use())
+        await over.wait()
+        task.cancel()
+        assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+        await _all_ended(before)
+    finally:
+        gc.enable()
+
+
 async def test_a_connection_has_all_its_pragmas_or_is_none(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _threads()
     plain, asked = aiosqlite.Connection._execute, 0
@@ -190,16 +215,15 @@ async def test_queries_of_one_moment_share_a_turn_and_each_has_its_own_answer(
     turns: list[list[str]] = []
     answer = sqlite_backend._answer
 
-    def noted(connection: sqlite3.Connection, asked: Sequence[Any]) -> None:
+    def noted(connection: sqlite3.Connection, asked: Sequence[Any], reader: Any) -> None:
         turns.append([query for _, query, _ in asked])
-        answer(connection, asked)
+        answer(connection, asked, reader)
 
     monkeypatch.setattr(sqlite_backend, "_answer", noted)
     async with db.database(sqlite_url):
         await db.value("SELECT 1")
         turns.clear()
-        count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT i FROM n"
-        slow = f"SELECT COUNT(*) FROM ({count})"
+        slow = SLOW
         given_up = asyncio.create_task(db.value("SELECT 5"))
         wrong = asyncio.create_task(db.value("SELECT nothing"))
         others = [asyncio.create_task(db.value(sql)) for sql in ("SELECT 2", slow, "SELECT 3")]
@@ -208,21 +232,39 @@ async def test_queries_of_one_moment_share_a_turn_and_each_has_its_own_answer(
         assert await asyncio.gather(*others) == [2, 300_000, 3]
         with pytest.raises(OperationalError, match="nothing"):
             await wrong
-        assert turns == [["SELECT 5", "SELECT nothing", "SELECT 2", slow, "SELECT 3"]]
+        assert turns == [["SELECT 5", "SELECT nothing", "SELECT 2", slow, "SELECT 3"], ["SELECT 3"]]
         assert await db.value("SELECT 4") == 4
 
 
-async def test_a_query_that_is_asked_as_the_database_is_closed_is_answered(sqlite_url: str) -> None:
+async def test_who_asks_meanwhile_waits_for_one_slow_query_and_not_for_all_of_one_moment(sqlite_url: str) -> None:
+    told: list[str] = []
+
+    async def ask(name: str, sql: str) -> None:
+        await db.value(sql)
+        told.append(name)
+
     async with db.database(sqlite_url):
         await db.value("SELECT 1")
-        asked = asyncio.create_task(db.value("SELECT 2"))
+        slow = [asyncio.create_task(ask(f"slow {n}", SLOW)) for n in range(4)]
+        await asyncio.sleep(0.001)
+        await ask("quick", "SELECT 2")
+        assert len(told) < 4
+        await asyncio.gather(*slow)
+    assert sorted(told) == ["quick", "slow 0", "slow 1", "slow 2", "slow 3"]
+
+
+@pytest.mark.parametrize("asked", [["SELECT 2"], [SLOW, SLOW, "SELECT 2"]])
+async def test_what_is_asked_as_the_database_is_closed_is_answered(sqlite_url: str, asked: list[str]) -> None:
+    async with db.database(sqlite_url):
+        await db.value("SELECT 1")
+        tasks = [asyncio.create_task(db.value(sql)) for sql in asked]
         await asyncio.sleep(0)
         await db.connection()._reader.close()  # type: ignore[attr-defined]
         async with asyncio.timeout(60):
-            late = await asyncio.gather(asked, return_exceptions=True)
+            late = await asyncio.gather(*tasks, return_exceptions=True)
             with pytest.raises(OperationalError, match="was closed"):
                 await db.value("SELECT 3")
-        assert late == [2] or isinstance(late[0], (OperationalError, sqlite3.ProgrammingError)), (
+        assert all(isinstance(one, (int, OperationalError, sqlite3.ProgrammingError)) for one in late), (
             "no query waits for ever"
         )
 

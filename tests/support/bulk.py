@@ -205,8 +205,10 @@ class _Maker:
         state = states.get(status, "closed")
         sent = None if state in ("draft", "canceled") else placed + 700 * SECOND
         release = None
-        if status == "processed" and self.rng.random() < 0.02:
-            state, sent, release = "queued", None, self.now + 8 * SECOND
+        # Some of a few orders, which would have none otherwise.
+        if status == "processed" and self.rng.random() < (0.02 if self.count >= MANY else 0.2):
+            is_over = order % 3 == 0  # the time in which it can be taken back: it is not sent yet
+            state, sent, release = "queued", None, self.now + (-60 if is_over else 8) * SECOND
         due = placed + 96 * 3600 * SECOND if state == "acknowledged" and self.rng.random() < 0.1 else None
         overdue, due = (due, None) if due and due < self.now else (0, due)
         supplier = self.rng.randrange(3)
