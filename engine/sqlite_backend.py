@@ -30,6 +30,7 @@ from tortoise.exceptions import IntegrityError, OperationalError, TransactionMan
 
 PRAGMAS = {"busy_timeout": 15000, "synchronous": "FULL", "temp_store": "MEMORY", "cache_size": -32000,
            "journal_size_limit": 67108864, "wal_autocheckpoint": 4000, "mmap_size": 2147418112}  # fmt: skip
+"""The file is mapped as far as SQLite can: what was written last is at its end, and pages are read without being copied."""
 ROWS_A_STATEMENT = 1024
 MOST_PARAMETERS = 32_000
 STATEMENTS = 256
