@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bulk import filled, filled_sqlite
 from tests.support.scene import scene, scene_of_module, url_of_module
 
-__all__ = ["scene", "scene_of_module", "url_of_module"]
+__all__ = ["filled", "filled_sqlite", "scene", "scene_of_module", "url_of_module"]
 ON_BOTH = frozenset({"test_bulk", "test_process", "test_take_back", "test_undo"})
 """Modules in which keys write much. The others run on SQLite: that both databases give the same is the services' tests' business,
 and the app as a whole runs on PostgreSQL in ``tests/e2e``."""

@@ -115,6 +115,8 @@ class OrdersScreen(OrderActs):
 
     def why_empty(self) -> str:
         """What stands where no order does, now or once the last one has left, and where to go from there."""
+        if self.filter_text and not self.window.at_end:
+            return f"None of the newest matches {self.filter_text}: looking further back …"
         if self.filter_text:
             none = f"No order matches {self.filter_text} here"
             if self._elsewhere:
@@ -174,6 +176,7 @@ class OrdersScreen(OrderActs):
         line = self.list.cursor_line
         try:
             if await self.window.read_on():
+                self.list.empty = self.why_empty()
                 self.list.keep_line(line)
         except Exception as error:
             self.app.fail(error, "reading on")

@@ -116,8 +116,8 @@ class OrderWindow:
 
     def lacks(self) -> bool:
         """Is the cursor so near an end of what is in memory that more should be read?"""
-        if not self.rows:
-            return False
+        if not self.rows:  # none of those tried so far fits, of very many
+            return self._after is not None
         near_end = self.position > len(self.rows) - NEAR and self._after is not None
         near_start = self.position < NEAR and self._before is not None
         return near_end or near_start
@@ -135,6 +135,8 @@ class OrderWindow:
             if down:
                 self._set([*self.rows, *added])
                 self._after, self.partial = page.next, page.partial
+                if self.cursor_id is None and self.rows:
+                    self.cursor_id = self.rows[0].id
             else:
                 self._set([*added, *self.rows])
                 self._before = page.previous
