@@ -28,8 +28,10 @@ log = structlog.get_logger(__name__)
 _json = msgspec.json.Encoder().encode
 RESCAN_CHUNK = 100
 MAX_PAGES = 100_000
-AHEAD = 2
-"""So many pages wait to be made, and so many to be written, for none of both to stand still when the other takes longer."""
+AHEAD = 3
+"""So many pages are stored and not written yet, for making and writing not to stand still when the other takes longer."""
+DEPTH = AHEAD + 2
+"""So many are on their way before the channel is asked for another one."""
 
 
 class _Walk(msgspec.Struct):
@@ -199,37 +201,39 @@ class Taking:
     def __init__(self, channel: ChannelRow, connector: Channel, by: Actor) -> None:
         self.channel, self.connector, self.by = channel, connector, by
         self.pulled, self.latest = Pulled(), 0
-        # One page after the other is made, and written; a lock lets those who wait in by their order.
-        self._making: deque[asyncio.Task[None]] = deque()
-        self._writing: deque[tuple[asyncio.Task[Pulled], set[str]]] = deque()
+        self._pages: deque[asyncio.Task[None]] = deque()
+        self._storing: set[asyncio.Task[Sequence[Stored]]] = set()
+        # One page after the other is stored, so that the later one has the larger ids, then read, made and written: a lock
+        # lets those who wait in by their order.
+        self._one_stores, self._one_reads = asyncio.Lock(), asyncio.Lock()
         self._one_makes, self._one_writes = asyncio.Lock(), asyncio.Lock()
-        self._under_way = 0
+        self._busy: dict[asyncio.Task[None], set[str]] = {}
+        self._stored = 0
         self._lift = _Lift()
 
     async def take(self, page: Page) -> None:
-        """The page's payloads are stored, and its orders being made; its tokens are handed back once those are written."""
-        # Where nothing else is to be done meanwhile, or another connection could write, waiting for a lift would be no gain.
-        along = None if self._under_way < AHEAD or db.is_postgres() else self._lift.take
-        stored = await inbox.store("channel", self.channel.id, page, along)
-        self.pulled.parked += len(page.rejected)
-        await self.ingest(stored)
+        """The page's payloads are being stored, and its orders made; its tokens are handed back once those are written."""
+        storing = asyncio.create_task(self._store(page))
+        self._storing.add(storing)
+        storing.add_done_callback(self._no_more_storing)
+        await self._follow(storing)
         if page.done:
             await self.written()
             await self.connector.finish(page.done)
 
     async def ingest(self, stored: Sequence[Stored]) -> None:
         """The stored payloads are being read and their orders made, after those before them."""
-        while len(self._making) >= AHEAD:
-            await self._making.popleft()
-        self._under_way += 1
-        self._making.append(asyncio.create_task(self._make(stored)))
+        self._stored += 1
+        there: asyncio.Future[Sequence[Stored]] = asyncio.get_running_loop().create_future()
+        there.set_result(stored)
+        await self._follow(there)
 
     async def written(self) -> None:
         """All that was taken is written; raises the first error of what could not be."""
         errors: list[Exception] = []
-        while self._making or self._writing:
+        while self._pages:
             try:
-                await (self._making.popleft() if self._making else self._wrote_one())
+                await self._pages.popleft()
             except Exception as error:
                 errors.append(error)
         if errors:
@@ -237,63 +241,77 @@ class Taking:
 
     async def drop(self) -> None:
         """What is on its way is left; the next poll brings it again."""
-        while self._making or self._writing:
-            tasks = [*self._making, *(task for task, _ in self._writing)]
-            self._making.clear()
-            self._writing.clear()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = [*self._storing, *self._pages]
+        self._pages.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _wrote_one(self) -> None:
-        task, _ = self._writing.popleft()
-        self.pulled.add(await task)
+    async def _follow(self, storing: asyncio.Future[Sequence[Stored]]) -> None:
+        self._pages.append(asyncio.create_task(self._through(storing)))
+        while len(self._pages) >= DEPTH:
+            await self._pages.popleft()
 
-    async def _make(self, stored: Sequence[Stored]) -> None:
-        to_write = False
+    async def _store(self, page: Page) -> Sequence[Stored]:
+        # PostgreSQL has another connection for it, so that waiting for a lift would be no gain.
+        along = None if db.is_postgres() else self._along
+        async with self._one_stores:
+            stored = await inbox.store("channel", self.channel.id, page, along)
+        self._stored += 1
+        self.pulled.parked += len(page.rejected)
+        return stored
+
+    def _no_more_storing(self, storing: asyncio.Task[Sequence[Stored]]) -> None:
+        self._storing.discard(storing)
+        if not storing.cancelled():
+            storing.exception()  # its page tells it; of one that was dropped asyncio would complain that nobody did
+
+    async def _along(self, put: Put) -> bool:
+        # Asked just then: where nothing is about to be written, no lift would come.
+        return self._stored >= AHEAD and await self._lift.take(put)
+
+    async def _through(self, storing: asyncio.Future[Sequence[Stored]]) -> None:
+        """The page is stored, its orders are read, made and written."""
+        this = asyncio.current_task()
+        assert this is not None
         try:
-            async with self._one_makes:
-                to_write = await self._make_now(stored)
+            async with self._one_reads:
+                items = await self._read(await storing)
+                keys = {k for item in items for k in (item.order.external_id, "#" + item.order.number, item.likeness)}
+                # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
+                before = [page for page, busy in self._busy.items() if not keys.isdisjoint(busy)]
+                if before:
+                    await asyncio.wait(before)
+                self._busy[this] = keys
+            if items:
+                async with self._one_makes:
+                    write = await self._make(items)
+                async with self._one_writes:
+                    self.pulled.add(await self._write(write, items))
         finally:
-            if not to_write:
-                self._through()
+            self._busy.pop(this, None)
+            if storing.done() and not storing.cancelled() and storing.exception() is None:
+                self._stored -= 1
+                if not self._stored:
+                    self._lift.over()
 
-    async def _make_now(self, stored: Sequence[Stored]) -> bool:
+    async def _read(self, stored: Sequence[Stored]) -> Sequence[Read]:
         items, unread, latest = making.read(self.channel, self.connector, stored)
         self.latest = max(self.latest, latest)
         self.pulled.parked += sum(row[1] == "parked" for row in unread)
         if unread:
             async with db.transaction():
                 await inbox.settle(unread)
-        if not items:
-            return False
-        shared = {key for item in items for key in (item.order.external_id, "#" + item.order.number, item.likeness)}
-        while any(not shared.isdisjoint(busy) for _, busy in self._writing):
-            # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
-            await self._wrote_one()
+        return items
+
+    async def _make(self, items: Sequence[Read]) -> Write:
         try:
-            write = await making.made(self.channel, self.connector, items, self.by, self._lift.give)
+            return await making.made(self.channel, self.connector, items, self.by, self._lift.give)
         except Exception as error:
             self._tell(error)
-            write = partial(self._one_by_one, items)
-        while len(self._writing) >= AHEAD:
-            await self._wrote_one()
-        self._writing.append((asyncio.create_task(self._write(write, items)), shared))
-        return True
+            return partial(self._one_by_one, items)
 
     async def _write(self, write: Write, items: Sequence[Read]) -> Pulled:
-        try:
-            async with self._one_writes:
-                return await self._write_now(write, items)
-        finally:
-            self._through()
-
-    def _through(self) -> None:
-        self._under_way -= 1
-        if not self._under_way:
-            self._lift.over()
-
-    async def _write_now(self, write: Write, items: Sequence[Read]) -> Pulled:
         written = False
         try:
             pulled = await write()

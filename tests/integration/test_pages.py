@@ -13,7 +13,7 @@ from tortoise.exceptions import OperationalError
 from engine import db
 from engine.errors import TryLater
 from engine.ports import ChannelOrder, Page
-from engine.services import catalog, intake, lifecycle, making
+from engine.services import catalog, inbox, intake, lifecycle, making
 from engine.sqlite_backend import Immediate
 from tests.support.desk import PERSON, Desk, desk
 from tests.support.scripted import page
@@ -182,29 +182,56 @@ async def test_payloads_are_stored_with_the_orders_before_them(
             await asked.wait()
         await plain_save(work)
 
-    def commit(transaction: Immediate) -> None:
+    def commit(transaction: Immediate) -> int:
         commits.append(transaction)
-        if fails and len(commits) == 3:
+        if fails and len(commits) == 4:
             transaction._failed = OperationalError("disk I/O error")
-        plain_commit(transaction)
+        return plain_commit(transaction)
 
     async with desk(monkeypatch) as shop:
         monkeypatch.setattr(lifecycle, "save", held)
         monkeypatch.setattr(Immediate, "_commit", commit)
         channel = (await catalog.channels())[shop.shop.channel_id]
         async with intake.taking(channel, shop.channel, PERSON) as taking:
-            await taking.take(page(shop.order("1", MUG)))
-            await taking.take(page(shop.order("2", MUG)))
-            third = asyncio.create_task(taking.take(page(shop.order("3", MUG), shop.order("4", MUG))))
-            while not taking._lift.waiting:
-                await asyncio.sleep(0)
-            assert len(commits) == 2  # the payloads of the first two
+            for n in "123":
+                await taking.take(page(shop.order(n, MUG)))
+            async with asyncio.timeout(60):
+                await taking.take(page(shop.order("4", MUG), shop.order("5", MUG)))
+                while not taking._lift.waiting:
+                    await asyncio.sleep(0)
+            assert len(commits) == 3  # the payloads of the first three
             asked.set()
-            await third
-            assert await db.value("SELECT COUNT(*) FROM inbound_messages") == 4
-        # The first page's orders with the third one's payloads, then the others' orders; or each of these by itself.
-        assert len(commits) == (7 if fails else 5)
-        assert await numbers() == ["1", "2", "3", "4"]
+        # The first page's orders with the fourth one's payloads, then the others' orders; or each of these by itself.
+        assert len(commits) == (9 if fails else 7)
+        assert await numbers() == ["1", "2", "3", "4", "5"]
+        assert await states() == {"done": 5}
+
+
+async def test_a_page_waits_for_no_lift_after_the_last_one_before_it_is_written(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_known, plain_save, last = inbox._known, lifecycle.save, asyncio.Event()
+
+    async def late(kind: Any, source_id: int, keys: Sequence[str]) -> Any:
+        if taking._stored == intake.AHEAD:  # begun while others are about to be written, it goes on when they are
+            last.set()
+            while taking._stored:
+                await asyncio.sleep(0)
+        return await plain_known(kind, source_id, keys)
+
+    async def held(work: Any) -> None:
+        await last.wait()
+        await plain_save(work)
+
+    monkeypatch.setattr(inbox, "_known", late)
+    monkeypatch.setattr(lifecycle, "save", held)
+    async with desk(monkeypatch) as shop:
+        channel = (await catalog.channels())[shop.shop.channel_id]
+        async with asyncio.timeout(60), intake.taking(channel, shop.channel, PERSON) as taking:
+            for n in range(intake.AHEAD + 1):
+                await taking.take(page(shop.order(str(n), MUG)))
+        assert last.is_set()
+        assert await numbers() == ["0", "1", "2", "3"]
         assert await states() == {"done": 4}
 
 
