@@ -455,8 +455,9 @@ def _grouped(
 async def change(order_ids: Iterable[int] = (), *, by: Actor) -> AsyncIterator[Work]:
     """The orders are locked and loaded within, ascending by id, and everything done to them is saved at the end."""
     async with db.transaction():
-        work = Work(by)
-        work.cases = await recall.cases(sorted(set(order_ids)))
+        cases = await recall.cases(sorted(set(order_ids)))
+        work = Work(by)  # its time is that at which the orders were ours, however long others had them
+        work.cases = cases
         yield work
         await work.save()
     recall.put_back(work.cases, new_ones=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -208,3 +210,22 @@ async def test_a_long_key_of_a_supplier_is_kept_whole_in_the_blue_book(database:
         work.move(case, shipment, "depart")
     (event,) = [e for e in await audit.show(order_id) if e.action == "transit:depart"]
     assert event.after[f"shipment.1001-1.{key}.transit"] == "in_transit"
+
+
+async def test_what_is_done_is_of_the_time_after_waiting_for_the_order(sqlite_database: str) -> None:
+    order_id, times = await an_order(), list[int]()
+    other = sqlite3.connect(sqlite_database.removeprefix("sqlite://"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def look() -> None:
+        async with lifecycle.change([order_id], by=BY) as work:
+            times.append(work.now)
+
+    waiting = asyncio.create_task(look())
+    await asyncio.sleep(0.05)
+    free = clock.micros(clock.now())
+    other.execute("ROLLBACK")
+    other.close()
+    async with asyncio.timeout(60):
+        await waiting
+    assert times[0] >= free

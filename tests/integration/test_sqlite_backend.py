@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiosqlite
@@ -14,7 +14,7 @@ import pytest
 from tortoise.exceptions import OperationalError
 
 from engine import db, sqlite_backend
-from engine.sqlite_backend import Client
+from engine.sqlite_backend import Client, Immediate
 
 SLOW = (
     "SELECT COUNT(*) FROM "
@@ -35,6 +35,169 @@ async def test_a_transaction_that_cannot_begin_raises_and_the_next_one_works(sql
             await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
         assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
         other.close()
+
+
+async def _within(do: Callable[[], Awaitable[Any]], went_on: list[Any]) -> None:
+    async with db.transaction():
+        went_on.append(await do())
+
+
+async def _nested() -> None:
+    async with db.transaction():
+        await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda: db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)]),
+        lambda: db.run("INSERT INTO order_counts (channel_id, status, n) VALUES (1, 'ready', 1)"),
+        lambda: db.value("SELECT COUNT(*) FROM order_counts"),
+        _nested,
+    ],
+    ids=["insert", "statement", "question", "nested"],
+)
+async def test_nothing_is_done_in_a_transaction_that_could_not_begin(
+    sqlite_url: str, do: Callable[[], Awaitable[Any]]
+) -> None:
+    async with db.database(f"{sqlite_url}?busy_timeout=50"):
+        other = sqlite3.connect(sqlite_url.removeprefix("sqlite://"), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        went_on: list[Any] = []
+        with pytest.raises(OperationalError, match="locked"):
+            await _within(do, went_on)
+        assert not went_on
+        other.execute("ROLLBACK")
+        other.close()
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == 0
+        async with asyncio.timeout(60):
+            await _write()
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == 1
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "within"])
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda: db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)]),
+        lambda: db.run("INSERT INTO order_counts (channel_id, status, n) VALUES (1, 'ready', 1)"),
+        lambda: db.value("SELECT COUNT(*) FROM order_counts"),
+        _nested,
+    ],
+    ids=["insert", "statement", "question", "nested"],
+)
+async def test_nobody_in_a_transaction_waits_for_a_database_that_was_closed(
+    sqlite_url: str, do: Callable[[], Awaitable[Any]], begun: bool
+) -> None:
+    async def close() -> None:
+        await client._connection.close()
+
+    async with db.database(sqlite_url):
+        client: Any = db.connection()
+        await _write()
+
+        async def use() -> None:
+            async with db.transaction():
+                if begun:
+                    await db.value("SELECT 1")
+                    await close()
+                await do()
+
+        if not begun:
+            await close()
+        async with asyncio.timeout(20):
+            with pytest.raises((OperationalError, ValueError), match=r"closed|no active connection"):
+                await use()
+        client._connection = None  # as Tortoise has it after closing
+
+
+async def test_a_commit_that_was_done_raises_nothing_where_the_keeper_was_stopped(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_backend, "ROWS_KEPT_BACK", 10)
+    async with db.database(sqlite_url):
+        client: Any = db.connection()
+        await _insert_some(1)
+        client._keeper.cancel()
+        await asyncio.gather(client._keeper, return_exceptions=True)
+        await _insert_some(2)
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == 20
+
+
+async def test_what_is_asked_at_once_in_a_transaction_is_one_turn_and_each_has_its_own_answer(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[list[str]] = []
+    answer = Immediate._answer
+
+    def noted(transaction: Immediate, connection: sqlite3.Connection, asked: Sequence[Any]) -> None:
+        turns.append([query for _, query, _ in asked])
+        answer(transaction, connection, asked)
+
+    monkeypatch.setattr(Immediate, "_answer", noted)
+    async with db.database(sqlite_url):
+        async with db.transaction():
+            await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 7)])
+            questions = ("SELECT n FROM order_counts", "SELECT nothing", "SELECT 2")
+            asked = [asyncio.create_task(db.value(sql)) for sql in questions]
+            seven, wrong, two = await asyncio.gather(*asked, return_exceptions=True)
+            assert (seven, two) == (7, 2)
+            assert isinstance(wrong, OperationalError)
+        assert turns == [list(questions)]
+        assert await db.value("SELECT n FROM order_counts") == 7
+
+
+def _in_the_file(path: str) -> int:
+    """Rows of the file itself, without those of its journal."""
+    alone = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    try:
+        return int(alone.execute("SELECT COUNT(*) FROM order_counts").fetchone()[0])
+    finally:
+        alone.close()
+
+
+async def _insert_some(channel_id: int) -> None:
+    async with db.transaction():
+        rows = [(channel_id, f"s{n}", n) for n in range(10)]
+        await db.insert("order_counts", ("channel_id", "status", "n"), rows)
+
+
+async def test_what_is_written_is_brought_into_the_file_beside_who_writes(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sqlite_url.removeprefix("sqlite://")
+    async with db.database(sqlite_url):
+        await _insert_some(1)
+        assert _in_the_file(path) == 0
+        monkeypatch.setattr(sqlite_backend, "ROWS_KEPT_BACK", 10)
+        async with asyncio.timeout(60):
+            written = 1
+            while not _in_the_file(path):
+                written += 1
+                await _insert_some(written)
+                await asyncio.sleep(0.01)
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == written * 10
+
+
+async def test_who_writes_goes_on_where_nothing_brings_it_into_the_file(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, tried = Client._open, list[Any]()
+
+    async def opened(client: Client, pragmas: Any) -> Any:
+        if pragmas is sqlite_backend.KEEPING:
+            tried.append(pragmas)
+            raise OperationalError("too many open files")
+        return await plain(client, pragmas)
+
+    monkeypatch.setattr(Client, "_open", opened)
+    monkeypatch.setattr(sqlite_backend, "ROWS_KEPT_BACK", 10)
+    async with db.database(sqlite_url):
+        for channel_id in range(1, 5):
+            await _insert_some(channel_id)
+            await asyncio.sleep(0)
+        assert await db.value("SELECT COUNT(*) FROM order_counts") == 40
+    assert len(tried) == 1
 
 
 async def test_the_lock_is_waited_for_and_the_patience_of_others_is_as_before(sqlite_url: str) -> None:
