@@ -56,13 +56,15 @@ _NINE_DIGITS = re.compile(r"(\d{5})[ \-]?(\d{4})", re.ASCII)
 def _tidy(text: str) -> str:
     if not text:
         return text
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable():
         kept = (
             " " if sign.isspace() else sign
             for sign in text
             if sign.isspace() or sign in _JOINERS or unicodedata.category(sign) not in _DROPPED
         )
-        text = unicodedata.normalize("NFC", "".join(kept))
+        text = "".join(kept)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
     return " ".join(text.split())
 
 

@@ -22,6 +22,7 @@ _ISO_EXPONENTS = {"IQD": 3} | dict.fromkeys(
 )
 _NO_CURRENCY = frozenset({"XXX", "XTS"})  # "none" and "testing": codes in which nothing is ever paid
 _CODE = re.compile(r"[A-Z]{3}", re.ASCII)
+_LONGEST = 100  # characters of a text that is an amount, spaces included, since amounts are kept at hand
 _AMOUNT = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})", re.ASCII)
 
 
@@ -50,9 +51,7 @@ def minor(amount: str | int | Decimal, currency: str) -> int:
     more decimals than the currency has, and amounts that do not fit in 64 bits.
     """
     # The same prices come again and again, and a Decimal is slow to take apart.
-    if type(amount) is str and type(currency) is str and len(amount) <= 20:
-        return _minor_of_text(amount, currency)
-    return _minor(amount, currency)
+    return (_minor_of_text if type(amount) is type(currency) is str else _minor)(amount, currency)
 
 
 @lru_cache(maxsize=8192)
@@ -98,9 +97,8 @@ def _decimal(amount: Any) -> Decimal:
             return Decimal("1E+40")
         return Decimal(amount)
     if isinstance(amount, str):
-        text = amount.strip()
-        if _AMOUNT.fullmatch(text):
-            return Decimal(text)
+        if len(amount) <= _LONGEST and _AMOUNT.fullmatch(amount.strip()):
+            return Decimal(amount.strip())
         message = f"{_quoted(amount)} is not an amount: digits and one decimal point are expected, as in 1234.50."
         raise Unreadable(message, field="amount")
     message = f"An amount of money came as {type(amount).__name__}; only text, whole numbers and Decimal are exact."

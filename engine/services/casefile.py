@@ -37,15 +37,18 @@ class Record(msgspec.Struct, kw_only=True):
     COLUMNS: ClassVar[tuple[str, ...]]
     TRACKED: ClassVar[tuple[str, ...]]
     TRACKED_NAMES: ClassVar[frozenset[str]]
-    _values: ClassVar[attrgetter[Any]]
+    row: ClassVar[attrgetter[Any]]
+    """Gives a record's column values, in the order of ``COLUMNS``."""
     _tracked: ClassVar[attrgetter[Any]]
+    _nullable: ClassVar[tuple[int, ...]]
     _suffixes: ClassVar[tuple[str, ...]]
     _flags: ClassVar[tuple[int, ...]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # With the id behind them, so that a single one comes as a tuple too.
-        cls._values, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED, "id")
+        cls.row, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED, "id")
+        cls._nullable = tuple(n for n, name in enumerate(cls.TRACKED) if "None" in cls.__annotations__[name])
         cls.TRACKED_NAMES = frozenset(cls.TRACKED)
         cls._suffixes = tuple(f".{name}" for name in cls.TRACKED)
         cls._flags = tuple(place for place, name in enumerate(cls.COLUMNS) if name in BOOLEAN)
@@ -60,10 +63,6 @@ class Record(msgspec.Struct, kw_only=True):
             values[place] = bool(values[place])
         return cls(*values)
 
-    def values(self) -> tuple[Any, ...]:
-        """The column values, in the order of ``COLUMNS``."""
-        return self._values(self)  # type: ignore[no-any-return]
-
     @property
     def path(self) -> str:
         """What its values are called in the blue book, before their own names; "" for the order's own."""
@@ -71,14 +70,17 @@ class Record(msgspec.Struct, kw_only=True):
 
     def track(self, found: dict[str, Any]) -> None:
         """Every tracked value that is not null is in ``found``, by path."""
-        # Every part of every order comes by here; the id at the end has no name.
-        for name, value in zip(self._paths(), self._tracked(self), strict=False):
-            if value is not None:
-                found[name] = value  # noqa: PERF403 - a dictionary between would cost as much as all of it
+        # Every part of every order comes by here, so that Python itself goes over the columns; the id at the end has no name.
+        paths, values = self._paths(), self._tracked(self)
+        here = dict(zip(paths, values, strict=False))
+        for place in self._nullable:
+            if values[place] is None:
+                del here[paths[place]]
+        found |= here
 
     def _paths(self) -> Sequence[str]:
         path = self.path
-        return [path + suffix for suffix in self._suffixes] if path else self.TRACKED
+        return list(map(path.__add__, self._suffixes)) if path else self.TRACKED
 
 
 class LineRecord(Record):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
@@ -77,7 +78,7 @@ class Work:
         self._closed: list[tuple[int, str, str, int]] = []
         self._first: list[Callable[[], Coroutine[Any, Any, bool]]] = []
         self._last: list[Callable[[], Awaitable[None]]] = []
-        self._found_by: list[tuple[str, OrderRecord]] = []
+        self._found_by: _FoundBy = ((), ())
         self._settled = False
 
     def case(self, order_id: int) -> Case | None:
@@ -355,20 +356,28 @@ class Work:
                 "issues.id = v.id AND issues.closed_at IS NULL", self._closed,
             )  # fmt: skip
             await outbox.put([*self._jobs, *(job for case in touched if case.jobs for job in _follow_ups(case))])
-            found_by = self._found_by if ahead else _found_by(touched)
-            await search.index([(term, order.id) for term, order in found_by])
+            terms, orders = self._found_by if ahead else _found_by(touched)
+            await search.index(list(zip(terms, map(_ID, orders), strict=True)))
             await counters.add(_moved_counts(touched))
             for action in self._last:
                 await action()
         # Most of these know this work: kept, they would keep a page of orders until the collector comes by.
-        self._first, self._last, self._rows, self._found_by = [], [], [], []
+        self._first, self._last, self._rows, self._found_by = [], [], [], ((), ())
 
 
-def _found_by(cases: Sequence[Case]) -> list[tuple[str, OrderRecord]]:
-    """The terms of the orders, in their order; those of one term in the order of the ids they have or will have."""
-    found = [(term, case.order) for case in cases for term in case.terms]
-    found.sort(key=itemgetter(0))
-    return found
+_FoundBy = tuple[Sequence[str], Sequence[OrderRecord]]
+_ID = attrgetter("id")
+
+
+def _found_by(cases: Sequence[Case]) -> _FoundBy:
+    """The terms of the orders, in their order, and whose they are; of one term in the order of the ids they have or will have."""
+    found: list[tuple[str, OrderRecord]] = []
+    for case in cases:
+        found.extend(zip(case.terms, repeat(case.order)))  # without a step of Python for each of so many
+    if not found:
+        return (), ()
+    terms, orders = zip(*sorted(found, key=itemgetter(0)), strict=True)
+    return terms, orders
 
 
 def _portions(cases: list[Case]) -> list[list[Case]]:

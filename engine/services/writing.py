@@ -23,7 +23,7 @@ async def write(records: Sequence[Any], *, versioned: bool = False) -> None:
     """New records are inserted and dirty ones updated; raises StaleState when someone else changed one meanwhile."""
     fresh = [record for record in records if record.is_new]
     if fresh:
-        await db.insert(fresh[0].TABLE, fresh[0].COLUMNS, [record.values() for record in fresh])
+        await db.insert(fresh[0].TABLE, fresh[0].COLUMNS, list(map(fresh[0].row, fresh)))
     groups: dict[tuple[str, ...], list[Any]] = {}
     for record in records:
         if record.dirty and not record.is_new:

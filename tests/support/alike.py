@@ -9,7 +9,7 @@ from engine.services.casefile import Case, Record
 
 def _columns(record: Record) -> list[Any]:
     # Booleans are numbers on SQLite, and enumerations are their text.
-    values = (int(v) if isinstance(v, bool) else str(v) if isinstance(v, str) else v for v in record.values())
+    values = (int(v) if isinstance(v, bool) else str(v) if isinstance(v, str) else v for v in record.row(record))
     return [type(record).__name__, *values, record.is_new, sorted(record.dirty)]
 
 

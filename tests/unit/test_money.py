@@ -75,6 +75,7 @@ def test_minor_is_exact(amount: str | int | Decimal, currency: str, expected: in
         "١٢",
         "--1",
         "1 2",
+        f"{'1.00':>101}",
     ],
 )
 def test_text_that_is_no_plain_amount_is_refused(amount: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -132,6 +133,7 @@ def utc(text: str, field: str) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+@lru_cache(maxsize=8192)  # most of a shop's amounts are those of its prices
 def _amount(text: str, currency: str, field: str) -> int:
     try:
         value = minor(text, currency)
