@@ -5,6 +5,7 @@ An order with all its parts is in ``order_page``, figures are in ``dashboard``, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -148,13 +149,20 @@ async def list_orders(
     after: Cursor | None = None,
     limit: int = 50,
     parcels: int | None = 2,
+    patience: float = 0.0,
 ) -> Page:
     """A page of the orders that fit. sort: placed, number, total or state, with - for the largest (newest) first.
 
     Where hundreds have the rarest word of a text (or thousands, whatever the sort), they come in order of arrival: the
     newest first, or sorted by ``placed`` the oldest. ``parcels``: how many tracking numbers of an order (None: all).
+    Where none of those tried fits, the next ones are tried for about ``patience`` seconds.
     """
-    found = await _ids(filters or Filters(), sort, after, max(1, min(limit, LARGEST_PAGE)))
+    filters, limit, until = filters or Filters(), max(1, min(limit, LARGEST_PAGE)), time.monotonic() + patience
+    found = await _ids(filters, sort, after, limit)
+    while found.partial and found.next and not found.ids and time.monotonic() < until:
+        found = await _ids(filters, sort, found.next, limit)
+        if after is None:  # what was tried before it has nothing to go back to
+            found = msgspec.structs.replace(found, previous=None)
     return Page(await rows_of(found.ids, parcels), found.next, found.previous, found.partial)
 
 

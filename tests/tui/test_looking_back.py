@@ -19,6 +19,10 @@ async def test_an_old_order_is_found_though_none_of_the_newest_fits(
     total, cent = Decimal(old.total) / 100, Decimal("0.01")
     page = await history.list_orders(Filters(country=old.country, total_min=total, total_max=total))
     assert (page.partial, page.rows) == (True, []), "more than one page is looked through"
+    patient = await history.list_orders(Filters(country=old.country, total_min=total, total_max=total), patience=60)
+    assert (patient.ids, patient.previous) == ([old.id], None)
+    none = await history.list_orders(Filters(total_min=Decimal(999_999)), patience=60)
+    assert (none.ids, none.next, none.previous, none.partial) == ([], None, None, False)
     async with at_desk(start="history", size=(80, 24)) as desk:
         await desk.press("/", *f"cc:{old.country} total>{total - cent} total<{total + cent}", "enter")
         await desk.until(lambda: old.id in {row.id for row in desk.orders.window.rows})

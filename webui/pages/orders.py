@@ -236,7 +236,11 @@ def _table() -> rx.Component:
 def _none() -> rx.Component:
     return rx.cond(
         (Orders.chips.length() > 0) | (Orders.tab != "all"),
-        empty("No order matches.", rx.el.p(link("Clear all filters", to="/orders"))),
+        rx.cond(
+            Orders.partial,
+            empty("None of the orders looked at so far matches."),
+            empty("No order matches.", rx.el.p(link("Clear all filters", to="/orders"))),
+        ),
         empty(
             "There are no orders yet.",
             rx.el.p("Connect a channel on the ", link("Channels", to="/channels"), " page, or press Sync now there."),

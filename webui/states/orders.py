@@ -22,6 +22,8 @@ SIZES = (25, 50, 100)
 DEFAULT_SIZE = 50
 MOST_LATE = 1_000
 """Late orders are counted up to so many: the figure is read again after whatever changes."""
+LOOKING_SECONDS = 1.0
+"""For so long a page goes on by itself to older orders while none fits; then it asks."""
 DEFAULT_SORT = "-placed"
 
 
@@ -244,7 +246,9 @@ class Orders(Book):
     async def _page(self) -> Page:
         at = self.params.get("after", "")
         after = END if at == "end" else Cursor.parse(at) if at else None
-        return await history.list_orders(self._filters, sort=self.sort, after=after, limit=self.size)
+        return await history.list_orders(
+            self._filters, sort=self.sort, after=after, limit=self.size, patience=LOOKING_SECONDS
+        )
 
     async def _show(self, page: Page) -> None:
         self.rows = await views(page.rows, self.zone)
