@@ -61,7 +61,7 @@ KEYS: Mapping[str, Key] = {
         Key("ch", ":", "ch:woo", "channel, by name or prefix"),
         Key("err", ":", "err:sku", "open Issue, or err:any"),
         Key("state", ":", "state:ready", "status, or open, resolve"),
-        Key("is", ":", "is:late", "held, onhold, undoable, unsent, late, snoozed, auto"),
+        Key("is", ":", "is:late", "held, onhold, undoable, unsent, late, snoozed, auto, a state"),
         Key("total", "><", "total>100", "amount, total<20eur", no=False),
         Key("age", "><", "age>2h", "since it was placed: m, h, d, w", no=False),
         Key("placed", "><", "placed>2026-11-01", "day, in UTC", no=False),
@@ -147,10 +147,11 @@ def _offers(
         return [("any", "any open Issue"), *every] if key == "err" else every
     if key == "po":
         return [(state.value, state.value.replace("_", " ")) for state in PurchaseState]
-    if key == "state":
-        groups = [(name, ", ".join(statuses).replace("_", " ")) for name, statuses in GROUPS.items()]
-        return [*((status.value, status.value.replace("_", " ")) for status in OrderStatus), *groups]
-    return [(word, about) for word, (_, about) in SPECIALS.items()] if key == "is" else []
+    if key not in ("state", "is"):
+        return []
+    groups = [(name, ", ".join(statuses).replace("_", " ")) for name, statuses in GROUPS.items()]
+    states = [*((status.value, status.value.replace("_", " ")) for status in OrderStatus), *groups]
+    return states if key == "state" else [*((word, about) for word, (_, about) in SPECIALS.items()), *states]
 
 
 class _Line:
@@ -272,7 +273,7 @@ class _Line:
         elif value.casefold().replace("-", "_") in (*OrderStatus, *GROUPS):
             self._state(no, "", value)  # people say that an order is ready
         else:
-            raise KeyError(f"an order is {', '.join(SPECIALS)}, or in a state as {OrderStatus.READY}")
+            raise KeyError(f"a state, or {', '.join(SPECIALS)}")
 
     def _typed(self, name: str, no: bool, value: str) -> None:
         if sum(c.isalnum() for c in value) < SHORTEST:

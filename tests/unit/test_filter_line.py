@@ -151,7 +151,9 @@ def test_a_half_typed_word_has_candidates() -> None:
         "is:late",
         "is:snoozed",
         "is:auto",
+        *(word.replace("state:", "is:") for word in _may_become("state:")),
     ]
+    assert _may_become("is:un")[:3] == ["is:undoable", "is:unsent", "is:unresolved"]
     assert [word.rstrip(":<>") for word in _may_become("sup:acme ")] == list(KEYS)
     assert "!total>" not in _may_become("!")
     assert _may_become("reyes") == []
