@@ -65,7 +65,7 @@ def main() -> int:
     results: dict[str, Any] = {"about": _about(options)}
     try:
         if "intake" in parts:
-            results["intake"] = _intake(folder, 1000 if options.quick else 5000, not options.no_postgres)
+            results["intake"] = _intake(folder, 1000 if options.quick else 20_000, not options.no_postgres)
         if "pipeline" in parts:
             results["pipeline"] = _pipeline(folder, 500 if options.quick else 3000, not options.no_postgres)
         if "edi" in parts:

@@ -1,9 +1,9 @@
 """Durable intake against its floor: plain sqlite3 (or asyncpg) inserting the very same rows, 100 orders a transaction.
 
 Ours stores the raw payloads, reads them, checks, routes, drafts purchase orders, writes the hash-chained events, the search
-terms and the counters, and commits per page. The floor only inserts the rows that came out, and is spared the checking
-of foreign keys. With several processes each takes in a channel of its own, as ``bluebook worker --processes`` does; the floor
-stays one connection.
+terms and the counters, and commits per page. The floor only inserts the rows that came out, as durably and with more memory,
+and is spared the checking of foreign keys. With several processes each takes in a channel of its own, as
+``bluebook worker --processes`` does; the floor stays one connection.
 
 ``python -m tests.bench.intake URL CHANNEL FILE`` is such a process.
 """
@@ -31,6 +31,7 @@ from engine.demo.store import DemoStore
 from engine.ports import Page, Raw
 from engine.services import catalog, intake, schema, setup
 from engine.services.lifecycle import Actor
+from engine.sqlite_backend import PRAGMAS
 from tests.bench.pipeline import stop
 from workers.run import calm_collector
 
@@ -194,8 +195,9 @@ def _insert(table: str, columns: list[str], mark: str) -> str:
 
 def _floor_sqlite(path: Path, first: dict[str, Any], dumped: dict[str, Any], chunks: int) -> float:
     conn = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32000"):
-        conn.execute(f"PRAGMA {pragma}")
+    for pragma in ("synchronous", "cache_size", "wal_autocheckpoint"):
+        conn.execute(f"PRAGMA {pragma} = {PRAGMAS[pragma]}")
+    conn.execute("PRAGMA journal_mode = WAL")
     for table, (columns, rows) in first.items():
         conn.executemany(_insert(table, columns, "?"), rows)
     started = time.perf_counter()
