@@ -47,7 +47,7 @@ async def _nested() -> None:
         await db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)])
 
 
-@pytest.mark.parametrize(
+each_way = pytest.mark.parametrize(
     "do",
     [
         lambda: db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)]),
@@ -57,6 +57,9 @@ async def _nested() -> None:
     ],
     ids=["insert", "statement", "question", "nested"],
 )
+
+
+@each_way
 async def test_nothing_is_done_in_a_transaction_that_could_not_begin(
     sqlite_url: str, do: Callable[[], Awaitable[Any]]
 ) -> None:
@@ -76,16 +79,7 @@ async def test_nothing_is_done_in_a_transaction_that_could_not_begin(
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["before", "within"])
-@pytest.mark.parametrize(
-    "do",
-    [
-        lambda: db.insert("order_counts", ("channel_id", "status", "n"), [(1, "ready", 1)]),
-        lambda: db.run("INSERT INTO order_counts (channel_id, status, n) VALUES (1, 'ready', 1)"),
-        lambda: db.value("SELECT COUNT(*) FROM order_counts"),
-        _nested,
-    ],
-    ids=["insert", "statement", "question", "nested"],
-)
+@each_way
 async def test_nobody_in_a_transaction_waits_for_a_database_that_was_closed(
     sqlite_url: str, do: Callable[[], Awaitable[Any]], begun: bool
 ) -> None:
