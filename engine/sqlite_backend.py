@@ -123,18 +123,8 @@ class Client(SqliteClient):
         if not query.startswith("SELECT"):
             return await super().execute_query(query, values)  # type: ignore[no-any-return]
         reader = self._reader or await self._open_reader()
-        rows = await self._ask(reader, query, values or ())
+        rows = await _ask(self._asked, query, values, partial(self._send, reader))
         return len(rows), rows
-
-    def _ask(self, reader: aiosqlite.Connection, query: str, values: Sequence[Any]) -> asyncio.Future[list[Any]]:
-        # What is asked for in one turn of the loop goes to the thread together: the way there and back is longer than most
-        # queries take.
-        loop = asyncio.get_running_loop()
-        rows: asyncio.Future[list[Any]] = loop.create_future()
-        self._asked.append((rows, query, values))
-        if len(self._asked) == 1:
-            loop.call_soon(self._send, reader)
-        return rows
 
     def _send(self, reader: aiosqlite.Connection) -> None:
         asked, self._asked = self._asked, []
@@ -180,6 +170,19 @@ _Asked = tuple[asyncio.Future[list[Any]], str, Sequence[Any]]
 _Found = tuple[asyncio.Future[list[Any]], list[Any] | Exception]
 _Reader = weakref.ref[aiosqlite.Connection]
 """Its own thread does not keep the connection: one that nobody has any more ends its thread."""
+
+
+def _ask(
+    waiting: list[_Asked], query: str, values: Sequence[Any] | None, send: Callable[[], None]
+) -> asyncio.Future[list[Any]]:
+    # What is asked for in one turn of the loop goes to the thread together: the way there and back is longer than most
+    # queries take.
+    loop = asyncio.get_running_loop()
+    rows: asyncio.Future[list[Any]] = loop.create_future()
+    waiting.append((rows, query, values or ()))
+    if len(waiting) == 1:
+        loop.call_soon(send)
+    return rows
 
 
 def _answer(connection: sqlite3.Connection, asked: Sequence[_Asked], reader: _Reader) -> None:
@@ -287,13 +290,8 @@ class Immediate(SqliteTransactionWrapper):
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
         if not query.startswith("SELECT"):
             return await super().execute_query(query, values)  # type: ignore[no-any-return]
-        loop = asyncio.get_running_loop()
-        rows: asyncio.Future[list[Any]] = loop.create_future()
-        self._asked.append((rows, query, values or ()))
-        if len(self._asked) == 1:
-            loop.call_soon(self._send)
-        found = await rows
-        return len(found), found
+        rows = await _ask(self._asked, query, values, self._send)
+        return len(rows), rows
 
     def _send(self) -> None:
         asked, self._asked = self._asked, []
