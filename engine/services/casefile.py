@@ -9,8 +9,7 @@ Paths name values in the blue book: ``status`` for the order's own, ``line.2.shi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
@@ -24,6 +23,10 @@ NOTE_LIMIT = 10_000
 """Characters of a customer's note that are kept; the payload has all of it."""
 
 
+HERE = "~."
+"""Stands for the path of a record before the names of its values, while they are made text."""
+_HERE = f',"{HERE}'.encode()
+_json = msgspec.json.Encoder().encode
 _DRAFT = PurchaseState.DRAFT.value  # to compare plain texts is a third of the work
 
 
@@ -40,17 +43,17 @@ class Record(msgspec.Struct, kw_only=True):
     row: ClassVar[attrgetter[Any]]
     """Gives a record's column values, in the order of ``COLUMNS``."""
     _tracked: ClassVar[attrgetter[Any]]
-    _nullable: ClassVar[tuple[int, ...]]
-    _suffixes: ClassVar[tuple[str, ...]]
+    _values: ClassVar[type[msgspec.Struct]]
     _flags: ClassVar[tuple[int, ...]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # With the id behind them, so that a single one comes as a tuple too.
-        cls.row, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED, "id")
-        cls._nullable = tuple(n for n, name in enumerate(cls.TRACKED) if "None" in cls.__annotations__[name])
+        cls.row, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED)
         cls.TRACKED_NAMES = frozenset(cls.TRACKED)
-        cls._suffixes = tuple(f".{name}" for name in cls.TRACKED)
+        cls._values = msgspec.defstruct(
+            f"{cls.__name__}Values", [(name, Any, None) for name in cls.TRACKED],
+            rename={name: HERE + name for name in cls.TRACKED}, omit_defaults=True, gc=False,
+        )  # fmt: skip
         cls._flags = tuple(place for place, name in enumerate(cls.COLUMNS) if name in BOOLEAN)
 
     @classmethod
@@ -68,19 +71,32 @@ class Record(msgspec.Struct, kw_only=True):
         """What its values are called in the blue book, before their own names; "" for the order's own."""
         raise NotImplementedError
 
-    def track(self, found: dict[str, Any]) -> None:
-        """Every tracked value that is not null is in ``found``, by path."""
-        # Every part of every order comes by here, so that Python itself goes over the columns; the id at the end has no name.
-        paths, values = self._paths(), self._tracked(self)
-        here = dict(zip(paths, values, strict=False))
-        for place in self._nullable:
-            if values[place] is None:
-                del here[paths[place]]
-        found |= here
+    def made(self) -> Made:
+        """Its tracked values as they are now."""
+        # Every part of every new order comes by here: Python itself goes over the columns.
+        return Made(self.path, self._values(*self._tracked(self)))
 
-    def _paths(self) -> Sequence[str]:
-        path = self.path
-        return list(map(path.__add__, self._suffixes)) if path else self.TRACKED
+
+class Made(msgspec.Struct, frozen=True):
+    """The tracked values of a record that is new, and what they are called before their own names; null are those it has not."""
+
+    path: str
+    values: msgspec.Struct
+
+    def has(self, name: str) -> bool:
+        """Is this value not null?"""
+        return getattr(self.values, name) is not None
+
+    def by_path(self) -> dict[str, Any]:
+        """Every value that is not null."""
+        named = msgspec.structs.asdict(self.values).items()
+        return {f"{self.path}.{name}" if self.path else name: value for name, value in named if value is not None}
+
+    def text(self) -> bytes:
+        """The same as JSON, as the inside of an object, with a comma before each of its values."""
+        named = b"%b." % _json(self.path)[1:-1] if self.path else b""
+        # In a text a quote has a backslash before it, so that what is replaced is never a part of one.
+        return (b"," + _json(self.values)[1:-1]).replace(_HERE, b',"' + named)
 
 
 class LineRecord(Record):
@@ -119,9 +135,6 @@ class LineRecord(Record):
     def path(self) -> str:
         return f"line.{self.position}"
 
-    def _paths(self) -> Sequence[str]:
-        return _line_paths(self.position)
-
     @property
     def open(self) -> int:
         """Neither shipped nor canceled."""
@@ -136,11 +149,6 @@ class LineRecord(Record):
     def ordered(self) -> int:
         """Pieces the channel ordered."""
         return self.quantity - (self.added or 0)
-
-
-@lru_cache(maxsize=512)
-def _line_paths(position: int) -> tuple[str, ...]:
-    return tuple(f"line.{position}.{name}" for name in LineRecord.TRACKED)
 
 
 class PurchaseLineRecord(Record):
@@ -387,8 +395,16 @@ class EventRecord(msgspec.Struct):
     after: dict[str, Any]
     data: dict[str, Any]
     inbound_id: int | None
+    made: dict[int, Made] = msgspec.field(default_factory=dict)
+    """By the Python id of each record that came with it, what belongs into ``after`` besides."""
     told: tuple[str, str, str] = ("{}", "{}", "{}")
     """``before``, ``after`` and ``data`` as text, once they are settled."""
+
+    def open_up(self, record: Record) -> None:
+        """The values of a record that came with it are in ``after``, where they can be changed."""
+        made = self.made.pop(id(record), None)
+        if made is not None:
+            self.after = made.by_path() | self.after
 
 
 class FollowUp(msgspec.Struct):
@@ -451,7 +467,7 @@ def snapshot(case: Case) -> dict[str, Any]:
     records: list[Any] = [case.order, *case.lines, *case.purchases, *case.shipments]
     records += [po_line for po in case.purchases for po_line in po.lines]
     for record in records:
-        record.track(found)
+        found |= record.made().by_path()
     for issue in case.issues:
         found[issue.path] = "open"
     return found

@@ -32,7 +32,16 @@ def event_hash(row: Sequence[Any]) -> str:
 def tell(events: Sequence[EventRecord]) -> None:
     """The events are text; what changes in them from here on is only taken up when they are told again."""
     for event in events:
-        event.told = (encode(event.before), encode(event.after), encode(event.data))
+        event.told = (encode(event.before), _after(event), encode(event.data))
+
+
+def _after(event: EventRecord) -> str:
+    if not event.made:
+        return encode(event.after)
+    texts = [made.text() for made in event.made.values()]
+    if event.after:
+        texts.append(b"," + _sorted(event.after)[1:-1])
+    return (b"{%b}" % b"".join(texts)[1:]).decode()
 
 
 def chained(cases: Sequence[Case]) -> list[list[Any]]:

@@ -116,7 +116,7 @@ def _check_one(work: Work, case: Case, catalog: Catalog, seen: Seen, taken: dict
             *_money_issues(case, drafts, catalog),
         ]
     _sync_issues(work, case, [*found, *_wish(case)], "cleared")
-    if not event.after and len(case.events) == count:
+    if not event.after and not event.made and len(case.events) == count:
         case.events.pop()
         process.auto(work, case, catalog)
         return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
+from typing import Any
 
 import msgspec
 import structlog
@@ -28,11 +30,13 @@ log = structlog.get_logger(__name__)
 _json = msgspec.json.Encoder().encode
 RESCAN_CHUNK = 100
 MAX_PAGES = 100_000
+TOGETHER = 200
+"""Up to so many payloads that wait are stored, made into orders and written together: two pages of most channels."""
 AHEAD = 2
-"""So many pages are stored by themselves before one is stored along with others' orders. With three, several processes on one
+"""So often what waits is stored by itself before it is stored along with others' orders. With three, several processes on one
 SQLite file commit more often, and take in a seventh less."""
-DEPTH = AHEAD + 2
-"""So many are on their way before the channel is asked for another one."""
+DEPTH = 6
+"""So many pages are on their way before the channel is asked for another one."""
 
 
 class _Walk(msgspec.Struct):
@@ -202,8 +206,9 @@ class Taking:
     def __init__(self, channel: ChannelRow, connector: Channel, by: Actor) -> None:
         self.channel, self.connector, self.by = channel, connector, by
         self.pulled, self.latest = Pulled(), 0
-        self._pages: deque[asyncio.Task[None]] = deque()
-        self._storing: set[asyncio.Task[Sequence[Stored]]] = set()
+        self._tasks: deque[asyncio.Task[None]] = deque()
+        self._waiting: deque[Page] = deque()
+        self._on_way = 0
         # One page after the other is stored, so that the later one has the larger ids, then read, made and written: a lock
         # lets those who wait in by their order.
         self._one_stores, self._one_reads = asyncio.Lock(), asyncio.Lock()
@@ -214,27 +219,28 @@ class Taking:
 
     async def take(self, page: Page) -> None:
         """The page's payloads are being stored, and its orders made; its tokens are handed back once those are written."""
-        storing = asyncio.create_task(self._store(page))
-        self._storing.add(storing)
-        storing.add_done_callback(self._no_more_storing)
-        await self._follow(storing)
+        self._waiting.append(page)
+        self._on_way += 1
+        if len(self._waiting) == 1:
+            self._go(self._from_channel())
+        await self._room()
         if page.done:
             await self.written()
             await self.connector.finish(page.done)
 
     async def ingest(self, stored: Sequence[Stored]) -> None:
         """The stored payloads are being read and their orders made, after those before them."""
+        self._on_way += 1
         self._stored += 1
-        there: asyncio.Future[Sequence[Stored]] = asyncio.get_running_loop().create_future()
-        there.set_result(stored)
-        await self._follow(there)
+        self._go(self._through(stored, 1))
+        await self._room()
 
     async def written(self) -> None:
         """All that was taken is written; raises the first error of what could not be."""
         errors: list[Exception] = []
-        while self._pages:
+        while self._tasks:
             try:
-                await self._pages.popleft()
+                await self._tasks.popleft()
             except Exception as error:
                 errors.append(error)
         if errors:
@@ -242,42 +248,57 @@ class Taking:
 
     async def drop(self) -> None:
         """What is on its way is left; the next poll brings it again."""
-        tasks = [*self._storing, *self._pages]
-        self._pages.clear()
+        tasks = list(self._tasks)
+        self._tasks.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, storing: asyncio.Future[Sequence[Stored]]) -> None:
-        self._pages.append(asyncio.create_task(self._through(storing)))
-        while len(self._pages) >= DEPTH:
-            await self._pages.popleft()
+    def _go(self, way: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(way))
 
-    async def _store(self, page: Page) -> Sequence[Stored]:
-        # PostgreSQL has another connection for it, so that waiting for a lift would be no gain.
-        along = None if db.is_postgres() else self._along
+    async def _room(self) -> None:
+        while self._on_way >= DEPTH:
+            await self._tasks.popleft()
+
+    async def _from_channel(self) -> None:
+        """What waits is stored, and its orders are made and written."""
         async with self._one_stores:
-            stored = await inbox.store("channel", self.channel.id, page, along)
-        self._stored += 1
+            page, pages = self._next()
+            if self._waiting:
+                self._go(self._from_channel())
+            try:
+                # PostgreSQL has another connection for it, so that waiting for a lift would be no gain.
+                along = None if db.is_postgres() else self._along
+                stored = await inbox.store("channel", self.channel.id, page, along)
+            except BaseException:
+                self._on_way -= pages
+                raise
+            self._stored += 1
         self.pulled.parked += len(page.rejected)
-        return stored
+        await self._through(stored, pages)
 
-    def _no_more_storing(self, storing: asyncio.Task[Sequence[Stored]]) -> None:
-        self._storing.discard(storing)
-        if not storing.cancelled():
-            storing.exception()  # its page tells it; of one that was dropped asyncio would complain that nobody did
+    def _next(self) -> tuple[Page, int]:
+        """As much of what waits as is stored together, as one page, and how many pages of the channel that is."""
+        pages = [self._waiting.popleft()]
+        size = len(pages[0].items)
+        while self._waiting and (size := size + len(self._waiting[0].items)) <= TOGETHER:
+            pages.append(self._waiting.popleft())
+        items = chain.from_iterable(page.items for page in pages)
+        rejected = chain.from_iterable(page.rejected for page in pages)
+        return Page(tuple(items), rejected=tuple(rejected)), len(pages)
 
     async def _along(self, put: Put) -> bool:
         # Asked just then: where nothing is about to be written, no lift would come.
         return self._stored >= AHEAD and await self._lift.take(put)
 
-    async def _through(self, storing: asyncio.Future[Sequence[Stored]]) -> None:
-        """The page is stored, its orders are read, made and written."""
+    async def _through(self, stored: Sequence[Stored], pages: int) -> None:
+        """What is stored, of so many pages, is read, its orders made and written."""
         this = asyncio.current_task()
         assert this is not None
         try:
             async with self._one_reads:
-                items = await self._read(await storing)
+                items = await self._read(stored)
                 keys = {k for item in items for k in (item.order.external_id, "#" + item.order.number, item.likeness)}
                 # The same order again, its number, or one that may be its duplicate: it is to be found in the database.
                 before = [page for page, busy in self._busy.items() if not keys.isdisjoint(busy)]
@@ -291,10 +312,10 @@ class Taking:
                     self.pulled.add(await self._write(write, items))
         finally:
             self._busy.pop(this, None)
-            if storing.done() and not storing.cancelled() and storing.exception() is None:
-                self._stored -= 1
-                if not self._stored:
-                    self._lift.over()
+            self._on_way -= pages
+            self._stored -= 1
+            if not self._stored:
+                self._lift.over()
 
     async def _read(self, stored: Sequence[Stored]) -> Sequence[Read]:
         items, unread, latest = making.read(self.channel, self.connector, stored)

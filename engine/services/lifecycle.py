@@ -124,6 +124,9 @@ class Work:
                 if not case.events:
                     self.event(case, "order:settle", "")
                 event, prefix = case.events[-1], record.path
+                made = event.made.get(id(record)) if event.made else None
+                if made is not None and made.has(name):
+                    event.open_up(record)
                 path = f"{prefix}.{name}" if prefix else name
                 if path not in event.after:
                     event.before.setdefault(path, old)
@@ -132,7 +135,7 @@ class Work:
             record.dirty.add(name)
 
     def _created(self, case: Case, record: Record) -> None:
-        record.track(case.events[-1].after)
+        case.events[-1].made[id(record)] = record.made()
 
     # -- making things --------------------------------------------------------------------------------------------
 
@@ -173,6 +176,7 @@ class Work:
         """A draft no longer has this line."""
         purchase.lines.remove(po_line)
         event = case.events[-1]
+        event.open_up(po_line)
         for name in po_line.TRACKED:
             path = f"{po_line.path}.{name}"
             if path not in event.after:

@@ -45,6 +45,18 @@ class Walk:
         self.orders_then.append(await db.value("SELECT COUNT(*) FROM orders"))
 
 
+@pytest.fixture(autouse=True)
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page is taken in together with another one."""
+    monkeypatch.setattr(intake, "TOGETHER", 0)
+
+
+@pytest.fixture(params=[0, 200], ids=["apart", "together"])
+def either(apart: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many orders at most are taken in together."""
+    monkeypatch.setattr(intake, "TOGETHER", request.param)
+
+
 @pytest.fixture
 async def shop(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     async with desk(monkeypatch) as found:
@@ -106,6 +118,62 @@ async def test_what_follows_is_made_while_the_page_before_it_is_written(
     assert await numbers() == ["1", "2"]
 
 
+@pytest.mark.parametrize(("together", "batches"), [(4, [1, 4]), (3, [1, 3, 1]), (2, [1, 2, 2])])
+async def test_what_waits_is_taken_in_together_as_far_as_it_may(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch, together: int, batches: list[int]
+) -> None:
+    plain, sizes, begun = making.made, list[int](), asyncio.Event()
+
+    async def noted(channel: Any, connector: Any, items: Sequence[Any], *more: Any) -> Any:
+        sizes.append(len(items))
+        begun.set()
+        return await plain(channel, connector, items, *more)
+
+    monkeypatch.setattr(making, "made", noted)
+    monkeypatch.setattr(intake, "TOGETHER", together)
+    channel = (await catalog.channels())[shop.shop.channel_id]
+    async with asyncio.timeout(60), intake.taking(channel, shop.channel, PERSON) as taking:
+        await taking.take(page(shop.order("1", MUG)))
+        await begun.wait()
+        for n in "2345":
+            await taking.take(page(shop.order(n, MUG)))
+    assert sizes == batches
+    assert await numbers() == ["1", "2", "3", "4", "5"]
+    assert await states() == {"done": 5}
+
+
+async def test_the_channel_is_asked_for_no_more_than_may_be_on_their_way(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, go_on = lifecycle.save, asyncio.Event()
+
+    async def held(work: Any) -> None:
+        await go_on.wait()
+        await plain(work)
+
+    monkeypatch.setattr(lifecycle, "save", held)
+    monkeypatch.setattr(intake, "TOGETHER", 2)
+    channel = (await catalog.channels())[shop.shop.channel_id]
+    taken: list[int] = []
+
+    async def take_all() -> None:
+        async with intake.taking(channel, shop.channel, PERSON) as taking:
+            for n in range(20):
+                await taking.take(page(shop.order(str(n), MUG)))
+                taken.append(n)
+
+    async with asyncio.timeout(60):
+        task = asyncio.create_task(take_all())
+        while len(taken) < intake.DEPTH - 1:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.1)  # whatever it could still do it has done
+        assert len(taken) == intake.DEPTH - 1
+        go_on.set()
+        await task
+    assert await numbers() == [str(n) for n in range(20)]
+
+
+@pytest.mark.usefixtures("either")
 async def test_an_order_that_comes_in_two_pages_is_one_with_its_newest_state(
     shop: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +184,7 @@ async def test_an_order_that_comes_in_two_pages_is_one_with_its_newest_state(
     assert not [entry for entry in logs if entry["log_level"] == "error"]
 
 
+@pytest.mark.usefixtures("either")
 async def test_twins_in_neighbouring_pages_are_seen(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def order(number: str, minutes: int) -> ChannelOrder:
         placed = shop.order("1", MUG).placed_at
@@ -126,6 +195,7 @@ async def test_twins_in_neighbouring_pages_are_seen(shop: Desk, monkeypatch: pyt
     assert [tuple(r) for r in found] == [("2", "possible_duplicate")]
 
 
+@pytest.mark.usefixtures("either")
 async def test_orders_of_one_number_in_neighbouring_pages_both_stay(
     shop: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +210,7 @@ async def test_orders_of_one_number_in_neighbouring_pages_both_stay(
     assert not [entry for entry in logs if entry["log_level"] == "error"]
 
 
+@pytest.mark.usefixtures("either")
 async def test_one_order_that_breaks_us_is_parked_and_the_pages_around_it_are_written(
     shop: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +228,7 @@ async def test_one_order_that_breaks_us_is_parked_and_the_pages_around_it_are_wr
     assert await states() == {"done": 3, "parked": 1}
 
 
+@pytest.mark.usefixtures("either")
 async def test_a_walk_that_breaks_off_has_written_what_came_and_begins_again(
     shop: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +307,7 @@ async def test_a_page_waits_for_no_lift_after_the_last_one_before_it_is_written(
         assert await states() == {"done": 3}
 
 
+@pytest.mark.usefixtures("either")
 async def test_tokens_are_handed_back_once_their_page_is_written(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [page(shop.order(str(n), MUG)) for n in range(1, 4)]
     walk = await walked(shop, monkeypatch, *pages, tokens=True)
