@@ -135,7 +135,11 @@ class Work:
             record.dirty.add(name)
 
     def _created(self, case: Case, record: Record) -> None:
-        case.events[-1].made[id(record)] = record.made()
+        event, made = case.events[-1], record.made()
+        if event.after:  # what was dropped before may have had its path
+            event.after |= made.by_path()
+        else:
+            event.made[id(record)] = made
 
     # -- making things --------------------------------------------------------------------------------------------
 

@@ -118,3 +118,17 @@ def test_a_line_that_is_dropped_as_it_came_is_not_there() -> None:
     before, after, _ = map(json.loads, case.events[0].told)
     assert before == {}
     assert {path: value for path, value in after.items() if value is not None} == purchase.made().by_path()
+
+
+def test_a_line_that_takes_the_place_of_a_dropped_one_is_told_with_its_values() -> None:
+    work, case, purchase = a_draft()
+    first, second = (a_record(PurchaseLineRecord, nulls=False) for _ in range(2))
+    assert isinstance(first, PurchaseLineRecord)
+    assert isinstance(second, PurchaseLineRecord)
+    work.new_purchase_line(case, purchase, first)
+    work.drop_purchase_line(case, purchase, first)
+    work.new_purchase_line(case, purchase, second)
+    work.put(case, second, quantity=7)
+    chain.tell(case.events)
+    before, after, _ = map(json.loads, case.events[0].told)
+    assert (before, after) == ({}, purchase.made().by_path() | second.made().by_path())
