@@ -48,6 +48,7 @@ class Record(msgspec.Struct, kw_only=True):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # Issues have a single one, and are told by their path alone.
         cls.row, cls._tracked = attrgetter(*cls.COLUMNS), attrgetter(*cls.TRACKED)
         cls.TRACKED_NAMES = frozenset(cls.TRACKED)
         cls._values = msgspec.defstruct(
@@ -404,7 +405,7 @@ class EventRecord(msgspec.Struct):
         """The values of a record that came with it are in ``after``, where they can be changed."""
         made = self.made.pop(id(record), None)
         if made is not None:
-            self.after = made.by_path() | self.after
+            self.after |= made.by_path()
 
 
 class FollowUp(msgspec.Struct):

@@ -36,6 +36,7 @@ def tell(events: Sequence[EventRecord]) -> None:
 
 
 def _after(event: EventRecord) -> str:
+    # What came with the event is in the order in which it came.
     if not event.made:
         return encode(event.after)
     texts = [made.text() for made in event.made.values()]

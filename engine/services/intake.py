@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -258,7 +257,7 @@ class Taking:
         self._tasks.append(asyncio.create_task(way))
 
     async def _room(self) -> None:
-        while self._on_way >= DEPTH:
+        while self._tasks and (self._on_way >= DEPTH or self._tasks[0].done()):
             await self._tasks.popleft()
 
     async def _from_channel(self) -> None:
@@ -279,14 +278,20 @@ class Taking:
         await self._through(stored, pages)
 
     def _next(self) -> tuple[Page, int]:
-        """As much of what waits as is stored together, as one page, and how many pages of the channel that is."""
-        pages = [self._waiting.popleft()]
-        size = len(pages[0].items)
-        while self._waiting and (size := size + len(self._waiting[0].items)) <= TOGETHER:
+        """As much of what waits as is stored together, as one page, and how many pages of the channel that is.
+
+        Of an order that is in two pages each state is taken in by itself, and nothing goes with what came after a rejected part:
+        what makes that part outdated must have a larger id.
+        """
+        pages, names = [self._waiting.popleft()], set[str]()
+        items = list(pages[0].items)
+        while self._waiting and not pages[-1].rejected and len(items) + len(self._waiting[0].items) <= TOGETHER:
+            names.update(raw.external_id for raw in pages[-1].items)
+            if not names.isdisjoint(raw.external_id for raw in self._waiting[0].items):
+                break
             pages.append(self._waiting.popleft())
-        items = chain.from_iterable(page.items for page in pages)
-        rejected = chain.from_iterable(page.rejected for page in pages)
-        return Page(tuple(items), rejected=tuple(rejected)), len(pages)
+            items += pages[-1].items
+        return Page(tuple(items), rejected=pages[-1].rejected), len(pages)
 
     async def _along(self, put: Put) -> bool:
         # Asked just then: where nothing is about to be written, no lift would come.

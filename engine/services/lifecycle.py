@@ -135,11 +135,10 @@ class Work:
             record.dirty.add(name)
 
     def _created(self, case: Case, record: Record) -> None:
-        event, made = case.events[-1], record.made()
+        event = case.events[-1]
+        event.made[id(record)] = record.made()
         if event.after:  # what was dropped before may have had its path
-            event.after |= made.by_path()
-        else:
-            event.made[id(record)] = made
+            event.open_up(record)
 
     # -- making things --------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from tortoise.exceptions import OperationalError
 
 from engine import db
 from engine.errors import TryLater
-from engine.ports import ChannelOrder, Page
+from engine.ports import ChannelOrder, Page, Raw, Rejected
 from engine.services import catalog, inbox, intake, lifecycle, making
 from engine.sqlite_backend import Immediate
 from tests.support.desk import PERSON, Desk, desk
@@ -140,6 +140,56 @@ async def test_what_waits_is_taken_in_together_as_far_as_it_may(
     assert sizes == batches
     assert await numbers() == ["1", "2", "3", "4", "5"]
     assert await states() == {"done": 5}
+
+
+async def test_an_order_in_two_pages_that_wait_has_each_of_its_states(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "TOGETHER", 200)
+    plain = lifecycle.change
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no way")
+
+    monkeypatch.setattr(lifecycle, "change", broken)  # the newer state cannot be saved
+    await walked(
+        shop, monkeypatch, page(shop.order("1", MUG)), page(shop.order("1", MUG, minutes=5, note="ring twice"))
+    )
+    assert [tuple(r) for r in await db.rows("SELECT number, note FROM orders")] == [("1", "")]
+    assert await states() == {"done": 1, "parked": 1}
+    monkeypatch.setattr(lifecycle, "change", plain)
+
+
+async def test_a_rejected_part_is_outdated_by_a_page_that_waits_behind_it(
+    shop: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "TOGETHER", 200)
+    channel = (await catalog.channels())[shop.shop.channel_id]
+    bad = Page((), rejected=(Rejected(Raw("1", b"broken"), "not JSON"),))
+    async with intake.taking(channel, shop.channel, PERSON) as taking:
+        for one in (bad, page(shop.order("1", MUG))):
+            await taking.take(one)
+    assert await states() == {"superseded": 1, "done": 1}
+
+
+async def test_a_walk_ends_soon_where_nothing_can_be_stored(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: Any) -> Any:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(inbox, "store", full)
+    channel = (await catalog.channels())[shop.shop.channel_id]
+    taken: list[int] = []
+
+    async def take_all() -> None:
+        async with intake.taking(channel, shop.channel, PERSON) as taking:
+            for n in range(100):
+                await taking.take(page(shop.order(str(n), MUG)))
+                taken.append(n)
+                await asyncio.sleep(0.001)  # a channel that is slower than we are
+
+    with pytest.raises(OSError, match="the disk is full"):
+        await take_all()
+    assert len(taken) < 5
 
 
 async def test_the_channel_is_asked_for_no_more_than_may_be_on_their_way(
