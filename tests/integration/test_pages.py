@@ -146,7 +146,6 @@ async def test_an_order_in_two_pages_that_wait_has_each_of_its_states(
     shop: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "TOGETHER", 200)
-    plain = lifecycle.change
 
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("no way")
@@ -157,7 +156,6 @@ async def test_an_order_in_two_pages_that_wait_has_each_of_its_states(
     )
     assert [tuple(r) for r in await db.rows("SELECT number, note FROM orders")] == [("1", "")]
     assert await states() == {"done": 1, "parked": 1}
-    monkeypatch.setattr(lifecycle, "change", plain)
 
 
 async def test_a_rejected_part_is_outdated_by_a_page_that_waits_behind_it(
